@@ -1,0 +1,8 @@
+// Processor identification of the machine this build is for; the personality's business alone.
+#pragma once
+
+#if defined(__x86_64__)
+#include <arch/x86_64/cpu.h>
+#else
+#error "no arch/<machine>/cpu.h for this machine yet"
+#endif

@@ -1,0 +1,33 @@
+// What shared code may ask of a machine. Each arch/<machine>/traits.h has one struct of constexpr
+// data that satisfies Machine, so host tests can look at every machine.
+#pragma once
+
+#include <arch/reloc_kind.h>
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+
+namespace prelude::arch {
+
+template <typename T>
+concept Machine = requires(uint32_t type) {
+  { T::kMachine } -> std::convertible_to<uint16_t>;
+  { T::kElfClass } -> std::convertible_to<uint8_t>;
+  { T::kPageSize } -> std::convertible_to<uint64_t>;
+  { T::kTlsBelowThreadPointer } -> std::convertible_to<bool>;
+  { T::kUsesRela } -> std::convertible_to<bool>;
+  { T::kName } -> std::convertible_to<const char*>;
+  { T::kPlatform } -> std::convertible_to<const char*>;
+  { T::kLibToken } -> std::convertible_to<const char*>;
+  { T::kMultiarch } -> std::convertible_to<const char*>;
+  { T::kLoaderPath } -> std::convertible_to<const char*>;
+  { T::kLoaderSoname } -> std::convertible_to<const char*>;
+  { T::kSystemDirectories[0] } -> std::convertible_to<const char*>;
+  { T::kTcbDtv } -> std::convertible_to<size_t>;
+  { T::kTcbStackGuard } -> std::convertible_to<size_t>;
+  { T::kTcbPointerGuard } -> std::convertible_to<size_t>;
+  { T::kind_of(type) } -> std::same_as<RelocKind>;
+};
+
+}  // namespace prelude::arch

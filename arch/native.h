@@ -1,0 +1,17 @@
+// The machine this build is for. Shared code says arch::Native and includes only this header; a new
+// machine adds its line here, in stubs.h and in syscall.h, and a directory (README.md).
+#pragma once
+
+#include <arch/machine.h>
+
+#if defined(__x86_64__)
+#include <arch/x86_64/traits.h>
+#include <arch/x86_64/vector_state.h>
+namespace prelude::arch {
+using Native = X86_64;
+}
+#else
+#error "no arch/<machine> directory for this machine yet"
+#endif
+
+static_assert(prelude::arch::Machine<prelude::arch::Native>);

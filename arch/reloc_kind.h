@@ -1,0 +1,28 @@
+// What a relocation asks for, in words shared by all machines. Each machine's traits translate its
+// own numbers to these; reloc/ knows only the kinds.
+#pragma once
+
+#include <cstdint>
+
+namespace prelude::arch {
+
+enum class RelocKind : uint8_t {
+  kNone,
+  kAbsolute64,     ///< S + A
+  kAbsolute32,     ///< S + A, zero-extended 32 bits
+  kPcRelative32,   ///< S + A - P
+  kCopy,           ///< bytes of the symbol
+  kGlobData,       ///< S
+  kJumpSlot,       ///< S, may be filled lazily
+  kRelative,       ///< B + A
+  kIndirect,       ///< result of the function at B + A
+  kTlsModule,      ///< module id
+  kTlsOffset,      ///< offset in the module's block
+  kTlsStatic,      ///< offset from the thread pointer
+  kTlsDescriptor,  ///< two words: function and argument
+  kSize32,         ///< Z + A
+  kSize64,         ///< Z + A
+  kUnknown,
+};
+
+}  // namespace prelude::arch

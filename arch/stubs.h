@@ -1,0 +1,10 @@
+// The assembly of the machine this build is for: entry, lazy binding, TLS access, saved contexts.
+#pragma once
+
+#if defined(__x86_64__)
+#include <arch/x86_64/context.h>
+#include <arch/x86_64/handover.h>
+#include <arch/x86_64/vector_state.h>
+#else
+#error "no arch/<machine> directory for this machine yet"
+#endif

@@ -1,0 +1,8 @@
+// The raw kernel calls of the machine this build is for; for sys/ alone.
+#pragma once
+
+#if defined(__x86_64__)
+#include <arch/x86_64/syscall.h>
+#else
+#error "no arch/<machine>/syscall.h for this machine yet"
+#endif

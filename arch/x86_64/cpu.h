@@ -1,0 +1,75 @@
+// What the processor is, read with as few CPUID instructions as possible: under a hypervisor each
+// one traps (1.6 us measured), so at most ten are executed. Raw registers and decoded cache
+// geometry only; which function variants and thresholds follow from them is the personality's
+// business. Sources: Intel SDM vol. 2 "CPUID", vol. 1 ch. 13; AMD APM vol. 3 appendix E.
+#pragma once
+
+#include <arch/x86_64/vector_state.h>
+
+#include <cstdint>
+
+namespace prelude::arch {
+
+struct CpuidLeaf {
+  uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
+};
+
+enum class CpuVendor : uint8_t { kOther, kIntel, kAmd, kHygon, kZhaoxin };
+
+/// One deterministic cache parameter set (leaf 4 or 0x8000001D); size 0 means absent.
+struct CacheLevel {
+  uint64_t size = 0;
+  uint32_t ways = 0;
+  uint32_t line = 0;
+  uint32_t sharing_ids = 0;  ///< highest number of ids that share it, less one
+  bool inclusive = true;     ///< of the lower levels
+};
+
+struct CpuFacts {
+  CpuVendor vendor = CpuVendor::kOther;
+  uint8_t cpuid_count = 0;    ///< CPUID instructions executed
+  bool xsavec_known = false;  ///< leaf_d_1 was read, or the answer is certain without it
+  uint32_t max_leaf = 0;
+  uint32_t family = 0, model = 0, stepping = 0;  ///< extended fields added in
+  uint64_t xcr0 = 0;                             ///< 0 when the system does not use xsave
+
+  CpuidLeaf leaf_1, leaf_7, leaf_7_1, leaf_d_1, leaf_80000001;
+  // Zero where the vendor has no such leaf or nothing depends on it.
+  CpuidLeaf leaf_80000005, leaf_80000006, leaf_80000008, leaf_8000001d_3;
+
+  CacheLevel l1_data, l1_code, l2, l3;  ///< from leaf 4 (Intel, Zhaoxin)
+
+  /// Threads of a core and of a package (leaf 0xb). 0 = no such leaf. Estimates where their exact
+  /// values cannot matter.
+  uint32_t threads_per_core = 0, threads_per_package = 0;
+};
+
+/// Where CPUID and XGETBV answers come from; tests put recorded machines here.
+struct CpuSource {
+  CpuidLeaf (*cpuid)(void* context, uint32_t leaf, uint32_t subleaf);
+  uint64_t (*xgetbv)(void* context);
+  void* context;
+};
+
+inline constexpr uint32_t kMaxCpuid = 10;
+
+CpuFacts read_cpu_facts(const CpuSource& source);
+/// Of the processor this runs on.
+CpuFacts read_cpu_facts();
+
+// GNU_PROPERTY_X86_ISA_1_*: the bits of all levels reached, also for glibc-hwcaps directories.
+inline constexpr uint32_t kIsaBaseline = 1, kIsaV2 = 2, kIsaV3 = 4, kIsaV4 = 8;
+uint32_t isa_levels(const CpuFacts& facts);
+
+/// "haswell" or "xeon_phi" where $PLATFORM says so, else null: the kernel's AT_PLATFORM holds.
+const char* platform_token(const CpuFacts& facts);
+
+/// Bytes of an xsave image with the components in `mask`, header included. The sizes of the
+/// components in question are fixed (SDM vol. 1, 13.5), so no CPUID is needed.
+uint64_t xsave_compact_bytes(uint64_t mask);
+uint64_t xsave_standard_bytes(CpuVendor vendor, uint64_t mask);
+
+/// What detect_vector_state finds, without further CPUID instructions.
+VectorState vector_state(const CpuFacts& facts);
+
+}  // namespace prelude::arch

@@ -1,0 +1,33 @@
+// Kernel call numbers used by sys/ (kernel arch/x86/entry/syscalls/syscall_64.tbl).
+#pragma once
+
+namespace prelude::arch {
+
+enum class SyscallNumber : long {
+  kRead = 0,
+  kWrite = 1,
+  kClose = 3,
+  kFstat = 5,
+  kMmap = 9,
+  kMprotect = 10,
+  kMunmap = 11,
+  kPread64 = 17,
+  kMadvise = 28,
+  kGetpid = 39,
+  kExecve = 59,
+  kUname = 63,
+  kGetcwd = 79,
+  kArchPrctl = 158,
+  kGettid = 186,
+  kFutex = 202,
+  kSetTidAddress = 218,
+  kClockGettime = 228,
+  kExitGroup = 231,
+  kOpenat = 257,
+  kNewfstatat = 262,
+  kReadlinkat = 267,
+  kSetRobustList = 273,
+  kRseq = 334,
+};
+
+}  // namespace prelude::arch

@@ -1,0 +1,94 @@
+// Facts about x86-64 as data, and the few instructions shared code needs inline.
+// Sources: psABI x86-64 1.0 (4.4 relocations, 3.4 registers), ELF Handling for TLS 3.4.6.
+#pragma once
+
+#include <arch/reloc_kind.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace prelude::arch {
+
+struct X86_64 {
+  static constexpr uint16_t kMachine = 62;
+  static constexpr uint8_t kElfClass = 2;
+  static constexpr uint64_t kPageSize = 4096;
+  static constexpr bool kTlsBelowThreadPointer = true;  ///< TLS variant II
+  static constexpr bool kUsesRela = true;
+
+  static constexpr const char* kName = "x86_64";
+  static constexpr const char* kPlatform = "x86_64";
+  static constexpr const char* kLibToken = "lib/x86_64-linux-gnu";
+  static constexpr const char* kMultiarch = "x86_64-linux-gnu";
+  static constexpr const char* kLoaderPath = "/lib64/ld-linux-x86-64.so.2";
+  static constexpr const char* kLoaderSoname = "ld-linux-x86-64.so.2";
+  /// Searched last, in this order.
+  static constexpr const char* kSystemDirectories[] = {
+      "/lib/x86_64-linux-gnu/", "/usr/lib/x86_64-linux-gnu/", "/lib/", "/usr/lib/"};
+
+  // Words of the thread block that compiled code and libc read at fixed places.
+  static constexpr size_t kTcbSelf = 0x00;
+  static constexpr size_t kTcbDtv = 0x08;
+  static constexpr size_t kTcbHeaderSelf = 0x10;
+  static constexpr size_t kTcbStackGuard = 0x28;
+  static constexpr size_t kTcbPointerGuard = 0x30;
+
+  static constexpr RelocKind kind_of(uint32_t type) {
+    switch (type) {
+      case 0:
+        return RelocKind::kNone;  // R_X86_64_NONE
+      case 1:
+        return RelocKind::kAbsolute64;  // R_X86_64_64
+      case 2:
+        return RelocKind::kPcRelative32;  // R_X86_64_PC32
+      case 5:
+        return RelocKind::kCopy;  // R_X86_64_COPY
+      case 6:
+        return RelocKind::kGlobData;  // R_X86_64_GLOB_DAT
+      case 7:
+        return RelocKind::kJumpSlot;  // R_X86_64_JUMP_SLOT
+      case 8:
+        return RelocKind::kRelative;  // R_X86_64_RELATIVE
+      case 10:
+        return RelocKind::kAbsolute32;  // R_X86_64_32
+      case 16:
+        return RelocKind::kTlsModule;  // R_X86_64_DTPMOD64
+      case 17:
+        return RelocKind::kTlsOffset;  // R_X86_64_DTPOFF64
+      case 18:
+        return RelocKind::kTlsStatic;  // R_X86_64_TPOFF64
+      case 32:
+        return RelocKind::kSize32;  // R_X86_64_SIZE32
+      case 33:
+        return RelocKind::kSize64;  // R_X86_64_SIZE64
+      case 36:
+        return RelocKind::kTlsDescriptor;  // R_X86_64_TLSDESC
+      case 37:
+        return RelocKind::kIndirect;  // R_X86_64_IRELATIVE
+      default:
+        return RelocKind::kUnknown;
+    }
+  }
+};
+
+inline std::byte* thread_pointer() {
+  std::byte* result;
+  asm("movq %%fs:0, %0" : "=r"(result));
+  return result;
+}
+
+/// Time-stamp counter; unordered with the instructions around it.
+inline uint64_t cycles() { return __builtin_ia32_rdtsc(); }
+
+/// A word of a thread block, by one of the kTcb offsets.
+inline uint64_t read_tcb(const void* block, size_t offset) {
+  return *reinterpret_cast<const uint64_t*>(static_cast<const std::byte*>(block) + offset);
+}
+inline void write_tcb(void* block, size_t offset, uint64_t value) {
+  *reinterpret_cast<uint64_t*>(static_cast<std::byte*>(block) + offset) = value;
+}
+
+/// A hint for spinning waits.
+inline void pause() { __builtin_ia32_pause(); }
+
+}  // namespace prelude::arch

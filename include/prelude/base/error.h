@@ -1,0 +1,83 @@
+// Errors are small values: a code, what it is about, numbers. No text is made here;
+// report/ turns an Error into words at the edge.
+#pragma once
+
+#include <cstdint>
+
+namespace prelude {
+
+/// What went wrong. The words for each code stand in report/messages.cpp.
+enum class Errc : uint16_t {
+  kNone,
+  // finding and opening
+  kCannotOpen,        ///< "cannot open shared object file"; errno in sys_errno, 0 = not found anywhere
+  kCannotReadData,    ///< header or program headers could not be read
+  kFileTooShort,
+  kNotRegularFile,
+  kEmptyToken,        ///< a needed name that expands to nothing
+  kOutOfMemory,
+  // ELF header
+  kBadMagic,
+  kWrongClass,        ///< value = EI_CLASS found
+  kBadDataEncoding,
+  kBadIdentVersion,
+  kBadVersion,
+  kBadOsAbi,
+  kBadAbiVersion,
+  kBadPadding,
+  kBadType,
+  kWrongMachine,      ///< value = e_machine found
+  kExecAsLibrary,
+  kPieAsLibrary,
+  kBadPhentsize,
+  // segments
+  kNoLoadSegments,
+  kSegmentNotAligned,
+  kCannotMapZeroFill,
+  kCannotChangeProtection,
+  kNoDynamic,
+  kNoOpen,            ///< DF_1_NOOPEN
+  kExecStackRefused,
+  kRelrWithoutMarker,
+  kCannotMapSegment,
+  kTextrelWritable,
+  kTextrelRestore,
+  kRelroProtect,
+  // any other field of the file: subject = field, value = found, context = what was expected
+  kBadField,
+  // relocation
+  kUnknownRelocation,     ///< value = type
+  kUnknownPltRelocation,  ///< value = type
+  kUndefinedSymbol,       ///< subject = symbol, context = version or null
+  kVersionNotFound,       ///< object = provider, subject = version, context = requester
+  kVersionRecordVerdef,   ///< value = record version
+  kVersionRecordVerneed,  ///< value = record version
+  kIsaLevelTooLow,
+  kStaticTls,
+  // dlfcn
+  kInvalidMode,
+  kInvalidModeParameter,
+  kNotOpen,
+  kInvalidNamespace,
+  kInvalidTargetNamespace,
+  kNextInUnknownCode,
+  kUnsupportedRequest,
+  kRecursiveInit,
+  // the loader itself
+  kSelfLoad,          ///< the loader was asked to load itself
+  kUnknownLibc,       ///< subject = version found, context = versions served
+  kSystemCall,        ///< subject = call
+  kInternal,          ///< subject = what
+};
+
+/// The strings are borrowed. They live at least until the batch that failed is rolled back.
+struct Error {
+  Errc code = Errc::kNone;
+  int32_t sys_errno = 0;
+  const char* object = nullptr;   ///< file path, or the needed name where no file was found
+  const char* subject = nullptr;
+  const char* context = nullptr;
+  uint64_t value = 0;
+};
+
+}  // namespace prelude

@@ -1,0 +1,67 @@
+// The loader's own allocator: size classes with free lists over chunks from a page source.
+// One writer at a time (the loader's lock). Every change commits by one store, so a child forked
+// in the middle of an operation finds usable lists (at worst one block is lost).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <utility>
+
+namespace prelude {
+
+class Heap {
+ public:
+  /// Gives at least `bytes` (a multiple of the page size) of zeroed memory, or null.
+  using PageSource = void* (*)(size_t bytes);
+  using PageSink = void (*)(void* start, size_t bytes);
+
+  constexpr Heap() = default;
+  Heap(const Heap&) = delete;
+  Heap& operator=(const Heap&) = delete;
+
+  /// `first` is used before any page is asked for; it must be zeroed and outlive the heap.
+  void start(void* first, size_t first_bytes, PageSource source, PageSink sink);
+
+  /// Zeroed memory aligned to `align` (a power of two, at most 4096); null when out of memory.
+  [[nodiscard]] void* allocate(size_t bytes, size_t align = 16);
+  /// `bytes` and `align` as given to allocate. Null is fine.
+  void release(void* block, size_t bytes, size_t align = 16);
+
+  template <typename T>
+  [[nodiscard]] T* make() {
+    void* at = allocate(sizeof(T), alignof(T));
+    return at == nullptr ? nullptr : new (at) T;
+  }
+  /// `count` zeroed elements; null when out of memory or the size overflows.
+  template <typename T>
+  [[nodiscard]] T* make_array(size_t count) {
+    if (count > SIZE_MAX / 2 / sizeof(T)) return nullptr;
+    return static_cast<T*>(allocate(count * sizeof(T), alignof(T)));
+  }
+  template <typename T>
+  void release_array(T* block, size_t count) {
+    release(const_cast<std::remove_const_t<T>*>(block), count * sizeof(T), alignof(T));
+  }
+  /// A NUL-terminated copy; null when out of memory. Release with size + 1.
+  [[nodiscard]] char* copy_string(const char* text, size_t size);
+
+ private:
+  struct FreeBlock {
+    FreeBlock* next;
+  };
+  static constexpr size_t kClasses = 24;  // 16, 32, 48, 64, 96, 128, ... up to 32 KiB
+
+  static size_t class_of(size_t bytes);
+  static size_t class_bytes(size_t index);
+  void* bump(size_t bytes, size_t align);
+  void keep_rest(char* rest, size_t bytes);
+
+  char* cursor_ = nullptr;
+  char* limit_ = nullptr;
+  PageSource source_ = nullptr;
+  PageSink sink_ = nullptr;
+  FreeBlock* free_[kClasses] = {};
+};
+
+}  // namespace prelude

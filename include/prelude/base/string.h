@@ -1,0 +1,46 @@
+// Byte and C-string helpers that need no libc.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace prelude {
+
+inline void copy_bytes(void* to, const void* from, size_t bytes) { __builtin_memcpy(to, from, bytes); }
+inline void fill_zero(void* to, size_t bytes) { __builtin_memset(to, 0, bytes); }
+
+inline size_t string_length(const char* text) { return __builtin_strlen(text); }
+
+inline bool equal(const char* a, const char* b) {
+  while (*a == *b) {
+    if (*a == 0) return true;
+    ++a;
+    ++b;
+  }
+  return false;
+}
+inline bool equal(std::string_view a, std::string_view b) { return a == b; }
+
+inline bool contains(const char* text, char wanted) {
+  for (; *text != 0; ++text)
+    if (*text == wanted) return true;
+  return false;
+}
+
+/// The part behind the last slash.
+inline const char* base_name(const char* path) {
+  const char* name = path;
+  for (; *path != 0; ++path)
+    if (*path == '/') name = path + 1;
+  return name;
+}
+
+/// FNV-1a over bytes: for our own tables, never for an ELF table.
+inline uint32_t hash_bytes(std::string_view text) {
+  uint32_t hash = 2166136261U;
+  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 16777619U;
+  return hash;
+}
+
+}  // namespace prelude

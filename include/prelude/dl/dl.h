@@ -1,0 +1,44 @@
+// Services after start: open, close, lookups without lock, thread-local access. The caller holds the
+// loader's lock where a function changes anything; errors are values, raised by the personality.
+#pragma once
+
+#include <prelude/link/linker.h>
+
+#include <cstdint>
+
+namespace prelude::dl {
+
+struct OpenRequest {
+  const char* file = nullptr;  ///< "" = the namespace's first module
+  uint32_t mode = 0;           ///< OpenMode bits
+  Module* caller = nullptr;    ///< for RUNPATH and $ORIGIN
+  Namespace* space = nullptr;
+};
+/// The module, with one more reference; null only for kOpenNoLoad. On error everything is undone, but the
+/// error's strings stay valid.
+Result<Module*> open(Linker& linker, const OpenRequest& request);
+
+/// Gives a reference back and unloads what nobody needs any more.
+Status close(Linker& linker, Module& module);
+
+/// True if the pointer is a module that is open.
+bool is_open_handle(const Linker& linker, const void* handle);
+
+/// An address range and the object it belongs to.
+struct FoundObject {
+  uint64_t start, end;
+  Module* module;
+  uint64_t eh_frame;  ///< address of the .eh_frame_hdr, 0 = none
+};
+/// Makes the index of address ranges anew. Called with the loader's lock held.
+[[nodiscard]] bool rebuild_index(Linker& linker);
+/// Lock-free and async-signal-safe.
+bool find_object(uint64_t address, FoundObject& out);
+
+/// The calling thread's block of a module, or null when it has none yet. Never allocates.
+void* tls_address_if_present(Linker& linker, Module& module);
+/// DTV and static blocks for a new thread whose control block is at `block`; false = out of memory.
+[[nodiscard]] bool tls_start_thread(Linker& linker, char* block, bool fresh);
+void tls_end_thread(Linker& linker, char* block);
+
+}  // namespace prelude::dl

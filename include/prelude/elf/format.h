@@ -1,0 +1,130 @@
+// ELF-64 structures and constants as the gABI, the GNU extensions and the x86-64 psABI define them.
+// Data only: no reading, no checking.
+#pragma once
+
+#include <cstdint>
+
+namespace prelude::elf {
+
+struct FileHeader {  // gABI ch. 4
+  uint8_t ident[16];
+  uint16_t type, machine;
+  uint32_t version;
+  uint64_t entry, phoff, shoff;
+  uint32_t flags;
+  uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+};
+static_assert(sizeof(FileHeader) == 64);
+
+inline constexpr uint8_t kIdentClass = 4, kIdentData = 5, kIdentVersion = 6, kIdentOsAbi = 7,
+                         kIdentAbiVersion = 8, kIdentPad = 9;
+inline constexpr uint8_t kClass32 = 1, kClass64 = 2;
+inline constexpr uint8_t kDataLittle = 1;
+inline constexpr uint8_t kOsAbiSysv = 0, kOsAbiGnu = 3;
+inline constexpr uint16_t kTypeExec = 2, kTypeDyn = 3;
+
+struct ProgramHeader {  // gABI ch. 5
+  uint32_t type, flags;
+  uint64_t offset, vaddr, paddr, filesz, memsz, align;
+};
+static_assert(sizeof(ProgramHeader) == 56);
+
+inline constexpr uint32_t kPtLoad = 1, kPtDynamic = 2, kPtInterp = 3, kPtNote = 4, kPtPhdr = 6,
+                          kPtTls = 7, kPtGnuEhFrame = 0x6474e550, kPtGnuStack = 0x6474e551,
+                          kPtGnuRelro = 0x6474e552, kPtGnuProperty = 0x6474e553;
+inline constexpr uint32_t kPfX = 1, kPfW = 2, kPfR = 4;
+
+struct Dynamic {
+  int64_t tag;
+  uint64_t value;
+};
+static_assert(sizeof(Dynamic) == 16);
+
+enum Tag : int64_t {
+  kDtNull = 0, kDtNeeded = 1, kDtPltRelSz = 2, kDtPltGot = 3, kDtHash = 4, kDtStrTab = 5,
+  kDtSymTab = 6, kDtRela = 7, kDtRelaSz = 8, kDtRelaEnt = 9, kDtStrSz = 10, kDtSymEnt = 11,
+  kDtInit = 12, kDtFini = 13, kDtSoname = 14, kDtRpath = 15, kDtSymbolic = 16, kDtRel = 17,
+  kDtRelSz = 18, kDtRelEnt = 19, kDtPltRel = 20, kDtDebug = 21, kDtTextRel = 22, kDtJmpRel = 23,
+  kDtBindNow = 24, kDtInitArray = 25, kDtFiniArray = 26, kDtInitArraySz = 27, kDtFiniArraySz = 28,
+  kDtRunpath = 29, kDtFlags = 30, kDtPreinitArray = 32, kDtPreinitArraySz = 33,
+  kDtSymTabShndx = 34, kDtRelrSz = 35, kDtRelr = 36, kDtRelrEnt = 37,
+  kDtGnuHash = 0x6ffffef5, kDtTlsDescPlt = 0x6ffffef6, kDtTlsDescGot = 0x6ffffef7,
+  kDtDepAudit = 0x6ffffefb, kDtAudit = 0x6ffffefc,
+  kDtVerSym = 0x6ffffff0, kDtRelaCount = 0x6ffffff9, kDtRelCount = 0x6ffffffa,
+  kDtFlags1 = 0x6ffffffb, kDtVerDef = 0x6ffffffc, kDtVerDefNum = 0x6ffffffd,
+  kDtVerNeed = 0x6ffffffe, kDtVerNeedNum = 0x6fffffff,
+  kDtAuxiliary = 0x7ffffffd, kDtFilter = 0x7fffffff,
+};
+
+inline constexpr uint64_t kDfOrigin = 1, kDfSymbolic = 2, kDfTextRel = 4, kDfBindNow = 8,
+                          kDfStaticTls = 16;
+inline constexpr uint64_t kDf1Now = 1, kDf1Global = 2, kDf1NoDelete = 8, kDf1InitFirst = 0x20,
+                          kDf1NoOpen = 0x40, kDf1Origin = 0x80, kDf1NoDefLib = 0x800,
+                          kDf1Pie = 0x08000000;
+
+struct Symbol {  // gABI ch. 4 "Symbol Table"
+  uint32_t name;
+  uint8_t info, other;
+  uint16_t shndx;
+  uint64_t value, size;
+
+  [[nodiscard]] uint8_t binding() const { return info >> 4; }
+  [[nodiscard]] uint8_t type() const { return info & 15; }
+  [[nodiscard]] uint8_t visibility() const { return other & 3; }
+};
+static_assert(sizeof(Symbol) == 24);
+
+inline constexpr uint8_t kStbLocal = 0, kStbGlobal = 1, kStbWeak = 2, kStbGnuUnique = 10;
+inline constexpr uint8_t kSttNoType = 0, kSttObject = 1, kSttFunc = 2, kSttSection = 3, kSttFile = 4,
+                         kSttCommon = 5, kSttTls = 6, kSttGnuIfunc = 10;
+inline constexpr uint8_t kStvDefault = 0, kStvInternal = 1, kStvHidden = 2, kStvProtected = 3;
+inline constexpr uint16_t kShnUndef = 0, kShnAbs = 0xfff1, kShnCommon = 0xfff2;
+
+struct Rela {
+  uint64_t offset, info;
+  int64_t addend;
+
+  [[nodiscard]] uint32_t symbol() const { return static_cast<uint32_t>(info >> 32); }
+  [[nodiscard]] uint32_t type() const { return static_cast<uint32_t>(info); }
+};
+static_assert(sizeof(Rela) == 24);
+
+// Symbol versions: LSB "Symbol Versioning".
+struct VerDef {
+  uint16_t version, flags, index, aux_count;
+  uint32_t hash, aux, next;
+};
+struct VerDefAux {
+  uint32_t name, next;
+};
+struct VerNeed {
+  uint16_t version, aux_count;
+  uint32_t file, aux, next;
+};
+struct VerNeedAux {
+  uint32_t hash;
+  uint16_t flags, other;
+  uint32_t name, next;
+};
+static_assert(sizeof(VerDef) == 20 && sizeof(VerDefAux) == 8);
+static_assert(sizeof(VerNeed) == 16 && sizeof(VerNeedAux) == 16);
+inline constexpr uint16_t kVerFlagBase = 1, kVerFlagWeak = 2;
+inline constexpr uint16_t kVerIndexHidden = 0x8000;
+
+struct NoteHeader {
+  uint32_t name_size, desc_size, type;
+};
+inline constexpr uint32_t kNoteGnuAbiTag = 1, kNoteGnuBuildId = 3, kNoteGnuProperty = 5;
+
+struct AuxEntry {
+  uint64_t type, value;
+};
+enum Aux : uint64_t {
+  kAtNull = 0, kAtPhdr = 3, kAtPhent = 4, kAtPhnum = 5, kAtPageSize = 6, kAtBase = 7, kAtFlags = 8,
+  kAtEntry = 9, kAtUid = 11, kAtEuid = 12, kAtGid = 13, kAtEgid = 14, kAtPlatform = 15,
+  kAtHwcap = 16, kAtClockTick = 17, kAtSecure = 23, kAtRandom = 25, kAtHwcap2 = 26,
+  kAtRseqFeatureSize = 27, kAtRseqAlign = 28, kAtExecFn = 31, kAtSysinfoEhdr = 33,
+  kAtMinSigStackSize = 51,
+};
+
+}  // namespace prelude::elf

@@ -1,0 +1,169 @@
+// One ELF object, checked once. A decoder turns untrusted bytes into an Image; whoever holds an Image
+// need not check its tables again. Pure: nothing here maps, opens or reads.
+#pragma once
+
+#include <prelude/base/result.h>
+#include <prelude/elf/format.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace prelude {
+
+/// A PT_LOAD as the file gives it. Addresses are relative to the load bias.
+struct LoadSegment {
+  uint64_t vaddr, filesz, memsz, offset;
+  uint32_t flags;  ///< PF_*
+};
+
+struct FunctionArray {
+  uint64_t vaddr = 0;
+  uint64_t count = 0;
+};
+
+/// What the host accepts; passed in so that decoders know no machine.
+struct HostRules {
+  uint16_t machine;
+  uint64_t page_size;
+};
+
+/// Facts of the ELF header and the program headers of one file.
+struct HeaderFacts {
+  uint16_t type = 0;
+  uint16_t phnum = 0;
+  uint64_t entry = 0;
+  uint64_t phoff = 0;  ///< file offset of the program headers
+};
+
+/// Checks the ELF header in `head` (at least the first 64 bytes of the file, if it has as many).
+/// Errors carry no object; the caller adds it.
+Result<HeaderFacts> decode_header(const std::byte* head, size_t bytes, uint64_t file_size,
+                                  const HostRules& host);
+
+/// GNU hash table (gABI extension, "GNU Hash ELF Sections"), checked against its segment.
+struct GnuHashFacts {
+  const uint64_t* bloom = nullptr;    ///< null = no table
+  const uint32_t* buckets = nullptr;
+  const uint32_t* chain_zero = nullptr;  ///< chain word of symbol 0 (only indexes >= first_symbol exist)
+  uint32_t bucket_count = 0, bloom_mask = 0, bloom_shift = 0, first_symbol = 0;
+};
+
+/// ELF (SysV) hash table, gABI ch. 5.
+struct SysvHashFacts {
+  const uint32_t* buckets = nullptr;  ///< null = no table
+  const uint32_t* chains = nullptr;
+  uint32_t bucket_count = 0, chain_count = 0;
+};
+
+struct Image {
+  uint64_t bias = 0;       ///< address = vaddr + bias
+  uint64_t low = 0, high = 0;  ///< page-rounded span of all PT_LOADs, vaddr
+  uint64_t end = 0;        ///< highest vaddr + memsz, not rounded
+  const LoadSegment* segments = nullptr;  ///< by ascending vaddr; owned by the module
+  uint32_t segment_count = 0;
+  uint16_t type = 0;
+  uint16_t phnum = 0;
+  const elf::ProgramHeader* phdr = nullptr;  ///< in memory of the process
+  uint64_t entry = 0;      ///< vaddr
+
+  uint64_t max_align = 0;  ///< largest p_align of the PT_LOADs
+  uint64_t dynamic_vaddr = 0, dynamic_size = 0;
+  uint64_t tls_vaddr = 0, tls_filesz = 0, tls_memsz = 0, tls_align = 0;
+  uint64_t relro_vaddr = 0, relro_size = 0;
+  uint64_t eh_frame_vaddr = 0;
+  uint64_t property_vaddr = 0, property_size = 0;  ///< PT_GNU_PROPERTY, else the PT_NOTEs are searched
+  uint64_t interp_vaddr = 0, interp_size = 0;
+  uint32_t stack_flags = 0;
+  bool has_stack_header = false;
+
+  // ---- from the dynamic section ----
+  const elf::Dynamic* dynamic = nullptr;
+  uint32_t dynamic_count = 0;  ///< entries before DT_NULL
+  const char* strings = nullptr;
+  uint64_t strings_size = 0;   ///< the byte at strings_size - 1 is NUL
+  const elf::Symbol* symbols = nullptr;
+  uint32_t symbol_limit = 0;   ///< indexes below this may be read
+  GnuHashFacts gnu_hash;
+  SysvHashFacts sysv_hash;
+  const uint16_t* versym = nullptr;
+  const std::byte* verdef = nullptr;   ///< first record; bytes up to verdef_room
+  const std::byte* verneed = nullptr;
+  uint64_t verdef_room = 0, verneed_room = 0;
+  uint64_t verdef_count = 0, verneed_count = 0;
+
+  const elf::Rela* rela = nullptr;
+  uint64_t rela_count = 0, relative_count = 0;
+  const elf::Rela* plt_rela = nullptr;
+  uint64_t plt_rela_count = 0;
+  const uint64_t* relr = nullptr;
+  uint64_t relr_count = 0;
+  uint64_t pltgot = 0;         ///< vaddr, 0 = none
+
+  uint64_t init = 0, fini = 0;  ///< vaddr, 0 = none
+  FunctionArray init_array, fini_array, preinit_array;
+  uint64_t flags = 0, flags_1 = 0;
+  const char* soname = nullptr;
+  const char* rpath = nullptr;    ///< null where DT_RUNPATH is present too
+  const char* runpath = nullptr;
+  uint64_t debug_slot = 0;     ///< vaddr of the d_ptr of DT_DEBUG, 0 = none
+  bool text_relocations = false, bind_now = false, symbolic = false, has_filters = false;
+  bool writable_metadata = false;  ///< a table used after loading lies in a writable segment
+  uint64_t metadata_low = 0, metadata_high = 0;  ///< vaddr range of those tables, where writable_metadata
+
+  [[nodiscard]] void* address(uint64_t vaddr) const {
+    return reinterpret_cast<void*>(bias + vaddr);  // NOLINT(performance-no-int-to-ptr)
+  }
+  /// The segment that holds [vaddr, vaddr + bytes) with its file-backed part, or null.
+  [[nodiscard]] const LoadSegment* file_segment(uint64_t vaddr, uint64_t bytes) const;
+  /// The same with the zero-filled part counted in.
+  [[nodiscard]] const LoadSegment* memory_segment(uint64_t vaddr, uint64_t bytes) const;
+  /// The bytes at vaddr if they are file-backed, else null.
+  [[nodiscard]] const void* file_bytes(uint64_t vaddr, uint64_t bytes) const {
+    return file_segment(vaddr, bytes) == nullptr ? nullptr : address(vaddr);
+  }
+  [[nodiscard]] bool executable(uint64_t vaddr) const {
+    const LoadSegment* s = memory_segment(vaddr, 1);
+    return s != nullptr && (s->flags & elf::kPfX) != 0;
+  }
+  /// A NUL-terminated string of the table, or null when the offset is outside.
+  [[nodiscard]] const char* string(uint64_t offset) const {
+    return offset < strings_size ? strings + offset : nullptr;
+  }
+};
+
+/// Fills the span, segments and program header facts from checked headers. `segments` has room for every
+/// PT_LOAD. `file_size` is UINT64_MAX for objects that the kernel has mapped.
+Status decode_program_headers(const elf::ProgramHeader* headers, uint16_t count, uint64_t file_size,
+                              const HostRules& host, LoadSegment* segments, Image& out);
+
+/// Reads the dynamic section of a mapped object (bias set) and checks every table it names.
+Status decode_dynamic(Image& image);
+
+/// One step that makes an image's memory. Addresses are vaddr, page-rounded.
+struct MapStep {
+  enum class Kind : uint8_t {
+    kFile,       ///< map file pages
+    kAnonymous,  ///< map zero pages
+    kNone,       ///< take access away (a hole between segments)
+    kZero,       ///< clear bytes of a writable file page; vaddr and bytes are exact
+  } kind;
+  uint32_t flags;  ///< PF_*
+  uint64_t vaddr, bytes, offset;
+};
+/// Step 0 maps the whole span; the others lie inside. Gives the number of steps (at most
+/// 1 + 4 * segment_count).
+uint32_t plan_mapping(const Image& image, uint64_t page_size, MapStep* steps);
+
+/// The 32-bit value of a GNU property (`type`) of the object, or 0.
+uint32_t gnu_property(const Image& image, uint32_t type);
+/// Build-id bytes of the object, or null.
+const uint8_t* build_id(const Image& image, uint32_t& bytes);
+
+/// Calls `each` for every DT entry with this tag. Stops when it returns false.
+template <typename Each>
+void for_each_dynamic(const Image& image, int64_t tag, Each each) {
+  for (uint32_t i = 0; i < image.dynamic_count; ++i)
+    if (image.dynamic[i].tag == tag && !each(image.dynamic[i].value)) return;
+}
+
+}  // namespace prelude

@@ -1,0 +1,249 @@
+// The one mutable root of a process's dynamic linking, and the phases of a request on it. Start-up and
+// dlopen take the same road: load the closure, check, place TLS, relocate, protect, commit, initialise.
+#pragma once
+
+#include <prelude/base/array.h>
+#include <prelude/base/heap.h>
+#include <prelude/base/result.h>
+#include <prelude/link/module.h>
+#include <prelude/link/personality.h>
+#include <prelude/options/options.h>
+#include <prelude/reloc/use.h>
+#include <prelude/search/search.h>
+#include <prelude/symbols/symbols.h>
+#include <prelude/sys/sys.h>
+#include <prelude/tls/tls.h>
+#include <prelude/trace/trace.h>
+#include <prelude/versions/versions.h>
+
+#include <cstdint>
+
+namespace prelude {
+
+/// All names under which the objects of a namespace are known.
+class NameTable {
+ public:
+  [[nodiscard]] Module* find(const char* name) const;
+  [[nodiscard]] bool add(Heap& heap, const char* name, Module* module);
+  void remove(Heap& heap, const Module* module);
+
+ private:
+  struct Entry {
+    uint32_t hash;
+    const char* name;
+    Module* module;
+    Entry* next;
+  };
+  static constexpr uint32_t kBuckets = 64;
+  Entry* buckets_[kBuckets] = {};
+};
+
+/// STB_GNU_UNIQUE: one definition per name for a whole namespace.
+class UniqueTable {
+ public:
+  struct Entry {
+    uint32_t hash;
+    const char* name;
+    Definition definition;
+  };
+  [[nodiscard]] Definition* find(uint32_t hash, const char* name);
+  [[nodiscard]] bool add(Heap& heap, uint32_t hash, const char* name, const Definition& definition);
+  void remove(const Module* module);
+
+ private:
+  Array<Entry> entries_;
+};
+
+struct Namespace {
+  uint32_t index = 0;
+  Module* first = nullptr;  ///< link map list, load order
+  Module* last = nullptr;
+  uint32_t count = 0;
+  uint64_t added = 0;       ///< modules ever added
+  SearchList* global = nullptr;  ///< its global scope: the closure of its first module
+  NameTable names;
+  UniqueTable unique;
+  RDebug debug{};
+  bool in_use = false;
+};
+
+/// Flags of a request (values of <dlfcn.h>).
+enum OpenMode : uint32_t {
+  kOpenLazy = 1, kOpenNow = 2, kOpenNoLoad = 4, kOpenDeepBind = 8, kOpenGlobal = 0x100, kOpenNoDelete = 0x1000,
+};
+
+/// IFUNC references whose resolver lies in an object that is not relocated yet.
+struct PendingResolver {
+  Module* module;
+  uint64_t slot;    ///< vaddr in module
+  int64_t addend;
+  uint64_t resolver;
+  Module* definer;
+};
+
+/// The modules added by one request, not yet visible to others: committed or rolled back as a whole.
+struct Batch {
+  Namespace* space = nullptr;
+  Module* root = nullptr;
+  Array<Module*> modules;
+  Array<PendingResolver> pending;
+  Array<Module*> late_tls;   ///< got a static TLS block after start: to be filled in every thread
+  Array<Module*> pinned;     ///< older modules that became undeletable: undone by a roll-back
+  uint32_t mode = 0;
+  bool start_up = false;
+  bool tls_added = false;
+};
+
+struct Statistics {
+  uint64_t start_cycles = 0, load_cycles = 0, relocation_cycles = 0;
+  uint64_t relocations = 0, relative_relocations = 0;
+};
+
+struct Linker {
+  Heap heap;
+  Tracer tracer;
+  Process process;
+  const Options* options = nullptr;
+  Searcher searcher;
+  VersionNames version_names;
+  TlsRegistry tls;
+  ThreadMemory thread_memory;
+  Array<Namespace*> spaces;
+  Namespace base_space;
+  Module* program = nullptr;
+  Module* self = nullptr;
+  Module* vdso = nullptr;
+  Personality* personality = nullptr;
+  HostRules host{};
+  uint32_t isa_level = 0;       ///< property bits the processor satisfies
+  DtvEntry* initial_dtv = nullptr;
+  Statistics statistics;
+  uint64_t adds = 0, removals = 0;
+  bool start_up_done = false;
+  bool lazy_allowed = true;
+  const char* program_name = "";
+  Batch* batch = nullptr;       ///< the request under way
+  uint32_t readers = 0;         ///< threads inside a lookup without lock
+  uint8_t closing = 0;          ///< a close is under way; 2 = it must look again
+  const char* error_subject = nullptr;
+  const char* error_context = nullptr;
+  const char* error_object = nullptr;  ///< heap copy behind the last Error::object; replaced by the next
+  /// Ends the process with a message.
+  void (*fatal)(Linker&, const Error&) = nullptr;
+  /// Says a non-fatal remark on standard error, formatted by report.
+  void (*remark)(Linker&, const char* format_text, const char* a, const char* b) = nullptr;
+};
+
+// ---- namespace.cpp
+void append_to_namespace(Linker& linker, Namespace& space, Module& module);
+void remove_from_namespace(Linker& linker, Namespace& space, Module& module);
+[[nodiscard]] bool add_name(Linker& linker, Module& module, const char* name);
+[[nodiscard]] Namespace* new_namespace(Linker& linker);
+/// The module whose segments hold the address, in any namespace, or null.
+Module* module_of_address(const Linker& linker, uint64_t address);
+
+// ---- map.cpp
+/// A file opened and looked at, before it is mapped.
+struct OpenedFile {
+  int fd = -1;
+  sys::FileStatus status{};
+  HeaderFacts facts;
+  size_t head_bytes = 0;
+  alignas(8) std::byte head[1024];
+};
+/// Opens and checks the header. kSkipped for another class or machine; kFailed with `error` set otherwise.
+Verdict open_file(Linker& linker, const char* path, OpenedFile& file, Error& error);
+/// Maps an opened file and decodes it. The module belongs to no list yet. Closes the descriptor.
+Result<Module*> map_object(Linker& linker, OpenedFile& file, const char* path, bool as_program);
+/// A Module for an object the kernel has mapped.
+Result<Module*> adopt_object(Linker& linker, const elf::ProgramHeader* phdr, uint16_t count, uint64_t entry,
+                             uint64_t bias, const char* path);
+void discard_object(Linker& linker, Module* module);
+
+// ---- load.cpp
+/// Gives an error whose object name lives until the next error.
+Error keep_error(Linker& linker, Error error);
+struct LoadRequest {
+  const char* name = nullptr;
+  Module* requester = nullptr;   ///< object whose string `name` is; null = the user
+  ModuleKind kind = ModuleKind::kNeeded;
+  bool by_dlopen = false;        ///< the object a dlopen names: `requester` is the caller, not its loader
+  bool no_load = false;          ///< only look whether it is there
+};
+/// Finds or loads one object. A new one is put into the batch and the namespace's list. With no_load the
+/// result may be null.
+Result<Module*> load_object(Linker& linker, Batch& batch, const LoadRequest& request);
+
+// ---- closure.cpp
+/// Loads the dependencies of `roots` breadth-first and writes the search list of the first root.
+/// `missing` (may be null) is asked before a missing library ends the request.
+using MissingCallback = bool (*)(void* context, Module* requester, const char* name, const Error& error);
+Status load_closure(Linker& linker, Batch& batch, Module* const* roots, uint32_t root_count,
+                    MissingCallback missing = nullptr, void* context = nullptr);
+/// Checks that every version the batch needs exists. Calls `report` for each that does not; gives their number.
+using VersionCallback = void (*)(void* context, const Error& error, bool weak);
+uint32_t check_versions(Linker& linker, Module* const* modules, size_t count, VersionCallback report, void* context);
+
+// ---- scope.cpp
+[[nodiscard]] bool append_to_list(Linker& linker, SearchList& list, Module& module);
+[[nodiscard]] bool add_scope(Linker& linker, Module& module, SearchList* list, bool first);
+[[nodiscard]] bool give_scopes(Linker& linker, Batch& batch);
+void remove_scope(Linker& linker, Module& module, const SearchList* list);
+/// Takes a module out of a published list (its arrays are replaced).
+void remove_from_list(Linker& linker, SearchList& list, const Module& module);
+[[nodiscard]] bool add_to_global(Linker& linker, Namespace& space, const SearchList& closure);
+void trace_scopes(Linker& linker, Module* const* modules, size_t count);
+
+// ---- bind.cpp
+/// The definition that `symbol` of `module` binds to. A weak reference may bind to nothing (symbol null).
+Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t symbol, Use use);
+/// Lookup by name along scopes, as dlsym and libc ask for it.
+Definition find_symbol(Linker& linker, SymbolQuery& query, SearchList* const* scope, const Module* skip_until,
+                       const Module* referrer);
+/// Records that `user` must keep `used` loaded (relocation dependency).
+[[nodiscard]] bool note_use(Linker& linker, Module& user, Module& used);
+/// Decides an STB_GNU_UNIQUE definition: the namespace's first one wins.
+Definition settle_unique(Linker& linker, Module& referrer, const elf::Symbol& reference, const SymbolQuery& query,
+                         const Definition& found, Use use);
+
+// ---- relocate.cpp
+Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy);
+/// Relocates the unrelocated modules of `list`, dependencies first, then protects them.
+Status relocate_batch(Linker& linker, Batch& batch, Module* const* list, size_t count, bool lazy);
+
+// ---- init.cpp
+/// The init order of `root`: dependents before dependencies.
+[[nodiscard]] bool sort_closure(Linker& linker, Module** list, uint32_t count, bool pin_first, bool finalisers);
+void run_initialisers(Linker& linker, Module& root);
+void run_preinitialisers(Linker& linker);
+void run_finaliser(Linker& linker, Module& module);
+/// All namespaces, at exit.
+void run_all_finalisers(Linker& linker);
+
+// ---- batch.cpp
+/// Takes back everything a failed request has done.
+void roll_back(Linker& linker, Batch& batch);
+/// The request's modules belong to the process from here on.
+void commit(Linker& linker, Batch& batch);
+/// Waits a moment until no thread is inside a lookup that began before; false = somebody still is.
+bool wait_for_readers(Linker& linker);
+
+/// Marks a lookup that takes no lock.
+class Reader {
+ public:
+  explicit Reader(Linker& linker) : linker_(linker) { __atomic_add_fetch(&linker_.readers, 1, __ATOMIC_ACQ_REL); }
+  ~Reader() { __atomic_sub_fetch(&linker_.readers, 1, __ATOMIC_ACQ_REL); }
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+
+ private:
+  Linker& linker_;
+};
+
+// ---- tls_setup.cpp
+Status place_start_up_tls(Linker& linker);
+
+/// The process's linker. Defined in start/; nothing else is a mutable global.
+extern Linker* const the_linker;
+
+}  // namespace prelude

@@ -1,0 +1,92 @@
+// What the user asked for: command line of direct mode and LD_* variables, read once into an
+// immutable value. In secure mode unsafe variables have no effect and leave the environment.
+#pragma once
+
+#include <prelude/base/result.h>
+
+#include <cstdint>
+
+namespace prelude {
+
+enum class Mode : uint8_t {
+  kRun,
+  kList,
+  kVerify,
+  kHelp,
+  kVersion,
+  kListTunables,
+  kListDiagnostics
+};
+
+/// Facts from the kernel. The vectors belong to the process's stack.
+struct Process {
+  int argc = 0;
+  char** argv = nullptr;  ///< NULL-terminated
+  char** envp = nullptr;  ///< NULL-terminated
+  bool secure = false;    ///< AT_SECURE set or absent
+};
+
+struct Options {
+  Mode mode = Mode::kRun;
+  bool direct = false;  ///< started as `ld.so prog`
+  bool secure = false;
+  bool inhibit_cache = false;
+  bool bind_now = false, bind_not = false, dynamic_weak = false;
+  bool warn = false, verbose = false, show_auxv = false;
+  bool hints = true;           ///< LD_HINTS=0 turns the hint lines off
+  bool trace_objects = false;  ///< LD_TRACE_LOADED_OBJECTS is set
+  uint32_t trace_level = 0;    ///< its numeric value
+  uint32_t debug_mask = 0;     ///< Topic bits; implies kImpcalls where section 11 says so
+  bool debug_help = false;
+  bool debug_json = false;    ///< word `json` of LD_DEBUG: the trace is JSON, not text
+  bool refuse_trace = false;  ///< secure and LD_TRACE_LOADED_OBJECTS was set: exit 5, print nothing
+  const char* debug_output = nullptr;
+  const char* library_path = nullptr;  ///< null = not set; never empty
+  bool library_path_from_option = false;
+  const char* env_preload = nullptr;
+  /// LD_PRELOAD of a secure process (env_preload is null there). To be dropped, or to be used with
+  /// all limits: names without slash, system directories only, owned by root, set-user-ID bit, not
+  /// writable by others.
+  const char* secure_preload = nullptr;
+  const char* option_preload = nullptr;
+  const char* env_audit = nullptr;
+  const char* option_audit = nullptr;
+  const char* inhibit_rpath = nullptr;  ///< may be "": it names the main program
+  const char* hwcaps_prepend = nullptr;
+  const char* hwcaps_mask = nullptr;  ///< may be "": no built-in subdirectory is left
+  const char* argv0 = nullptr;
+  const char* origin_path = nullptr;
+  const char* trace_json = nullptr;
+  const char* self = nullptr;  ///< argv[0] of the loader in direct mode
+  int program_index = 0;       ///< index in argv of EXECUTABLE-FILE (direct mode)
+};
+
+/// A usage error of direct mode; the words and the exit status are report's.
+struct UsageError {
+  enum class Kind : uint8_t { kNone, kMissingProgram, kUnrecognised } kind = Kind::kNone;
+  const char* option = nullptr;
+};
+
+/// Unknown words of LD_DEBUG, reported by the caller one warning each.
+struct DebugWarning {
+  const char* word = nullptr;
+  uint32_t size = 0;
+};
+inline constexpr int kMaxDebugWarnings = 8;
+
+struct ParsedOptions {
+  Options options;
+  UsageError usage;
+  DebugWarning warnings[kMaxDebugWarnings];
+  int warning_count = 0;
+};
+
+/// `direct` says that the kernel started the loader itself. Removes what secure mode forbids from
+/// process.envp in place: find the auxiliary vector first. Of several copies of a variable the last
+/// one counts, as in glibc 2.36; LD_DEBUG adds up. Pure but for that.
+void parse_options(const Process& process, bool direct, ParsedOptions& out);
+
+/// The value of `name` in the environment (the first one), or null.
+const char* environment_value(char** envp, const char* name);
+
+}  // namespace prelude

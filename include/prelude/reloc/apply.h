@@ -1,0 +1,290 @@
+// The relocation loop of one object. What a symbol binds to is asked of a Binder, so the same loop serves
+// live lookups, recorded plans and tests; arithmetic and bounds stand here (psABI x86-64 4.4.1).
+#pragma once
+
+#include <arch/native.h>
+
+#include <prelude/base/string.h>
+#include <prelude/image/image.h>
+#include <prelude/reloc/use.h>
+
+#include <cstdint>
+
+namespace prelude {
+
+/// What a symbol reference resolved to.
+struct Bound {
+  uint64_t value = 0;             ///< address; for TLS symbols the offset in the module's block
+  uint64_t size = 0;              ///< st_size of the definition
+  struct Module* module = nullptr;  ///< null: undefined weak, or an absolute value without owner
+  bool undefined = false;         ///< weak reference without definition
+  bool resolver = false;          ///< value is the address of an IFUNC resolver still to be called
+};
+
+/// Where relocations may write, checked per entry by one compare in the common case.
+class WriteWindow {
+ public:
+  WriteWindow(const Image& image, bool text_writable) : image_(image), any_segment_(text_writable) {
+    for (uint32_t i = 0; i < image.segment_count; ++i) {
+      const LoadSegment& s = image.segments[i];
+      if ((s.flags & elf::kPfW) == 0 || s.memsz < size_) continue;
+      start_ = s.vaddr;
+      size_ = s.memsz;
+    }
+  }
+  [[nodiscard]] bool holds(uint64_t vaddr, uint64_t bytes) const {
+    const uint64_t at = vaddr - start_;
+    if (at < size_ && bytes <= size_ - at && !image_.writable_metadata) [[likely]] return true;
+    return holds_slowly(vaddr, bytes);
+  }
+
+ private:
+  [[nodiscard]] bool holds_slowly(uint64_t vaddr, uint64_t bytes) const {
+    if (image_.writable_metadata && vaddr < image_.metadata_high && vaddr + bytes > image_.metadata_low)
+      return false;
+    const LoadSegment* s = image_.memory_segment(vaddr, bytes);
+    return s != nullptr && (any_segment_ || (s->flags & elf::kPfW) != 0);
+  }
+
+  const Image& image_;
+  uint64_t start_ = 0, size_ = 0;
+  bool any_segment_;
+};
+
+struct RelocCounts {
+  uint64_t relative = 0, symbolic = 0;
+};
+
+/// One pass over an object's relocations. Binder supplies:
+///   bool bind(uint32_t symbol, Use use, Bound& out)   false = error recorded
+///   bool call_resolver(uint64_t address, uint64_t& result)
+///   bool defer(uint64_t slot, int64_t addend, const Bound&)  IFUNC result stored later
+///   bool copy(void* to, uint32_t symbol, const Bound&)
+///   bool tls_module(const Bound&, uint64_t& id), tls_offset(const Bound&, int64_t& from_tp)
+///   bool tls_descriptor(uint64_t* slot, const Bound&, int64_t addend)
+///   bool overflow(uint32_t symbol, const char* type)
+///   bool lazy(uint64_t* slot)       true = the PLT slot was prepared for lazy binding
+///   bool fail(Error)                records, returns false
+template <typename Binder>
+class Relocator {
+ public:
+  Relocator(const Image& image, const WriteWindow& window, Binder& binder)
+      : image_(image), window_(window), binder_(binder) {}
+
+  /// Everything but the indirect entries.
+  [[nodiscard]] bool run_plain(bool lazy) {
+    return packed_relative() && relative() && table(image_.rela + done_, image_.rela_count - done_, false) &&
+           plt(lazy);
+  }
+  /// Indirect entries: their resolvers may use all that run_plain has set up.
+  [[nodiscard]] bool run_indirect() {
+    return indirect(image_.rela, image_.rela_count) && indirect(image_.plt_rela, image_.plt_rela_count);
+  }
+  [[nodiscard]] const RelocCounts& counts() const { return counts_; }
+
+  /// A single entry, for lazy binding and tests.
+  [[nodiscard]] bool one(const elf::Rela& rela, bool plt_table) { return entry(rela, plt_table); }
+
+ private:
+  using Kind = arch::RelocKind;
+
+  [[nodiscard]] uint64_t* slot(uint64_t vaddr) const { return static_cast<uint64_t*>(image_.address(vaddr)); }
+
+  [[nodiscard]] bool outside(uint64_t vaddr) {
+    return binder_.fail({.code = Errc::kBadField, .subject = "r_offset", .context = "an address in a writable segment",
+                         .value = vaddr});
+  }
+
+  // DT_RELR (gABI proposal "Relative relocation packing"): an even word is an address, an odd word a
+  // bitmap of the 63 words that follow.
+  [[nodiscard]] bool packed_relative() {
+    uint64_t next = 0;
+    bool have_address = false;
+    for (uint64_t i = 0; i < image_.relr_count; ++i) {
+      const uint64_t word = image_.relr[i];
+      if ((word & 1) == 0) {
+        if (!add_bias(word)) return false;
+        next = word + 8;
+        have_address = true;
+        continue;
+      }
+      if (!have_address)
+        return binder_.fail({.code = Errc::kBadField, .subject = "DT_RELR first entry",
+                             .context = "an address before any bitmap", .value = word});
+      uint64_t at = next;
+      for (uint64_t bits = word >> 1; bits != 0; bits >>= 1, at += 8)
+        if ((bits & 1) != 0 && !add_bias(at)) return false;
+      next += 63 * 8;
+    }
+    return true;
+  }
+  [[nodiscard]] bool add_bias(uint64_t vaddr) {
+    if (!window_.holds(vaddr, 8)) [[unlikely]] return outside(vaddr);
+    *slot(vaddr) += image_.bias;
+    ++counts_.relative;
+    return true;
+  }
+
+  // The run of relative entries that DT_RELACOUNT promises. Anything else ends it and is done by table().
+  [[nodiscard]] bool relative() {
+    const elf::Rela* entry = image_.rela;
+    const elf::Rela* const end = entry + image_.relative_count;
+    const uint64_t bias = image_.bias;
+    for (; entry != end; ++entry) {
+      if (arch::Native::kind_of(entry->type()) != Kind::kRelative) break;
+      __builtin_prefetch(entry + 16);
+      if (!window_.holds(entry->offset, 8)) [[unlikely]] return outside(entry->offset);
+      *slot(entry->offset) = bias + static_cast<uint64_t>(entry->addend);
+    }
+    done_ = static_cast<uint64_t>(entry - image_.rela);
+    counts_.relative += done_;
+    return true;
+  }
+
+  [[nodiscard]] bool table(const elf::Rela* entries, uint64_t count, bool plt_table) {
+    const elf::Symbol* symbols = image_.symbols;
+    for (uint64_t i = 0; i < count; ++i) {
+      if (i + 4 < count && entries[i + 4].symbol() < image_.symbol_limit)
+        __builtin_prefetch(symbols + entries[i + 4].symbol());
+      if (!entry(entries[i], plt_table)) return false;
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool plt(bool lazy) {
+    if (!lazy) return table(image_.plt_rela, image_.plt_rela_count, true);
+    for (uint64_t i = 0; i < image_.plt_rela_count; ++i) {
+      const elf::Rela& rela = image_.plt_rela[i];
+      if (arch::Native::kind_of(rela.type()) == Kind::kJumpSlot) {
+        if (!window_.holds(rela.offset, 8)) return outside(rela.offset);
+        if (rela.symbol() < image_.symbol_limit && binder_.lazy(slot(rela.offset))) continue;
+      }
+      if (!entry(rela, true)) return false;
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool indirect(const elf::Rela* entries, uint64_t count) {
+    if (!saw_indirect_) return true;
+    for (uint64_t i = 0; i < count; ++i) {
+      const elf::Rela& rela = entries[i];
+      if (arch::Native::kind_of(rela.type()) != Kind::kIndirect) continue;
+      if (!window_.holds(rela.offset, 8)) return outside(rela.offset);
+      uint64_t result = 0;
+      const uint64_t resolver = static_cast<uint64_t>(rela.addend);
+      if (!image_.executable(resolver))
+        return binder_.fail({.code = Errc::kBadField, .subject = "IFUNC resolver",
+                             .context = "an address in an executable segment", .value = resolver});
+      if (!binder_.call_resolver(image_.bias + resolver, result)) return false;
+      *slot(rela.offset) = result;
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool entry(const elf::Rela& rela, bool plt_table) {
+    const Kind kind = arch::Native::kind_of(rela.type());
+    if (kind == Kind::kRelative) {
+      if (!window_.holds(rela.offset, 8)) return outside(rela.offset);
+      *slot(rela.offset) = image_.bias + static_cast<uint64_t>(rela.addend);
+      ++counts_.relative;
+      return true;
+    }
+    if (kind == Kind::kNone) return true;
+    if (kind == Kind::kIndirect) {
+      saw_indirect_ = true;
+      return true;
+    }
+    if (kind == Kind::kUnknown)
+      return binder_.fail({.code = plt_table ? Errc::kUnknownPltRelocation : Errc::kUnknownRelocation,
+                           .value = rela.type()});
+    if (rela.symbol() >= image_.symbol_limit && rela.symbol() != 0)
+      return binder_.fail({.code = Errc::kBadField, .subject = "relocation symbol index",
+                           .context = "the index of a dynamic symbol", .value = rela.symbol()});
+    ++counts_.symbolic;
+    return symbolic(rela, kind);
+  }
+
+  static uint64_t width_of(Kind kind) {
+    switch (kind) {
+      case Kind::kAbsolute32:
+      case Kind::kPcRelative32:
+      case Kind::kSize32: return 4;
+      case Kind::kTlsDescriptor: return 16;
+      default: return 8;
+    }
+  }
+  static Use use_of(Kind kind) {
+    switch (kind) {
+      case Kind::kJumpSlot: return Use::kCall;
+      case Kind::kCopy: return Use::kCopy;
+      case Kind::kTlsModule:
+      case Kind::kTlsOffset:
+      case Kind::kTlsStatic:
+      case Kind::kTlsDescriptor: return Use::kTls;
+      default: return Use::kData;
+    }
+  }
+
+  [[nodiscard]] bool symbolic(const elf::Rela& rela, Kind kind) {
+    const uint64_t width = kind == Kind::kCopy ? image_.symbols[rela.symbol()].size : width_of(kind);
+    if (!window_.holds(rela.offset, width)) return outside(rela.offset);
+    Bound bound;
+    if (!binder_.bind(rela.symbol(), use_of(kind), bound)) return false;
+    uint64_t* const at = slot(rela.offset);
+    const uint64_t value = bound.value + static_cast<uint64_t>(rela.addend);
+    switch (kind) {
+      case Kind::kGlobData:
+      case Kind::kJumpSlot:
+        if (bound.resolver) return binder_.defer(rela.offset, 0, bound);
+        *at = bound.value;
+        return true;
+      case Kind::kAbsolute64:
+        if (bound.resolver) return binder_.defer(rela.offset, rela.addend, bound);
+        *at = value;
+        return true;
+      case Kind::kAbsolute32: return narrow(at, value, value > UINT32_MAX, rela, "R_X86_64_32");
+      case Kind::kPcRelative32: {
+        const uint64_t distance = value - (image_.bias + rela.offset);
+        const bool fits = static_cast<int64_t>(distance) == static_cast<int32_t>(distance);
+        return narrow(at, distance, !fits, rela, "R_X86_64_PC32");
+      }
+      case Kind::kCopy: return bound.undefined || binder_.copy(at, rela.symbol(), bound);
+      case Kind::kSize64: *at = bound.size + static_cast<uint64_t>(rela.addend); return true;
+      case Kind::kSize32: {
+        const uint64_t size = bound.size + static_cast<uint64_t>(rela.addend);
+        return narrow(at, size, size > UINT32_MAX, rela, "R_X86_64_SIZE32");
+      }
+      default: return thread_local_entry(rela, kind, at, bound);
+    }
+  }
+
+  [[nodiscard]] bool narrow(uint64_t* at, uint64_t value, bool overflow, const elf::Rela& rela, const char* type) {
+    const auto low = static_cast<uint32_t>(value);
+    copy_bytes(at, &low, sizeof low);
+    return !overflow || binder_.overflow(rela.symbol(), type);
+  }
+
+  // ELF Handling for Thread-Local Storage 4.
+  [[nodiscard]] bool thread_local_entry(const elf::Rela& rela, Kind kind, uint64_t* at, const Bound& bound) {
+    if (kind == Kind::kTlsDescriptor) return binder_.tls_descriptor(at, bound, rela.addend);
+    if (bound.undefined) return true;
+    if (kind == Kind::kTlsModule) return binder_.tls_module(bound, *at);
+    if (kind == Kind::kTlsOffset) {
+      *at = bound.value + static_cast<uint64_t>(rela.addend);
+      return true;
+    }
+    int64_t from_tp = 0;
+    if (!binder_.tls_offset(bound, from_tp)) return false;
+    *at = static_cast<uint64_t>(from_tp) + bound.value + static_cast<uint64_t>(rela.addend);
+    return true;
+  }
+
+  const Image& image_;
+  const WriteWindow& window_;
+  Binder& binder_;
+  RelocCounts counts_;
+  uint64_t done_ = 0;
+  bool saw_indirect_ = false;
+};
+
+}  // namespace prelude

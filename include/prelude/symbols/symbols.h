@@ -1,0 +1,81 @@
+// Finding a name and version in one object or along a list of objects (gABI ch. 5 "Hash Table",
+// LSB "Symbol Version"). Readers take no lock: lists are published whole and never changed in place.
+#pragma once
+
+#include <prelude/abi/link_map.h>
+#include <prelude/image/image.h>
+#include <prelude/versions/versions.h>
+
+#include <cstdint>
+
+namespace prelude {
+
+struct Module;
+
+/// What a lookup touches of an object, packed into one cache line.
+struct alignas(64) LookupRecord {
+  const uint64_t* bloom;  ///< null = the object has no GNU hash table
+  const uint32_t* buckets;
+  const uint32_t* chain_zero;
+  const elf::Symbol* symbols;
+  const char* strings;
+  Module* module;
+  uint32_t bloom_mask;
+  uint32_t bucket_count;
+  uint32_t symbol_limit;
+  uint32_t bloom_shift;
+};
+static_assert(sizeof(LookupRecord) == 64);
+
+/// The parts of a module that a lookup needs after a hash has matched. Every Module begins its private
+/// part with one, see symbol_table_of().
+struct SymbolTable {
+  const Image* image;
+  VersionTable versions;
+};
+inline const SymbolTable& symbol_table_of(const Module& module) {
+  return *reinterpret_cast<const SymbolTable*>(reinterpret_cast<const std::byte*>(&module) + kLinkMapBytes);
+}
+
+/// A list of objects searched in order. The first two members have the layout that libc and debuggers
+/// know as a scope element. Lives until the owner has made sure that no reader is left.
+struct SearchList {
+  Module** modules = nullptr;
+  uint32_t count = 0;
+  uint32_t capacity = 0;
+  LookupRecord* records = nullptr;  ///< one per module, same order
+};
+
+struct SymbolQuery {
+  const char* name;
+  uint32_t length;       ///< bytes of name
+  uint32_t gnu_hash;
+  uint32_t sysv_hash = 0;
+  bool sysv_ready = false;
+  VersionId version = 0;          ///< 0 = unversioned reference
+  bool versioned = false;         ///< a version was asked for (its id may be unknown to everybody)
+  bool version_hidden = false;    ///< the reference's version is marked hidden
+  bool newest = false;            ///< unversioned dlsym: take the default, never an old base version
+  bool function_call = false;     ///< PLT use: an undefined symbol with a value does not count
+};
+
+/// Hash and length of a name in one pass.
+SymbolQuery make_query(const char* name);
+uint32_t gnu_hash(const char* name);
+
+struct Definition {
+  const elf::Symbol* symbol = nullptr;
+  Module* module = nullptr;
+};
+
+/// The matching definition in one object, or null.
+const elf::Symbol* find_in_object(const LookupRecord& record, SymbolQuery& query);
+
+/// Searches list[from..] and gives the first object that defines the name. `skip` (may be null) is passed over.
+/// `position` receives the index of the hit.
+Definition find_in_list(const SearchList& list, SymbolQuery& query, uint32_t from, const Module* skip,
+                        uint32_t* position = nullptr);
+
+LookupRecord make_record(Module& module, const Image& image);
+
+}  // namespace prelude

@@ -1,0 +1,84 @@
+// Every way the loader talks to the kernel. Two definitions exist: src/sys/linux.cpp and the fake of
+// the tests. EINTR is retried where the call allows it; close is never retried.
+#pragma once
+
+#include <prelude/base/result.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace prelude::sys {
+
+/// A positive kernel error number.
+enum class Errno : int32_t {};
+inline constexpr Errno kENOENT{2}, kEINTR{4}, kEIO{5}, kEACCES{13}, kENOMEM{12}, kENOTDIR{20}, kEINVAL{22},
+    kENOSYS{38};
+constexpr int32_t raw(Errno e) { return static_cast<int32_t>(e); }
+
+template <typename T>
+using Ret = Result<T, Errno>;
+
+struct FileStatus {
+  uint64_t device, inode, size;  ///< size in bytes
+  uint32_t mode;                 ///< st_mode
+  uint32_t owner;
+  uint64_t links;
+  int64_t mtime_s, mtime_ns, ctime_s, ctime_ns;
+  [[nodiscard]] bool regular() const { return (mode & 0170000) == 0100000; }
+  [[nodiscard]] bool directory() const { return (mode & 0170000) == 0040000; }
+};
+
+enum Prot : int { kProtNone = 0, kProtRead = 1, kProtWrite = 2, kProtExec = 4 };
+
+/// O_RDONLY | O_CLOEXEC | O_NONBLOCK (a FIFO must not hang us).
+Ret<int> open_for_reading(const char* path);
+/// O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode 0666.
+Ret<int> open_for_trace(const char* path);
+/// O_RDWR without O_CLOEXEC: used for the standard descriptors of secure programs only.
+Ret<int> open_device(const char* path, bool writable);
+void close(int fd);
+/// Reads until `bytes` or end of file; gives the count read.
+Ret<size_t> read_at(int fd, void* to, size_t bytes, uint64_t offset);
+Ret<FileStatus> status(int fd);
+Ret<FileStatus> status_of(const char* path);
+/// The target of a symbolic link, not NUL-terminated; gives its length.
+Ret<size_t> read_link(const char* path, char* to, size_t capacity);
+Ret<size_t> current_directory(char* to, size_t capacity);
+
+/// Private file mapping. `fixed` places it exactly at `at` over whatever is there.
+Ret<void*> map_file(void* at, size_t bytes, int prot, int fd, uint64_t offset, bool fixed);
+/// Private zero pages. `fixed` as above.
+Ret<void*> map_anonymous(void* at, size_t bytes, int prot, bool fixed);
+/// As map_file, but never over an existing mapping (MAP_FIXED_NOREPLACE); for ET_EXEC.
+Ret<void*> map_file_exactly(void* at, size_t bytes, int prot, int fd, uint64_t offset);
+Ret<Done> unmap(void* at, size_t bytes);
+Ret<Done> protect(void* at, size_t bytes, int prot);
+Ret<Done> advise_populate_write(void* at, size_t bytes);
+
+/// Writes all of it; errors other than EINTR end the try and are ignored.
+void write_all(int fd, const char* text, size_t bytes);
+[[noreturn]] void exit_group(int status);
+int process_id();
+int thread_id();
+/// Only returns on failure.
+Ret<Done> execute(const char* path, char* const argv[], char* const envp[]);
+
+/// Thread block services of the kernel.
+Ret<Done> set_thread_pointer(void* pointer);
+int set_tid_address(void* address);
+Ret<Done> set_robust_list(void* head, size_t bytes);
+Ret<Done> register_rseq(void* area, uint32_t bytes, uint32_t signature);
+
+/// Waits while *word == expected / wakes up to `count` waiters.
+void futex_wait(uint32_t* word, uint32_t expected);
+void futex_wake(uint32_t* word, int count);
+
+/// Nanoseconds of the monotonic clock.
+uint64_t now_ns();
+
+struct SystemName {
+  char sysname[65], nodename[65], release[65], version[65], machine[65], domain[65];
+};
+Ret<SystemName> system_name();
+
+}  // namespace prelude::sys

@@ -1,0 +1,117 @@
+// Thread-local storage (U. Drepper, "ELF Handling for Thread-Local Storage"): module ids, the static
+// block below or above the thread pointer, the dynamic thread vector (DTV) and its growth.
+#pragma once
+
+#include <prelude/abi/link_map.h>
+#include <prelude/base/heap.h>
+#include <prelude/base/result.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace prelude {
+
+struct Module;
+
+/// The TLS segment of one module.
+struct TlsSegment {
+  const void* image = nullptr;  ///< initial bytes in memory
+  uint64_t filesz = 0, memsz = 0, align = 1;
+  uint64_t first_byte = 0;      ///< offset of the segment's start from an aligned address
+  size_t module_id = 0;         ///< 0 = no TLS
+  /// Distance of the block from the thread pointer (variant II: block = tp - offset). 0 = not placed,
+  /// kTlsForcedDynamic = handed out dynamically somewhere, never to be placed.
+  int64_t offset = 0;
+};
+inline constexpr int64_t kTlsForcedDynamic = -1;
+/// Where a Module keeps its segment (checked in link/module.h, which is above this module).
+inline constexpr size_t kTlsOffsetInModule = kLinkMapBytes + 24;
+inline TlsSegment& tls_of(Module& module) {
+  return *reinterpret_cast<TlsSegment*>(reinterpret_cast<std::byte*>(&module) + kTlsOffsetInModule);
+}
+
+/// One DTV slot. dtv[-1].value = capacity, dtv[0].value = generation.
+struct DtvEntry {
+  uint64_t value;
+  void* to_free;
+};
+inline constexpr uint64_t kTlsUnallocated = ~uint64_t{0};
+
+/// Slots by module id, in the layout thread debuggers read. Slot 0 is no module.
+struct TlsSlot {
+  size_t generation;
+  Module* module;
+};
+struct TlsSlotList {
+  size_t length;
+  TlsSlotList* next;
+  TlsSlot slots[1];  ///< really `length`
+};
+
+/// Where blocks and DTVs come from: the loader's heap at first, libc's allocator once it runs.
+struct ThreadMemory {
+  void* (*allocate)(size_t bytes) = nullptr;  ///< zeroed; null when out of memory
+  void (*release)(void* block) = nullptr;     ///< of any block it or an earlier allocator gave
+};
+
+struct TlsIndex {
+  uint64_t module, offset;
+};
+
+class TlsRegistry {
+ public:
+  constexpr TlsRegistry() = default;
+
+  /// Gives the module an id and a slot for the next generation.
+  [[nodiscard]] bool add(Module& module, Heap& heap);
+  /// Takes the slot away; the id is reused later.
+  void remove(Module& module);
+  /// Makes all slots added or removed since the last call visible.
+  void publish_generation();
+  /// Takes back what add() gave to modules that were never published.
+  void undo(Module& module);
+
+  /// Places a block in the static area; false when it does not fit any more.
+  [[nodiscard]] bool place_static(TlsSegment& segment);
+  /// Reserves `bytes` (a personality's own block) and gives its distance from the thread pointer.
+  uint64_t reserve_static(uint64_t bytes, uint64_t align);
+  /// Ends the start-up layout: from here on only the surplus is left. `tail` = bytes of the thread
+  /// control block at the thread pointer.
+  void close_static(uint64_t surplus, uint64_t tail);
+
+  [[nodiscard]] uint64_t static_size() const { return static_size_; }  ///< incl. surplus and tail
+  [[nodiscard]] uint64_t static_align() const { return static_align_; }
+  [[nodiscard]] uint64_t static_used() const { return static_used_; }
+  [[nodiscard]] size_t max_module_id() const { return max_id_; }
+  [[nodiscard]] TlsSlotList* slots() { return first_; }
+  [[nodiscard]] Module* module(size_t id) const;
+  [[nodiscard]] size_t slot_generation(size_t id) const;
+
+  /// A DTV for a new thread (entries unallocated), or null.
+  [[nodiscard]] DtvEntry* make_dtv(const ThreadMemory& memory) const;
+  /// Fills the static blocks of the thread whose pointer is `tp` and the DTV entries.
+  [[nodiscard]] DtvEntry* initialise_thread(char* tp, DtvEntry* dtv, const ThreadMemory& memory) const;
+  /// Frees the dynamic blocks of a thread, and the DTV itself where it is not `keep`.
+  void release_thread(DtvEntry* dtv, const DtvEntry* keep, const ThreadMemory& memory) const;
+  /// Brings the DTV of the calling thread up to the generation of module `id`. May move it; null =
+  /// out of memory.
+  [[nodiscard]] DtvEntry* update_dtv(DtvEntry* dtv, size_t id, const DtvEntry* keep, const ThreadMemory& memory) const;
+  /// The block of `module` for the thread, allocated if need be; null = out of memory.
+  [[nodiscard]] char* block(DtvEntry* dtv, Module& module, char* tp, const ThreadMemory& memory) const;
+
+ private:
+  [[nodiscard]] TlsSlot* slot(size_t id) const;
+
+  TlsSlotList* first_ = nullptr;
+  size_t max_id_ = 0;
+  size_t free_ids_ = 0;  ///< ids below max_id_ whose slot is empty
+  uint64_t static_used_ = 0, static_size_ = 0, static_limit_ = UINT64_MAX, static_align_ = 64;
+};
+
+/// Copies a TLS image to `to` and clears the rest.
+void fill_tls_block(char* to, const TlsSegment& segment);
+
+}  // namespace prelude
+
+/// Read by __tls_get_addr's fast path.
+extern "C" uint64_t prelude_tls_generation;

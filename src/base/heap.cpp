@@ -1,0 +1,126 @@
+#include <prelude/base/heap.h>
+#include <prelude/base/string.h>
+
+#include <atomic>
+
+namespace prelude {
+namespace {
+
+constexpr size_t kGrain = 16;
+constexpr size_t kPage = 4096;
+constexpr size_t kLargestClass = 32768;
+constexpr size_t kChunk = 128 * 1024;
+// How far allocate looks along a free list for a block of unusual alignment.
+constexpr int kAlignedTries = 8;
+
+constexpr size_t round_up(size_t bytes, size_t to) { return (bytes + to - 1) & ~(to - 1); }
+
+bool aligned(const void* at, size_t align) {
+  return (reinterpret_cast<uintptr_t>(at) & (align - 1)) == 0;
+}
+
+// The one store that makes a change valid; what it depends on must be in memory before it.
+template <typename T>
+void commit(T& place, T value) {
+  std::atomic_ref<T>(place).store(value, std::memory_order_release);
+}
+
+}  // namespace
+
+void Heap::start(void* first, size_t first_bytes, PageSource source, PageSink sink) {
+  char* begin = static_cast<char*>(first);
+  limit_ = nullptr;
+  cursor_ = begin;
+  limit_ = begin + first_bytes;
+  source_ = source;
+  sink_ = sink;
+}
+
+// Two classes for each power of two: 16, 32, 48, 64, 96, 128, ... 24576, 32768.
+size_t Heap::class_of(size_t bytes) {
+  if (bytes <= 2 * kGrain) return bytes <= kGrain ? 0 : 1;
+  const auto top = static_cast<size_t>(63 - __builtin_clzl(bytes - 1));  // 2^top < bytes
+  const size_t half = (bytes - 1) >> (top - 1) & 1;
+  return 2 * (top - 5) + half + 2;
+}
+
+size_t Heap::class_bytes(size_t index) {
+  if (index < 2) return kGrain * (index + 1);
+  const size_t power = size_t{32} << ((index - 2) / 2);
+  return index % 2 == 0 ? power + power / 2 : power * 2;
+}
+
+void* Heap::allocate(size_t bytes, size_t align) {
+  if (bytes > SIZE_MAX / 2) return nullptr;
+  if (align < kGrain) align = kGrain;
+  if (bytes > kLargestClass) return source_ == nullptr ? nullptr : source_(round_up(bytes, kPage));
+
+  const size_t index = class_of(bytes);
+  FreeBlock** link = &free_[index];
+  for (int tries = 0; *link != nullptr && tries < kAlignedTries; ++tries) {
+    FreeBlock* block = *link;
+    if (aligned(block, align)) {
+      commit(*link, block->next);
+      fill_zero(block, bytes < sizeof(FreeBlock) ? sizeof(FreeBlock) : bytes);
+      return block;
+    }
+    link = &block->next;
+  }
+  return bump(class_bytes(index), align);
+}
+
+void Heap::release(void* block, size_t bytes, size_t /*align*/) {
+  if (block == nullptr) return;
+  if (bytes > kLargestClass) {
+    if (sink_ != nullptr) sink_(block, round_up(bytes, kPage));
+    return;
+  }
+  FreeBlock*& head = free_[class_of(bytes)];
+  auto* freed = new (block) FreeBlock{head};
+  commit(head, freed);
+}
+
+void* Heap::bump(size_t bytes, size_t align) {
+  for (;;) {
+    const uintptr_t at = reinterpret_cast<uintptr_t>(cursor_);
+    const size_t gap = round_up(at, align) - at;
+    // While a chunk is being replaced limit_ is null, so compare before subtracting.
+    const size_t room = limit_ > cursor_ ? static_cast<size_t>(limit_ - cursor_) : 0;
+    if (room >= gap && room - gap >= bytes) {
+      char* block = cursor_ + gap;
+      commit(cursor_, block + bytes);
+      return block;
+    }
+    void* chunk = source_ == nullptr ? nullptr : source_(kChunk);
+    if (chunk == nullptr) return nullptr;
+    commit(limit_, static_cast<char*>(nullptr));
+    keep_rest(cursor_, room);
+    commit(cursor_, static_cast<char*>(chunk));
+    commit(limit_, static_cast<char*>(chunk) + kChunk);
+  }
+}
+
+// What is left of a chunk waits on the free lists, in pieces as large as they fit.
+void Heap::keep_rest(char* rest, size_t bytes) {
+  const uintptr_t at = reinterpret_cast<uintptr_t>(rest);
+  const size_t skip = round_up(at, kGrain) - at;
+  if (bytes <= skip) return;
+  rest += skip;
+  bytes -= skip;
+  while (bytes >= kGrain) {
+    size_t index = class_of(bytes < kLargestClass ? bytes : kLargestClass);
+    if (class_bytes(index) > bytes) --index;
+    const size_t piece = class_bytes(index);
+    release(rest, piece);
+    rest += piece;
+    bytes -= piece;
+  }
+}
+
+char* Heap::copy_string(const char* text, size_t size) {
+  auto* copy = static_cast<char*>(allocate(size + 1, 1));
+  if (copy != nullptr) copy_bytes(copy, text, size);
+  return copy;
+}
+
+}  // namespace prelude

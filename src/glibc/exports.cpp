@@ -1,0 +1,140 @@
+// Functions exported under the names libc, sanitizers and debuggers import. A few lines each.
+#include "shared_state.h"
+
+#include <prelude/base/string.h>
+#include <prelude/dl/dl.h>
+
+namespace {
+
+using prelude::Linker;
+using prelude::Module;
+using prelude::the_linker;
+using prelude::glibc::state;
+
+// <dlfcn.h>'s Dl_serinfo: a header, then {name, flags} pairs, then the texts.
+struct SearchPathEntry {
+  char* name;
+  uint32_t flags;
+};
+struct SearchPathInfo {
+  size_t size;
+  uint32_t count;
+  SearchPathEntry entries[1];
+};
+
+struct SearchPathWriter {
+  SearchPathInfo* info;
+  char* text;
+  size_t text_bytes = 0;
+  uint32_t count = 0;
+};
+
+uint32_t search_flag(prelude::FoundBy source) {
+  switch (source) {
+    case prelude::FoundBy::kRpath:
+    case prelude::FoundBy::kRunpath: return 0x02;  // LA_SER_RUNPATH
+    case prelude::FoundBy::kLibraryPath: return 0x01;
+    default: return 0x40;  // LA_SER_DEFAULT
+  }
+}
+
+void write_directory(void* context, const char* path, prelude::FoundBy source) {
+  auto& out = *static_cast<SearchPathWriter*>(context);
+  size_t bytes = prelude::string_length(path);
+  if (bytes > 1 && path[bytes - 1] == '/') --bytes;
+  if (out.info != nullptr) {
+    char* at = out.text + out.text_bytes;
+    prelude::copy_bytes(at, path, bytes);
+    at[bytes] = 0;
+    out.info->entries[out.count] = {at, search_flag(source)};
+  }
+  out.text_bytes += bytes + 1;
+  ++out.count;
+}
+
+}  // namespace
+
+// NOLINTBEGIN(readability-identifier-naming): names of the ABI
+extern "C" {
+
+PRELUDE_EXPORT void _dl_mcount(uint64_t, uint64_t) {}
+PRELUDE_EXPORT void __rtld_version_placeholder() {}
+
+PRELUDE_EXPORT void* _dl_allocate_tls(void* block) {
+  Linker& linker = *the_linker;
+  void* raw = nullptr;
+  if (block == nullptr) {
+    const uint64_t align = linker.tls.static_align(), size = linker.tls.static_size();
+    raw = state().functions.calloc(1, size + align + sizeof(void*));
+    if (raw == nullptr) return nullptr;
+    const uint64_t tail = state().layout->pthread.size;
+    const uint64_t tp = (reinterpret_cast<uint64_t>(raw) + size - tail + align - 1) & ~(align - 1);
+    block = reinterpret_cast<void*>(tp);  // NOLINT(performance-no-int-to-ptr)
+    *reinterpret_cast<void**>(static_cast<char*>(block) + tail) = raw;
+  }
+  if (prelude::dl::tls_start_thread(linker, static_cast<char*>(block), true)) return block;
+  if (raw != nullptr) state().functions.free(raw);
+  return nullptr;
+}
+
+// The second argument differs between releases and is not needed: a call from libc means "all of it".
+PRELUDE_EXPORT void* _dl_allocate_tls_init(void* block, bool) {
+  if (block == nullptr) return nullptr;
+  return prelude::dl::tls_start_thread(*the_linker, static_cast<char*>(block), false) ? block : nullptr;
+}
+
+PRELUDE_EXPORT void _dl_deallocate_tls(void* block, bool free_block) {
+  prelude::dl::tls_end_thread(*the_linker, static_cast<char*>(block));
+  if (free_block)
+    state().functions.free(*reinterpret_cast<void**>(static_cast<char*>(block) + state().layout->pthread.size));
+}
+
+PRELUDE_EXPORT void _dl_get_tls_static_info(size_t* size, size_t* align) {
+  *size = the_linker->tls.static_size();
+  *align = the_linker->tls.static_align();
+}
+
+PRELUDE_EXPORT Module* _dl_find_dso_for_object(uint64_t address) {
+  prelude::dl::FoundObject found{};
+  return prelude::dl::find_object(address, found) ? found.module : nullptr;
+}
+
+PRELUDE_EXPORT void _dl_rtld_di_serinfo(Module* module, void* pointer, bool counting) {
+  Linker& linker = *the_linker;
+  auto* info = static_cast<SearchPathInfo*>(pointer);
+  SearchPathWriter out{};
+  if (!counting) {
+    out.info = info;
+    out.text = reinterpret_cast<char*>(&info->entries[info->count]);
+  }
+  linker.searcher.for_each_directory(module->requester, &linker.program->requester, write_directory, &out);
+  if (!counting) return;
+  info->count = out.count;
+  info->size = offsetof(SearchPathInfo, entries) + out.count * sizeof(SearchPathEntry) + out.text_bytes;
+}
+
+PRELUDE_EXPORT void __tunable_get_val(unsigned id, void* out, void (*callback)(void*)) {
+  state().tunables.get(id, out, callback);
+}
+PRELUDE_EXPORT bool __tunable_is_initialized(unsigned id) { return state().tunables.is_initialized(id); }
+
+PRELUDE_EXPORT void _dl_audit_preinit(Module*) {}
+PRELUDE_EXPORT void _dl_audit_symbind_alt(Module*, const prelude::elf::Symbol*, void**, Module*) {}
+
+PRELUDE_EXPORT const void* _dl_x86_get_cpu_features(uint32_t) {
+  return _rtld_global_ro + state().layout->rtld_global_ro.dl_x86_cpu_features;
+}
+
+// Makes the stack of one thread executable; gives an errno value.
+PRELUDE_EXPORT int __nptl_change_stack_perm(char* thread) {
+  const prelude::glibc::Pthread& f = state().layout->pthread;
+  const auto start = prelude::glibc::field<uint64_t>(thread, f.stackblock) +
+                     prelude::glibc::field<uint64_t>(thread, f.guardsize);
+  const uint64_t end = prelude::glibc::field<uint64_t>(thread, f.stackblock) +
+                       prelude::glibc::field<uint64_t>(thread, f.stackblock_size);
+  const auto changed = prelude::sys::protect(reinterpret_cast<void*>(start), end - start, 7);  // NOLINT
+  return changed ? 0 : prelude::sys::raw(changed.error());
+}
+
+}  // extern "C"
+// NOLINTEND(readability-identifier-naming)

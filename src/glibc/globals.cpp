@@ -1,0 +1,139 @@
+// The objects _rtld_global and _rtld_global_ro and the small exported variables.
+#include "cpu_features.h"
+#include "shared_state.h"
+
+#include <prelude/base/string.h>
+
+// NOLINTBEGIN(readability-identifier-naming): names of the ABI
+extern "C" {
+alignas(64) std::byte _rtld_global[prelude::glibc::kMaxRtldGlobalSize];
+alignas(64) std::byte _rtld_global_ro[prelude::glibc::kMaxRtldGlobalRoSize];
+void* __libc_stack_end = nullptr;
+int __libc_enable_secure = 0;
+char** _dl_argv = nullptr;
+int64_t __rseq_offset = 0;
+uint32_t __rseq_size = 0;
+PRELUDE_EXPORT const uint32_t __rseq_flags = 0;
+bool __nptl_initial_report_events = false;
+prelude::RDebug _r_debug = {};
+[[gnu::noinline]] void _dl_debug_state() { asm volatile(""); }
+}
+// NOLINTEND(readability-identifier-naming)
+
+namespace prelude::glibc {
+namespace {
+
+constinit State the_state;
+// The end mark of libc's list of search directories: never empty, never freed.
+constinit std::byte directory_list_end[64] = {};
+
+constexpr uint16_t kMutexKind = 16;  // offset in pthread_mutex_t
+constexpr int kMutexRecursive = 1;
+
+void fill_lists(const RtldGlobal& f) {
+  for (const uint16_t offset : {f.dl_stack_used, f.dl_stack_user, f.dl_stack_cache}) {
+    auto* head = &field<ListHead>(_rtld_global, offset);
+    *head = {head, head};
+  }
+  for (const uint16_t offset : {f.dl_load_lock, f.dl_load_write_lock, f.dl_load_tls_lock})
+    set<int>(_rtld_global, static_cast<uint16_t>(offset + kMutexKind), kMutexRecursive);
+}
+
+uint64_t vdso_function(Linker& linker, const char* name) {
+  if (linker.vdso == nullptr) return 0;
+  SymbolQuery query = make_query(name);
+  query.newest = true;
+  const elf::Symbol* symbol = find_in_object(linker.vdso->record, query);
+  return symbol == nullptr ? 0 : linker.vdso->image.bias + symbol->value;
+}
+
+void fill_vdso(Linker& linker, const RtldGlobalRo& f) {
+  if (linker.vdso == nullptr) return;
+  std::byte* ro = _rtld_global_ro;
+  set<const void*>(ro, f.dl_sysinfo_dso, linker.vdso->image.address(linker.vdso->image.low));
+  set<void*>(ro, f.dl_sysinfo_map, linker.vdso);
+  set<uint64_t>(ro, f.dl_vdso_clock_gettime64, vdso_function(linker, "__vdso_clock_gettime"));
+  set<uint64_t>(ro, f.dl_vdso_gettimeofday, vdso_function(linker, "__vdso_gettimeofday"));
+  set<uint64_t>(ro, f.dl_vdso_time, vdso_function(linker, "__vdso_time"));
+  set<uint64_t>(ro, f.dl_vdso_getcpu, vdso_function(linker, "__vdso_getcpu"));
+  set<uint64_t>(ro, f.dl_vdso_clock_getres_time64, vdso_function(linker, "__vdso_clock_getres"));
+  if (present(f.dl_vdso_getrandom))
+    set<uint64_t>(ro, f.dl_vdso_getrandom, vdso_function(linker, "__vdso_getrandom"));
+}
+
+void fill_read_only(Linker& linker, const Layout& layout) {
+  const RtldGlobalRo& f = layout.rtld_global_ro;
+  const State& s = the_state;
+  std::byte* ro = _rtld_global_ro;
+  set<uint32_t>(ro, f.dl_debug_mask, linker.options->debug_mask);
+  set<uint64_t>(ro, f.dl_pagesize, s.kernel.page_size);
+  set<uint64_t>(ro, f.dl_minsigstacksize, s.kernel.minimum_signal_stack);
+  set<int>(ro, f.dl_clktck, static_cast<int>(s.kernel.clock_tick));
+  set<int>(ro, f.dl_debug_fd, 2);
+  set<int>(ro, f.dl_lazy, linker.lazy_allowed ? 1 : 0);
+  set<int>(ro, f.dl_verbose, linker.options->verbose ? 1 : 0);
+  set<uint16_t>(ro, f.dl_fpu_control, 0x37f);
+  const CpuSummary cpu =
+      fill_cpu_features(layout, s.cpu, s.kernel.hwcap2, s.tunables, ro + f.dl_x86_cpu_features);
+  set<uint64_t>(ro, f.dl_hwcap, cpu.hwcap);
+  set<uint64_t>(ro, f.dl_hwcap2, s.kernel.hwcap2);
+  set<const void*>(ro, f.dl_auxv, s.kernel.auxv);
+  const char* platform = cpu.platform != nullptr ? cpu.platform : s.kernel.platform;
+  set<const char*>(ro, f.dl_platform, platform);
+  set<size_t>(ro, f.dl_platformlen, platform == nullptr ? 0 : string_length(platform));
+  set<const void*>(ro, f.dl_init_all_dirs, directory_list_end);
+  set<const void*>(ro, f.dl_origin_path, linker.options->origin_path);
+  field<void*>(ro, f.dl_initial_searchlist) = linker.base_space.global->modules;
+  field<uint32_t>(ro, static_cast<uint16_t>(f.dl_initial_searchlist + 8)) = linker.base_space.global->count;
+  fill_vdso(linker, f);
+  fill_slots(layout);
+}
+
+}  // namespace
+
+State& state() { return the_state; }
+
+void fill_globals(Linker& linker) {
+  const Layout& layout = *the_state.layout;
+  const RtldGlobal& f = layout.rtld_global;
+  fill_lists(f);
+  set<const void*>(_rtld_global, f.dl_all_dirs, directory_list_end);
+  const bool exec_stack = linker.program->image.has_stack_header &&
+                          (linker.program->image.stack_flags & elf::kPfX) != 0;
+  set<uint32_t>(_rtld_global, f.dl_stack_flags, exec_stack ? 7U : 6U);
+  set<uint32_t>(_rtld_global, f.dl_stack_prot_flags, exec_stack ? 7U : 3U);
+  __libc_stack_end = the_state.kernel.stack_end;
+  __libc_enable_secure = linker.process.secure ? 1 : 0;
+  _dl_argv = linker.process.argv;
+  fill_read_only(linker, layout);
+  update_space(linker, linker.base_space);
+}
+
+void update_space(Linker& linker, Namespace& space) {
+  const Layout& layout = *the_state.layout;
+  const RtldGlobal& f = layout.rtld_global;
+  set<uint64_t>(_rtld_global, f.dl_nns, linker.spaces.size() < kNamespaces ? linker.spaces.size() : kNamespaces);
+  set<uint64_t>(_rtld_global, f.dl_load_adds, linker.adds);
+  if (space.index >= kNamespaces) return;
+  const LinkNamespaces& n = layout.link_namespaces;
+  std::byte* at = _rtld_global + f.dl_ns + size_t{space.index} * n.size;
+  set<void*>(at, n.ns_loaded, space.first);
+  set<uint32_t>(at, n.ns_nloaded, space.count);
+  set<void*>(at, n.ns_main_searchlist, space.global);
+  if (space.index == 0) set<void*>(at, n.libc_map, the_state.libc);
+  if (space.first != nullptr) update_link_map(layout, *space.first);
+}
+
+void update_tls(Linker& linker) {
+  const Layout& layout = *the_state.layout;
+  const RtldGlobal& f = layout.rtld_global;
+  set<size_t>(_rtld_global, f.dl_tls_max_dtv_idx, linker.tls.max_module_id());
+  set<void*>(_rtld_global, f.dl_tls_dtv_slotinfo_list, linker.tls.slots());
+  set<uint64_t>(_rtld_global, f.dl_tls_static_used, linker.tls.static_used());
+  set<void*>(_rtld_global, f.dl_initial_dtv, linker.initial_dtv);
+  set<uint64_t>(_rtld_global, f.dl_tls_generation, prelude_tls_generation);
+  set<uint64_t>(_rtld_global_ro, layout.rtld_global_ro.dl_tls_static_size, linker.tls.static_size());
+  set<uint64_t>(_rtld_global_ro, layout.rtld_global_ro.dl_tls_static_align, linker.tls.static_align());
+}
+
+}  // namespace prelude::glibc

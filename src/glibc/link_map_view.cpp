@@ -1,0 +1,96 @@
+// libc's view of a module: the private part of struct link_map.
+#include "shared_state.h"
+
+namespace prelude::glibc {
+namespace {
+
+// l_info: pointers to the entries of the dynamic section, by tag. The section itself stays as the file has
+// it; l_ld_readonly tells libc to add the bias.
+void fill_info(const Layout& layout, Module& module) {
+  auto* info = &field<const elf::Dynamic*>(&module, layout.link_map.l_info);
+  const Image& image = module.image;
+  for (uint32_t i = 0; i < image.dynamic_count; ++i) {
+    const uint16_t slot = layout.info.slot(image.dynamic[i].tag);
+    if (present(slot) && slot < layout.info.count) info[slot] = &image.dynamic[i];
+  }
+}
+
+void fill_hash(const glibc::LinkMap& fields, Module& module) {
+  const Image& image = module.image;
+  if (image.gnu_hash.bloom != nullptr) {
+    const GnuHashFacts& hash = image.gnu_hash;
+    set<uint32_t>(&module, fields.l_nbuckets, hash.bucket_count);
+    set<uint32_t>(&module, fields.l_gnu_bitmask_idxbits, hash.bloom_mask);
+    set<uint32_t>(&module, fields.l_gnu_shift, hash.bloom_shift);
+    set<const void*>(&module, fields.l_gnu_bitmask, hash.bloom);
+    set<const void*>(&module, fields.l_gnu_buckets, hash.buckets);
+    set<const void*>(&module, fields.l_gnu_chain_zero, hash.chain_zero);
+  } else if (image.sysv_hash.buckets != nullptr) {
+    // The chain shares its place with the GNU buckets, the buckets with the GNU chain.
+    set<uint32_t>(&module, fields.l_nbuckets, image.sysv_hash.bucket_count);
+    set<const void*>(&module, fields.l_gnu_chain_zero, image.sysv_hash.buckets);
+    set<const void*>(&module, fields.l_gnu_buckets, image.sysv_hash.chains);
+  }
+  set<const void*>(&module, fields.l_versyms, image.versym);
+}
+
+void fill_tls(const glibc::LinkMap& fields, Module& module) {
+  const TlsSegment& tls = module.tls;
+  if (tls.memsz == 0) return;
+  set<const void*>(&module, fields.l_tls_initimage, tls.image);
+  set<uint64_t>(&module, fields.l_tls_initimage_size, tls.filesz);
+  set<uint64_t>(&module, fields.l_tls_blocksize, tls.memsz);
+  set<uint64_t>(&module, fields.l_tls_align, tls.align);
+  set<uint64_t>(&module, fields.l_tls_firstbyte_offset, tls.first_byte);
+}
+
+}  // namespace
+
+void fill_link_map(const Layout& layout, Module& module) {
+  const glibc::LinkMap& f = layout.link_map;
+  set<void*>(&module, f.l_real, &module);
+  set<int64_t>(&module, f.l_ns, module.name_space);
+  set<const void*>(&module, f.l_libname, module.names);
+  fill_info(layout, module);
+  set<const void*>(&module, f.l_phdr, module.image.phdr);
+  set<uint64_t>(&module, f.l_entry, module.image.bias + module.image.entry);
+  set<uint16_t>(&module, f.l_phnum, module.image.phnum);
+  set<uint16_t>(&module, f.l_ldnum, static_cast<uint16_t>(module.image.dynamic_size / sizeof(elf::Dynamic)));
+  set<void*>(&module, f.l_loader, module.loader);
+  fill_hash(f, module);
+  set_bits(&module, f.l_type, static_cast<uint8_t>(module.kind));
+  set_bits(&module, f.l_contiguous, module.segments_contiguous ? 1 : 0);
+  set_bits(&module, f.l_ld_readonly, 1);
+  set_bits(&module, f.l_main_map, module.kind == ModuleKind::kProgram ? 1 : 0);
+  set<const char*>(&module, f.l_origin, module.origin);
+  set<uint64_t>(&module, f.l_map_start, module.map_start);
+  set<uint64_t>(&module, f.l_map_end, module.map_end);
+  set<uint64_t>(&module, f.l_text_end, module.map_end);
+  set<uint64_t>(&module, f.l_scope_max, 4);
+  field<void*>(&module, f.l_local_scope) = &module.closure;
+  if (present(f.l_file_id)) {
+    field<uint64_t>(&module, f.l_file_id) = module.device;
+    field<uint64_t>(&module, static_cast<uint16_t>(f.l_file_id + 8)) = module.inode;
+  }
+  set<uint32_t>(&module, f.l_flags_1, static_cast<uint32_t>(module.image.flags_1));
+  set<uint32_t>(&module, f.l_flags, static_cast<uint32_t>(module.image.flags));
+  set<uint64_t>(&module, f.l_relro_addr, module.image.relro_vaddr);
+  set<uint64_t>(&module, f.l_relro_size, module.image.relro_size);
+  fill_tls(f, module);
+  update_link_map(layout, module);
+}
+
+void update_link_map(const Layout& layout, Module& module) {
+  const glibc::LinkMap& f = layout.link_map;
+  field<void*>(&module, f.l_searchlist) = module.closure.modules;
+  field<uint32_t>(&module, static_cast<uint16_t>(f.l_searchlist + 8)) = module.closure.count;
+  set<const void*>(&module, f.l_scope, module.scope);
+  set<uint32_t>(&module, f.l_direct_opencount, module.open_count);
+  set_bits(&module, f.l_global, module.global ? 1 : 0);
+  set_bits(&module, f.l_relocated, 1);
+  set_bits(&module, f.l_init_called, 1);
+  set<size_t>(&module, f.l_tls_modid, module.tls.module_id);
+  set<int64_t>(&module, f.l_tls_offset, module.tls.offset);
+}
+
+}  // namespace prelude::glibc

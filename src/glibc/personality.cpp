@@ -1,0 +1,226 @@
+#include "personality.h"
+
+#include "shared_state.h"
+
+#include <prelude/base/string.h>
+
+namespace prelude::glibc {
+namespace {
+
+static_assert(kMaxLinkMapSize <= kLinkMapBytes);
+
+constexpr const char* kLibcSoname = "libc.so.6";
+
+// The release a libc.so.6 is of: the highest GLIBC_2.N it defines.
+int release_of(const Module& libc) {
+  int highest = -1;
+  for_each_version_def(
+      libc.image,
+      [](void* context, const char* name, uint32_t, uint16_t) {
+        constexpr char kPrefix[] = "GLIBC_2.";
+        if (__builtin_memcmp(name, kPrefix, sizeof kPrefix - 1) != 0) return true;
+        int minor = 0;
+        for (const char* digit = name + sizeof kPrefix - 1; *digit >= '0' && *digit <= '9' && minor < 10000; ++digit)
+          minor = minor * 10 + (*digit - '0');
+        int& best = *static_cast<int*>(context);
+        if (minor > best) best = minor;
+        return true;
+      },
+      &highest);
+  return highest;
+}
+
+const void* libc_object(const Linker& linker, const Module& libc, const char* name) {
+  (void)linker;
+  SymbolQuery query = make_query(name);
+  query.newest = true;
+  const elf::Symbol* symbol = find_in_object(libc.record, query);
+  if (symbol == nullptr || symbol->size < 4) return nullptr;
+  return libc.image.file_bytes(symbol->value, symbol->size);
+}
+
+// libc describes its own structures for thread debuggers: a build whose fields moved is found out here.
+bool fits(const Linker& linker, const Module& libc, const Layout& layout) {
+  constexpr size_t kDecisive = 4;
+  size_t checked = 0;
+  for (const FingerprintWord& word : kFingerprintWords) {
+    if (checked++ == kDecisive) break;
+    const uint16_t expected = layout.fingerprint.*word.expected;
+    const auto* words = static_cast<const uint32_t*>(libc_object(linker, libc, word.symbol));
+    if (expected != kAbsent && (words == nullptr || words[word.word] != expected)) return false;
+  }
+  return true;
+}
+
+void* allocate_for_threads(size_t bytes) { return state().functions.calloc(1, bytes); }
+void release_for_threads(void* block) { state().functions.free(block); }
+void* allocate_early(size_t bytes) { return the_linker->heap.allocate(bytes); }
+void release_early(void*) {}
+
+template <typename Function>
+void find_function(Linker& linker, const char* name, Function& out) {
+  out = reinterpret_cast<Function>(libc_symbol(linker, name));
+}
+
+// The allocator the program uses, which need not be libc's.
+template <typename Function>
+void find_allocator(Linker& linker, const char* name, Function& out) {
+  SymbolQuery query = make_query(name);
+  query.version = linker.version_names.find("GLIBC_2.2.5", version_hash("GLIBC_2.2.5"));
+  query.versioned = true;
+  query.function_call = true;
+  const Definition found = find_symbol(linker, query, linker.program->scope, nullptr, nullptr);
+  if (found.symbol == nullptr) return;
+  uint64_t address = found.module->image.bias + found.symbol->value;
+  if (found.symbol->type() == elf::kSttGnuIfunc) address = reinterpret_cast<uint64_t (*)()>(address)();  // NOLINT
+  out = reinterpret_cast<Function>(address);  // NOLINT(performance-no-int-to-ptr)
+}
+
+class GlibcPersonality final : public Personality {
+ public:
+  Status recognise(Linker& linker) override {
+    linker.thread_memory = {allocate_early, release_early};
+    State& s = state();
+    s.libc = linker.base_space.names.find(kLibcSoname);
+    if (s.libc == nullptr) return Done{};
+    const int release = release_of(*s.libc);
+    s.layout = find_layout(release);
+    if (s.layout == nullptr || !fits(linker, *s.libc, *s.layout)) {
+      s.layout = nullptr;
+      return Error{.code = Errc::kUnknownLibc, .object = s.libc->path, .subject = version_text(release),
+                   .context = "2.36, 2.41, 2.43"};
+    }
+    s.tunables.start(*s.layout, linker.process.envp, linker.process.secure);
+    fill_globals(linker);
+    for (Module* module = linker.base_space.first; module != nullptr; module = module->map.l_next)
+      fill_link_map(*s.layout, *module);
+    return Done{};
+  }
+
+  void module_ready(Linker&, Module& module) override {
+    if (active()) fill_link_map(*state().layout, module);
+  }
+  void module_changed(Linker&, Module& module) override {
+    if (active()) update_link_map(*state().layout, module);
+  }
+  void space_changed(Linker& linker, Namespace& space) override {
+    if (active()) update_space(linker, space);
+  }
+  void reserve_tls(Linker& linker) override {
+    if (active()) reserve_rseq(linker);
+  }
+  uint64_t tls_surplus(Linker&) override {
+    if (!active()) return 1664;
+    const Tunables& t = state().tunables;
+    const uint64_t spaces = t.number(t.ids().rtld_nns, 4);
+    return 192 * (spaces - 1) + 144 * spaces + t.number(t.ids().rtld_optional_static_tls, 512);
+  }
+  uint64_t thread_block_bytes() override { return active() ? state().layout->pthread.size : 704; }
+  void prepare_thread(Linker& linker, char* block) override { prepare_main_thread(linker, block); }
+  void thread_started(Linker&, char* block) override {
+    if (active()) start_main_thread(block);
+  }
+
+  Status relocated(Linker& linker) override {
+    if (!active()) return Done{};
+    LibcFunctions& f = state().functions;
+    find_allocator(linker, "malloc", f.malloc);
+    find_allocator(linker, "calloc", f.calloc);
+    find_allocator(linker, "realloc", f.realloc);
+    find_allocator(linker, "free", f.free);
+    find_function(linker, "pthread_mutex_lock", f.mutex_lock);
+    find_function(linker, "pthread_mutex_unlock", f.mutex_unlock);
+    if (!state().layout->behaviour.catch_in_loader) {
+      find_function(linker, "_dl_catch_error", f.catch_error);
+      find_function(linker, "_dl_signal_exception", f.signal_exception);
+    }
+    if (f.malloc == nullptr || f.calloc == nullptr || f.free == nullptr || f.mutex_lock == nullptr)
+      return Error{.code = Errc::kUndefinedSymbol, .object = state().libc->path, .subject = "malloc"};
+    linker.thread_memory = {allocate_for_threads, release_for_threads};
+    update_tls(linker);
+    void (*early_init)(bool) = nullptr;
+    find_function(linker, "__libc_early_init", early_init);
+    if (early_init != nullptr) early_init(true);
+    return Done{};
+  }
+
+  bool libc_initialises_program() override { return active(); }
+
+  Status executable_stack(Linker& linker) override {
+    if (linker.process.secure || (active() && !state().layout->behaviour.exec_stack_on_dlopen && linker.start_up_done))
+      return Error{.code = Errc::kExecStackRefused, .sys_errno = 22};
+    return Done{};
+  }
+
+  void lock_lists(Linker&) override { lock(&RtldGlobal::dl_load_write_lock); }
+  void unlock_lists(Linker&) override { unlock(&RtldGlobal::dl_load_write_lock); }
+  void lock_tls(Linker&) override { lock(&RtldGlobal::dl_load_tls_lock); }
+  void unlock_tls(Linker&) override { unlock(&RtldGlobal::dl_load_tls_lock); }
+
+  void fill_static_tls(Linker&, Module& module) override {
+    if (active()) fill_block_in_all_threads(module);
+  }
+  bool pinned(Module& module) override {
+    return active() && __atomic_load_n(&field<size_t>(&module, state().layout->link_map.l_tls_dtor_count),
+                                       __ATOMIC_ACQUIRE) != 0;
+  }
+
+ private:
+  static bool active() { return state().layout != nullptr; }
+
+  static void lock(uint16_t RtldGlobal::*which) {
+    if (state().functions.mutex_lock != nullptr)
+      state().functions.mutex_lock(_rtld_global + state().layout->rtld_global.*which);
+  }
+  static void unlock(uint16_t RtldGlobal::*which) {
+    if (state().functions.mutex_unlock != nullptr)
+      state().functions.mutex_unlock(_rtld_global + state().layout->rtld_global.*which);
+  }
+
+  static const char* version_text(int release) {
+    static char text[16];
+    Writer out(text, sizeof text);
+    out.put("2.").decimal(static_cast<uint64_t>(release < 0 ? 0 : release));
+    return out.c_str();
+  }
+};
+
+constinit GlibcPersonality the_personality;
+
+}  // namespace
+
+void* libc_symbol(Linker& linker, const char* name) {
+  (void)linker;
+  SymbolQuery query = make_query(name);
+  query.newest = true;
+  query.function_call = true;
+  const Module& libc = *state().libc;
+  const elf::Symbol* symbol = find_in_object(libc.record, query);
+  return symbol == nullptr ? nullptr : libc.image.address(symbol->value);
+}
+
+Personality& make_personality(const Origin& origin) {
+  State& s = state();
+  s.cpu = origin.cpu;
+  s.debug_text = origin.debug_text;
+  KernelFacts& k = s.kernel;
+  k.auxv = origin.auxv;
+  k.stack_end = origin.stack_end;
+  for (const elf::AuxEntry* entry = origin.auxv; entry->type != elf::kAtNull; ++entry) {
+    switch (entry->type) {
+      case elf::kAtPageSize: k.page_size = entry->value; break;
+      case elf::kAtMinSigStackSize: k.minimum_signal_stack = entry->value; break;
+      case elf::kAtClockTick: k.clock_tick = entry->value; break;
+      case elf::kAtHwcap: k.hwcap = entry->value; break;
+      case elf::kAtHwcap2: k.hwcap2 = entry->value; break;
+      case elf::kAtRandom: k.random = reinterpret_cast<const uint8_t*>(entry->value); break;  // NOLINT
+      case elf::kAtPlatform: k.platform = reinterpret_cast<const char*>(entry->value); break;  // NOLINT
+      case elf::kAtRseqFeatureSize: k.rseq_feature_size = entry->value; break;
+      case elf::kAtRseqAlign: k.rseq_align = entry->value; break;
+      default: break;
+    }
+  }
+  return the_personality;
+}
+
+}  // namespace prelude::glibc

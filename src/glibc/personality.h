@@ -1,0 +1,23 @@
+// The glibc personality: makes the loader look like ld-linux to the libc.so.6 it has mapped.
+#pragma once
+
+#include <prelude/elf/format.h>
+#include <prelude/link/personality.h>
+#include <prelude/report/debug_text.h>
+
+#include <arch/x86_64/cpu.h>
+
+namespace prelude::glibc {
+
+/// What the composition root knows when it makes the personality.
+struct Origin {
+  const elf::AuxEntry* auxv = nullptr;
+  uint64_t* stack_end = nullptr;  ///< the argc word the program sees
+  arch::CpuFacts cpu;
+  report::DebugText* debug_text = nullptr;
+};
+
+/// The one personality. It stays inert in a process without libc.so.6.
+Personality& make_personality(const Origin& origin);
+
+}  // namespace prelude::glibc

@@ -1,0 +1,125 @@
+// The exported objects that libc reads and writes, addressed field by field through the layout of the
+// mapped libc. They are mirrors: the core's data is the truth, except for the few fields libc owns
+// (stack lists, locks), which nobody here touches after start.
+#pragma once
+
+#include "layout.h"
+#include "tunables.h"
+
+#include <prelude/link/linker.h>
+#include <prelude/report/debug_text.h>
+
+#include <arch/native.h>
+#include <arch/x86_64/cpu.h>
+
+#include <cstddef>
+#include <cstdint>
+
+// NOLINTBEGIN(readability-identifier-naming): names of the ABI
+extern "C" {
+#define PRELUDE_EXPORT [[gnu::visibility("default")]]
+PRELUDE_EXPORT extern std::byte _rtld_global[];
+PRELUDE_EXPORT extern std::byte _rtld_global_ro[];
+PRELUDE_EXPORT extern void* __libc_stack_end;
+PRELUDE_EXPORT extern int __libc_enable_secure;
+PRELUDE_EXPORT extern char** _dl_argv;
+PRELUDE_EXPORT extern int64_t __rseq_offset;
+PRELUDE_EXPORT extern uint32_t __rseq_size;
+PRELUDE_EXPORT extern const uint32_t __rseq_flags;
+PRELUDE_EXPORT extern bool __nptl_initial_report_events;
+PRELUDE_EXPORT extern prelude::RDebug _r_debug;
+PRELUDE_EXPORT void _dl_debug_state();
+}
+// NOLINTEND(readability-identifier-naming)
+
+namespace prelude::glibc {
+
+/// A field of type T at `offset` of a structure, or a write into nowhere for fields the release lacks.
+template <typename T>
+T& field(void* base, uint16_t offset) {
+  return *reinterpret_cast<T*>(static_cast<std::byte*>(base) + offset);
+}
+template <typename T>
+void set(void* base, uint16_t offset, T value) {
+  if (present(offset)) field<T>(base, offset) = value;
+}
+inline void set_bits(void* base, BitField where, uint8_t value) {
+  if (!present(where)) return;
+  auto& byte = field<uint8_t>(base, where.offset);
+  const auto mask = static_cast<uint8_t>(((1U << where.width) - 1) << where.bit);
+  byte = static_cast<uint8_t>((byte & ~mask) | ((value << where.bit) & mask));
+}
+
+/// Functions of the mapped libc that the loader calls.
+struct LibcFunctions {
+  void* (*malloc)(size_t) = nullptr;
+  void* (*calloc)(size_t, size_t) = nullptr;
+  void* (*realloc)(void*, size_t) = nullptr;
+  void (*free)(void*) = nullptr;
+  int (*mutex_lock)(void*) = nullptr;
+  int (*mutex_unlock)(void*) = nullptr;
+  int (*catch_error)(const char**, const char**, bool*, void (*)(void*), void*) = nullptr;
+  void (*signal_exception)(int, void*, const char*) = nullptr;
+};
+
+/// Auxiliary vector values the mirrors need.
+struct KernelFacts {
+  uint64_t page_size = 4096, minimum_signal_stack = 2048, clock_tick = 100, hwcap = 0, hwcap2 = 0;
+  uint64_t rseq_feature_size = 0, rseq_align = 0;
+  const uint8_t* random = nullptr;
+  const elf::AuxEntry* auxv = nullptr;
+  const char* platform = nullptr;
+  uint64_t* stack_end = nullptr;  ///< the argc word
+};
+
+/// Everything the personality learns from the composition root before any libc is known.
+struct State {
+  const Layout* layout = nullptr;  ///< null: no libc in the process
+  Module* libc = nullptr;
+  LibcFunctions functions;
+  KernelFacts kernel;
+  arch::CpuFacts cpu;
+  Tunables tunables;
+  report::DebugText* debug_text = nullptr;
+  char* main_thread = nullptr;
+  uint64_t rseq_offset = 0;        ///< distance of the area below the thread pointer (2.41+)
+};
+
+/// The one state of the module.
+State& state();
+
+/// Address of a libc function, private version or public default; null if absent.
+void* libc_symbol(Linker& linker, const char* name);
+
+// ---- link_map_view.cpp
+void fill_link_map(const Layout& layout, Module& module);
+void update_link_map(const Layout& layout, Module& module);
+// ---- globals.cpp
+void fill_globals(Linker& linker);
+void update_space(Linker& linker, Namespace& space);
+void update_tls(Linker& linker);
+// ---- thread.cpp
+void prepare_main_thread(Linker& linker, char* block);
+void start_main_thread(char* block);
+void reserve_rseq(Linker& linker);
+void fill_block_in_all_threads(Module& module);
+// ---- slots.cpp
+void fill_slots(const Layout& layout);
+// ---- errors.cpp
+/// libc's struct dl_exception.
+struct Raised {
+  const char* object;
+  const char* text;
+  void* block;  ///< to free, null if not from malloc
+};
+/// Text and object of an error in one block of libc's allocator.
+Raised make_exception(const char* object, const char* text);
+Raised make_exception(const Error& error);
+/// Unwinds to the innermost catch frame of libc; ends the process where there is none.
+[[noreturn]] void raise(int32_t number, const Raised& raised, const char* occasion);
+int catch_errors(const char** object, const char** text, bool* allocated, void (*operate)(void*), void* argument);
+/// The loader's lock, shared with libc.
+void lock_load(const Linker& linker);
+void unlock_load(const Linker& linker);
+
+}  // namespace prelude::glibc

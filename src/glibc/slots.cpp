@@ -1,0 +1,152 @@
+// The functions libc reaches through _rtld_global_ro. Each converts an error value into libc's exception
+// at its outermost frame, when nothing of the loader's state is held any more.
+#include "shared_state.h"
+
+#include <prelude/base/string.h>
+#include <prelude/dl/dl.h>
+#include <prelude/report/messages.h>
+
+#include <cstdarg>
+
+namespace prelude::glibc {
+namespace {
+
+constexpr long kNamespaceCaller = -2, kNamespaceNew = -1;
+constexpr uint32_t kBindingMask = 3;
+
+Module* caller_of(Linker& linker, const void* address) {
+  dl::FoundObject found{};
+  return dl::find_object(reinterpret_cast<uint64_t>(address), found) ? found.module : linker.program;
+}
+
+[[noreturn]] void raise_unlocked(Linker& linker, const Error& error) {
+  const Raised raised = make_exception(error);
+  const int32_t number = report::error_errno(error);
+  unlock_load(linker);
+  raise(number, raised, nullptr);
+}
+
+Namespace* space_for(Linker& linker, long nsid, const Module* caller) {
+  if (nsid == kNamespaceCaller) return linker.spaces[caller->name_space];
+  if (nsid < 0 || static_cast<size_t>(nsid) >= linker.spaces.size()) return nullptr;
+  Namespace* space = linker.spaces[static_cast<size_t>(nsid)];
+  return space->first == nullptr ? nullptr : space;
+}
+
+void* slot_open(const char* file, int mode, const void* caller_address, long nsid, int, char**, char**) {
+  Linker& linker = *the_linker;
+  const auto flags = static_cast<uint32_t>(mode);
+  if ((flags & kBindingMask) == 0)
+    raise(22, make_exception({.code = Errc::kInvalidMode, .object = file}), nullptr);
+  lock_load(linker);
+  Module* caller = caller_of(linker, caller_address);
+  Namespace* space = nsid == kNamespaceNew ? nullptr : space_for(linker, nsid, caller);
+  if (space == nullptr) raise_unlocked(linker, {.code = Errc::kInvalidTargetNamespace, .sys_errno = 22, .object = file});
+  const auto opened = dl::open(linker, {.file = file, .mode = flags, .caller = caller, .space = space});
+  if (!opened) raise_unlocked(linker, opened.error());
+  update_tls(linker);
+  unlock_load(linker);
+  return *opened;
+}
+
+void slot_close(void* handle) {
+  Linker& linker = *the_linker;
+  lock_load(linker);
+  if (!dl::is_open_handle(linker, handle)) raise_unlocked(linker, {.code = Errc::kNotOpen, .object = ""});
+  const Status status = dl::close(linker, *static_cast<Module*>(handle));
+  if (!status) raise_unlocked(linker, status.error());
+  update_tls(linker);
+  unlock_load(linker);
+}
+
+constexpr int kFlagAddDependency = 1, kFlagNewest = 2;
+
+Module* slot_lookup(const char* name, Module* referrer, const elf::Symbol** reference, SearchList** scope,
+                    const FoundVersion* version, int type_class, int flags, Module* skip) {
+  Linker& linker = *the_linker;
+  SymbolQuery query = make_query(name);
+  query.newest = version == nullptr && (flags & kFlagNewest) != 0;
+  query.function_call = (type_class & 1) != 0;
+  if (version != nullptr) {
+    query.version = linker.version_names.find(version->name, version->hash);
+    query.versioned = true;
+    query.version_hidden = version->hidden != 0;
+  }
+  Definition found;
+  {
+    const Reader reader(linker);
+    found = find_symbol(linker, query, scope, skip, referrer);
+    if (found.symbol != nullptr && found.symbol->binding() == elf::kStbGnuUnique)
+      found = settle_unique(linker, *referrer, *found.symbol, query, found, Use::kData);
+  }
+  if (found.symbol == nullptr) {
+    const elf::Symbol* wanted = *reference;
+    *reference = nullptr;
+    if (wanted != nullptr && wanted->binding() == elf::kStbWeak) return nullptr;
+    raise(0, make_exception({.code = Errc::kUndefinedSymbol, .object = referrer->path, .subject = name,
+                             .context = version != nullptr ? version->name : nullptr}),
+          "symbol lookup error");
+  }
+  if ((flags & kFlagAddDependency) != 0 && found.module != referrer)
+    (void)note_use(linker, *referrer, *found.module);
+  *reference = found.symbol;
+  return found.module;
+}
+
+void slot_error_free(void* text) {
+  if (text != nullptr && state().functions.free != nullptr) state().functions.free(text);
+}
+
+void* slot_tls_get_addr_soft(Module* module) { return dl::tls_address_if_present(*the_linker, *module); }
+
+void slot_nothing() {}
+
+int slot_find_object(void* address, FindObjectResult* out) {
+  dl::FoundObject found{};
+  if (!dl::find_object(reinterpret_cast<uint64_t>(address), found)) return -1;
+  out->flags = 0;
+  out->map_start = reinterpret_cast<void*>(found.start);    // NOLINT(performance-no-int-to-ptr)
+  out->map_end = reinterpret_cast<void*>(found.end);        // NOLINT(performance-no-int-to-ptr)
+  out->link_map = found.module;
+  out->eh_frame = reinterpret_cast<void*>(found.eh_frame);  // NOLINT(performance-no-int-to-ptr)
+  return 0;
+}
+
+// Fortified printf asks whether a format string can have been written to.
+int slot_readonly_area(const void* start, size_t bytes) {
+  constexpr int kReadOnly = 0, kWritable = 1, kNotFound = 2;
+  dl::FoundObject found{};
+  const auto address = reinterpret_cast<uint64_t>(start);
+  if (!dl::find_object(address, found)) return kNotFound;
+  const LoadSegment* s = found.module->image.memory_segment(address - found.module->image.bias, bytes);
+  if (s == nullptr) return kNotFound;
+  const bool relro = address >= found.module->relro_start && address + bytes <= found.module->relro_end;
+  return (s->flags & elf::kPfW) == 0 || relro ? kReadOnly : kWritable;
+}
+
+void slot_debug_printf(const char* format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  report::debug_printf(*state().debug_text, format, arguments);
+  va_end(arguments);
+}
+
+}  // namespace
+
+void fill_slots(const Layout& layout) {
+  const RtldGlobalRo& f = layout.rtld_global_ro;
+  std::byte* ro = _rtld_global_ro;
+  set(ro, f.dl_debug_printf, &slot_debug_printf);
+  set(ro, f.dl_mcount, &slot_nothing);
+  set(ro, f.dl_lookup_symbol_x, &slot_lookup);
+  set(ro, f.dl_open, &slot_open);
+  set(ro, f.dl_close, &slot_close);
+  set(ro, f.dl_catch_error, &catch_errors);
+  set(ro, f.dl_error_free, &slot_error_free);
+  set(ro, f.dl_tls_get_addr_soft, &slot_tls_get_addr_soft);
+  set(ro, f.dl_libc_freeres, &slot_nothing);
+  set(ro, f.dl_find_object, &slot_find_object);
+  set(ro, f.dl_readonly_area, &slot_readonly_area);
+}
+
+}  // namespace prelude::glibc

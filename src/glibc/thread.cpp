@@ -1,0 +1,104 @@
+// struct pthread of the first thread, and static TLS blocks that come late.
+#include "shared_state.h"
+
+#include <prelude/base/string.h>
+
+namespace prelude::glibc {
+namespace {
+
+constexpr uint32_t kRseqSignature = 0x53053053;
+constexpr int32_t kRobustFutexOffset = -32;
+constexpr uint32_t kRseqFailed = static_cast<uint32_t>(-2);
+
+struct RseqPlace {
+  char* area;
+  uint32_t bytes;
+};
+
+RseqPlace rseq_place(const Layout& layout, char* block) {
+  const Behaviour& b = layout.behaviour;
+  if (b.rseq_in_pthread) return {block + layout.pthread.rseq_area, b.rseq_min_size};
+  const uint64_t size = state().kernel.rseq_feature_size;
+  return {block - state().rseq_offset, static_cast<uint32_t>(size > b.rseq_min_size ? size : b.rseq_min_size)};
+}
+
+void register_rseq(const Layout& layout, char* block) {
+  const RseqPlace place = rseq_place(layout, block);
+  __rseq_offset = place.area - block;
+  const bool wanted = state().tunables.number(state().tunables.ids().pthread_rseq, 1) != 0;
+  auto* cpu_id = reinterpret_cast<uint32_t*>(place.area + 4);
+  if (!wanted || !sys::register_rseq(place.area, place.bytes, kRseqSignature)) {
+    *cpu_id = kRseqFailed;
+    return;
+  }
+  __rseq_size = layout.behaviour.rseq_size_from_auxv ? static_cast<uint32_t>(state().kernel.rseq_feature_size)
+                                                     : layout.behaviour.rseq_feature_size;
+  if (__rseq_size == 0) __rseq_size = 20;
+}
+
+// Walks libc's lists of thread stacks.
+template <typename Each>
+void for_each_thread(const Layout& layout, Each each) {
+  for (const uint16_t offset : {layout.rtld_global.dl_stack_used, layout.rtld_global.dl_stack_user}) {
+    auto* head = &field<ListHead>(_rtld_global, offset);
+    for (ListHead* node = head->next; node != head; node = node->next)
+      each(reinterpret_cast<char*>(node) - layout.pthread.list);
+  }
+}
+
+}  // namespace
+
+void reserve_rseq(Linker& linker) {
+  const Behaviour& b = state().layout->behaviour;
+  if (b.rseq_in_pthread) return;
+  const KernelFacts& k = state().kernel;
+  const uint64_t align = k.rseq_align > b.rseq_min_align ? k.rseq_align : b.rseq_min_align;
+  const uint64_t size = k.rseq_feature_size > b.rseq_min_size ? k.rseq_feature_size : b.rseq_min_size;
+  state().rseq_offset = linker.tls.reserve_static((size + align - 1) & ~(align - 1), align);
+}
+
+void prepare_main_thread(Linker& linker, char* block) {
+  State& s = state();
+  s.main_thread = block;
+  uint64_t guards[2] = {};
+  if (s.kernel.random != nullptr) copy_bytes(guards, s.kernel.random, sizeof guards);
+  arch::write_tcb(block, arch::Native::kTcbStackGuard, guards[0] & ~uint64_t{0xff});
+  arch::write_tcb(block, arch::Native::kTcbPointerGuard, guards[1]);
+  if (s.layout == nullptr) return;
+  const Pthread& f = s.layout->pthread;
+  auto* head = &field<ListHead>(_rtld_global, s.layout->rtld_global.dl_stack_user);
+  auto* node = &field<ListHead>(block, f.list);
+  *node = {head, head};
+  *head = {node, node};
+  field<void*>(block, f.specific) = block + f.specific_1stblock;
+  set<bool>(block, f.report_events, __nptl_initial_report_events);
+  set<uint8_t>(block, f.user_stack, 1);
+  set<int32_t>(block, f.stack_mode, s.layout->behaviour.stack_mode_value);
+  set<void*>(block, f.stackblock_size, __libc_stack_end);
+  update_tls(linker);
+}
+
+void start_main_thread(char* block) {
+  const Layout& layout = *state().layout;
+  const Pthread& f = layout.pthread;
+  const int tid = sys::set_tid_address(block + layout.behaviour.tid_address);
+  field<int32_t>(block, f.tid) = tid;
+  if (present(f.joinstate)) field<int32_t>(block, f.joinstate) = layout.behaviour.joinstate_value;
+  char* robust = block + f.robust_head;
+  field<void*>(block, f.robust_prev) = robust;
+  field<void*>(block, f.robust_head) = robust;
+  field<int64_t>(robust, 8) = kRobustFutexOffset;
+  (void)sys::set_robust_list(robust, 24);
+  register_rseq(layout, block);
+}
+
+void fill_block_in_all_threads(Module& module) {
+  const Layout& layout = *state().layout;
+  const TlsSegment& tls = module.tls;
+  auto& lock = field<int>(_rtld_global, layout.rtld_global.dl_stack_cache_lock);
+  while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE) != 0) arch::pause();
+  for_each_thread(layout, [&](char* block) { fill_tls_block(block - tls.offset, tls); });
+  __atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+}
+
+}  // namespace prelude::glibc

@@ -1,0 +1,357 @@
+// The dynamic section (gABI ch. 5): every table it names is checked against the mapped, file-backed
+// bytes here and nowhere else. Values are copied into the Image before any relocation can change them.
+#include <prelude/base/string.h>
+#include <prelude/image/image.h>
+
+namespace prelude {
+namespace {
+
+using namespace elf;
+
+Error bad(const char* field, uint64_t value, const char* expected) {
+  return Error{.code = Errc::kBadField, .subject = field, .context = expected, .value = value};
+}
+
+constexpr const char* kInside = "an address inside the object's file-backed segments";
+
+// Raw values of one pass over the section; a zero-initialised slot counts as absent unless has() says so.
+struct Raw {
+  uint64_t value[64] = {};
+  uint64_t present = 0;
+
+  enum Slot : uint8_t {
+    kGnuHash = 40, kVerSym, kRelaCount, kFlags1, kVerDef, kVerDefNum, kVerNeed, kVerNeedNum,
+    kAuxiliary, kFilter
+  };
+  static int slot_of(int64_t tag) {
+    if (tag >= 0 && tag <= kDtRelrEnt) return static_cast<int>(tag);
+    switch (tag) {
+      case kDtGnuHash: return kGnuHash;
+      case kDtVerSym: return kVerSym;
+      case kDtRelaCount: return kRelaCount;
+      case kDtFlags1: return kFlags1;
+      case kDtVerDef: return kVerDef;
+      case kDtVerDefNum: return kVerDefNum;
+      case kDtVerNeed: return kVerNeed;
+      case kDtVerNeedNum: return kVerNeedNum;
+      case kDtAuxiliary: return kAuxiliary;
+      case kDtFilter: return kFilter;
+      default: return -1;
+    }
+  }
+  [[nodiscard]] bool has(int slot) const { return (present >> slot & 1) != 0; }
+  [[nodiscard]] uint64_t get(int slot) const { return value[slot]; }
+};
+
+// Bytes from vaddr to the end of the file-backed part of its segment; 0 = not in the file.
+uint64_t room_at(const Image& image, uint64_t vaddr) {
+  const LoadSegment* s = image.file_segment(vaddr, 1);
+  return s == nullptr ? 0 : s->vaddr + s->filesz - vaddr;
+}
+
+Status read_section(Image& image, Raw& raw) {
+  if (image.dynamic_size == 0) return Error{.code = Errc::kNoDynamic};
+  if (image.dynamic_vaddr % alignof(Dynamic) != 0)
+    return bad("PT_DYNAMIC p_vaddr", image.dynamic_vaddr, "a multiple of 8");
+  const void* section = image.file_bytes(image.dynamic_vaddr, image.dynamic_size);
+  if (section == nullptr) return bad("PT_DYNAMIC p_vaddr", image.dynamic_vaddr, kInside);
+  image.dynamic = static_cast<const Dynamic*>(section);
+  const uint64_t room = image.dynamic_size / sizeof(Dynamic);
+  for (uint64_t i = 0; i < room && i < UINT32_MAX; ++i) {
+    const Dynamic& entry = image.dynamic[i];
+    if (entry.tag == kDtNull) {
+      image.dynamic_count = static_cast<uint32_t>(i);
+      return Done{};
+    }
+    const int slot = Raw::slot_of(entry.tag);
+    if (slot < 0) continue;
+    raw.value[slot] = entry.value;
+    raw.present |= uint64_t{1} << slot;
+    if (entry.tag == kDtDebug) image.debug_slot = image.dynamic_vaddr + i * sizeof(Dynamic) + 8;
+  }
+  return bad("PT_DYNAMIC p_filesz", image.dynamic_size, "a section that ends with DT_NULL");
+}
+
+Status read_strings(Image& image, const Raw& raw) {
+  if (!raw.has(kDtStrTab)) {
+    if (raw.has(kDtNeeded) || raw.has(kDtSymTab)) return bad("DT_STRTAB", 0, "a string table");
+    return Done{};
+  }
+  const uint64_t at = raw.get(kDtStrTab);
+  const uint64_t room = room_at(image, at);
+  if (room == 0) return bad("DT_STRTAB", at, kInside);
+  uint64_t size = raw.has(kDtStrSz) ? raw.get(kDtStrSz) : room;
+  if (size > room) return bad("DT_STRSZ", size, "a table that ends inside its segment");
+  const char* strings = static_cast<const char*>(image.address(at));
+  while (size != 0 && strings[size - 1] != 0) --size;  // nothing behind the last NUL is a string
+  image.strings = strings;
+  image.strings_size = size;
+  return Done{};
+}
+
+// A table starts where another ends: the nearest table above the symbols bounds their number, as the
+// dynamic section does not tell it.
+uint64_t symbol_table_end(const Raw& raw, uint64_t symtab, uint64_t segment_end) {
+  static constexpr uint8_t kNeighbours[] = {kDtStrTab, kDtHash, kDtRela, kDtJmpRel, kDtRelr,
+                                            Raw::kGnuHash, Raw::kVerSym, Raw::kVerDef, Raw::kVerNeed};
+  uint64_t end = segment_end;
+  for (const uint8_t slot : kNeighbours)
+    if (raw.has(slot) && raw.get(slot) > symtab && raw.get(slot) < end) end = raw.get(slot);
+  return end;
+}
+
+Status read_symbols(Image& image, const Raw& raw) {
+  if (!raw.has(kDtSymTab)) return Done{};
+  const uint64_t at = raw.get(kDtSymTab);
+  const uint64_t room = room_at(image, at);
+  if (room < sizeof(Symbol)) return bad("DT_SYMTAB", at, kInside);
+  if (at % 8 != 0) return bad("DT_SYMTAB", at, "a multiple of 8");
+  if (raw.has(kDtSymEnt) && raw.get(kDtSymEnt) != sizeof(Symbol))
+    return bad("DT_SYMENT", raw.get(kDtSymEnt), "24");
+  image.symbols = static_cast<const Symbol*>(image.address(at));
+  uint64_t limit = (symbol_table_end(raw, at, at + room) - at) / sizeof(Symbol);
+  if (raw.has(Raw::kVerSym)) {
+    const uint64_t versym = raw.get(Raw::kVerSym);
+    const uint64_t versym_room = room_at(image, versym);
+    if (versym_room < 2 || versym % 2 != 0) return bad("DT_VERSYM", versym, kInside);
+    image.versym = static_cast<const uint16_t*>(image.address(versym));
+    if (limit > versym_room / 2) limit = versym_room / 2;
+  }
+  image.symbol_limit = limit > UINT32_MAX ? UINT32_MAX : static_cast<uint32_t>(limit);
+  return Done{};
+}
+
+bool all_zero(const uint64_t* words, uint64_t count) {
+  for (uint64_t i = 0; i < count; ++i)
+    if (words[i] != 0) return false;
+  return true;
+}
+
+Status read_gnu_hash(Image& image, const Raw& raw) {
+  if (!raw.has(Raw::kGnuHash)) return Done{};
+  const uint64_t at = raw.get(Raw::kGnuHash);
+  const uint64_t room = room_at(image, at);
+  if (room < 16 || at % 8 != 0) return bad("DT_GNU_HASH", at, kInside);
+  const auto* words = static_cast<const uint32_t*>(image.address(at));
+  const uint64_t buckets = words[0], first = words[1], bloom = words[2], shift = words[3];
+  if (bloom == 0 || (bloom & (bloom - 1)) != 0)
+    return bad("DT_GNU_HASH bloom size", bloom, "a power of two");
+  if (bloom > (room - 16) / 8) return bad("DT_GNU_HASH bloom size", bloom, "a filter inside the segment");
+  const uint64_t bucket_room = room - 16 - bloom * 8;
+  if (buckets > bucket_room / 4)
+    return bad("DT_GNU_HASH bucket count", buckets, "buckets inside the segment");
+  const auto* filter = reinterpret_cast<const uint64_t*>(words + 4);
+  if (buckets == 0) {  // an object without exported symbols may have no bucket
+    if (!all_zero(filter, bloom)) return bad("DT_GNU_HASH bucket count", 0, "at least one bucket");
+    return Done{};
+  }
+  if (first > image.symbol_limit)
+    return bad("DT_GNU_HASH symbol offset", first, "the index of a dynamic symbol");
+  GnuHashFacts& hash = image.gnu_hash;
+  hash.bloom = filter;
+  hash.bloom_mask = static_cast<uint32_t>(bloom - 1);
+  hash.bloom_shift = shift & 63;
+  hash.bucket_count = static_cast<uint32_t>(buckets);
+  hash.first_symbol = static_cast<uint32_t>(first);
+  hash.buckets = words + 4 + bloom * 2;
+  hash.chain_zero = hash.buckets + buckets - first;
+  const uint64_t chain_room = (bucket_room - buckets * 4) / 4;
+  if (image.symbol_limit > first + chain_room) image.symbol_limit = static_cast<uint32_t>(first + chain_room);
+  return Done{};
+}
+
+Status read_sysv_hash(Image& image, const Raw& raw) {
+  if (!raw.has(kDtHash)) return Done{};
+  const uint64_t at = raw.get(kDtHash);
+  const uint64_t room = room_at(image, at);
+  if (room < 8 || at % 4 != 0) return bad("DT_HASH", at, kInside);
+  const auto* words = static_cast<const uint32_t*>(image.address(at));
+  const uint64_t buckets = words[0], chains = words[1];
+  if (buckets + chains > (room - 8) / 4)
+    return bad("DT_HASH table size", buckets + chains, "a table inside the segment");
+  if (buckets == 0 && chains > 1) return bad("DT_HASH bucket count", 0, "at least one bucket");
+  if (buckets == 0) return Done{};
+  SysvHashFacts& hash = image.sysv_hash;
+  hash.buckets = words + 2;
+  hash.chains = hash.buckets + buckets;
+  hash.bucket_count = static_cast<uint32_t>(buckets);
+  // nchain is the number of symbols; a larger value than the table has room for is cut.
+  hash.chain_count = chains < image.symbol_limit ? static_cast<uint32_t>(chains) : image.symbol_limit;
+  if (chains != 0 && chains < image.symbol_limit) image.symbol_limit = static_cast<uint32_t>(chains);
+  return Done{};
+}
+
+Status read_versions(Image& image, const Raw& raw) {
+  struct Table {
+    int address, count;
+    const char* name;
+    const std::byte* Image::*start;
+    uint64_t Image::*room;
+    uint64_t Image::*number;
+  };
+  const Table tables[] = {
+      {Raw::kVerDef, Raw::kVerDefNum, "DT_VERDEF", &Image::verdef, &Image::verdef_room, &Image::verdef_count},
+      {Raw::kVerNeed, Raw::kVerNeedNum, "DT_VERNEED", &Image::verneed, &Image::verneed_room,
+       &Image::verneed_count}};
+  for (const Table& table : tables) {
+    if (!raw.has(table.address)) continue;
+    const uint64_t at = raw.get(table.address);
+    const uint64_t room = room_at(image, at);
+    if (room < 16 || at % 4 != 0) return bad(table.name, at, kInside);
+    image.*table.start = static_cast<const std::byte*>(image.address(at));
+    image.*table.room = room;
+    image.*table.number = raw.has(table.count) ? raw.get(table.count) : UINT64_MAX;
+  }
+  return Done{};
+}
+
+struct TableTags {
+  int address, size, entry;
+  uint64_t entry_bytes;
+  const char *address_name, *size_name, *entry_name;
+};
+
+// Gives the start of a relocation table and its number of entries.
+Status read_table(const Image& image, const Raw& raw, const TableTags& tags, const void*& start,
+                  uint64_t& count) {
+  if (!raw.has(tags.address)) return Done{};
+  if (tags.entry >= 0 && raw.has(tags.entry) && raw.get(tags.entry) != tags.entry_bytes)
+    return bad(tags.entry_name, raw.get(tags.entry), tags.entry_bytes == 24 ? "24" : "8");
+  const uint64_t at = raw.get(tags.address), size = raw.get(tags.size);
+  if (size == 0) return Done{};
+  if (size % tags.entry_bytes != 0)
+    return bad(tags.size_name, size, "a whole number of entries");
+  if (image.file_bytes(at, 1) == nullptr || at % 8 != 0) return bad(tags.address_name, at, kInside);
+  if (image.file_bytes(at, size) == nullptr)
+    return bad(tags.size_name, size, "a table that ends inside its segment");
+  start = image.address(at);
+  count = size / tags.entry_bytes;
+  return Done{};
+}
+
+Status read_relocations(Image& image, const Raw& raw) {
+  static constexpr TableTags kRelaTags = {kDtRela, kDtRelaSz, kDtRelaEnt, 24, "DT_RELA", "DT_RELASZ", "DT_RELAENT"};
+  static constexpr TableTags kPltTags = {kDtJmpRel, kDtPltRelSz, -1, 24, "DT_JMPREL", "DT_PLTRELSZ", ""};
+  static constexpr TableTags kRelrTags = {kDtRelr, kDtRelrSz, kDtRelrEnt, 8, "DT_RELR", "DT_RELRSZ", "DT_RELRENT"};
+  const void *rela = nullptr, *plt = nullptr, *relr = nullptr;
+  PRELUDE_TRY(read_table(image, raw, kRelaTags, rela, image.rela_count));
+  PRELUDE_TRY(read_table(image, raw, kRelrTags, relr, image.relr_count));
+  if (raw.has(kDtPltRel) && raw.get(kDtPltRel) != kDtRela)
+    return bad("DT_PLTREL", raw.get(kDtPltRel), "7 (DT_RELA)");
+  PRELUDE_TRY(read_table(image, raw, kPltTags, plt, image.plt_rela_count));
+  if (raw.has(kDtRelSz) && raw.get(kDtRelSz) != 0)
+    return bad("DT_RELSZ", raw.get(kDtRelSz), "no REL relocations on this machine");
+  image.rela = static_cast<const Rela*>(rela);
+  image.plt_rela = static_cast<const Rela*>(plt);
+  image.relr = static_cast<const uint64_t*>(relr);
+  // Old linkers count the PLT's relocations in DT_RELASZ too; they are applied once, as the PLT's.
+  if (image.rela != nullptr && image.plt_rela != nullptr &&
+      image.plt_rela + image.plt_rela_count == image.rela + image.rela_count && image.plt_rela >= image.rela)
+    image.rela_count = static_cast<uint64_t>(image.plt_rela - image.rela);
+  const uint64_t relative = raw.get(Raw::kRelaCount);
+  image.relative_count = relative < image.rela_count ? relative : image.rela_count;
+  image.pltgot = raw.get(kDtPltGot);
+  if (image.pltgot != 0 && image.plt_rela_count != 0 && image.memory_segment(image.pltgot, 24) == nullptr)
+    return bad("DT_PLTGOT", image.pltgot, "an address inside the object");
+  return Done{};
+}
+
+Status read_array(const Image& image, const Raw& raw, int address, int size, const char* name,
+                  FunctionArray& out) {
+  if (!raw.has(address) || raw.get(size) == 0) return Done{};
+  const uint64_t at = raw.get(address), bytes = raw.get(size);
+  if (at % 8 != 0 || image.memory_segment(at, bytes) == nullptr)
+    return bad(name, image.memory_segment(at, 8) == nullptr ? at : bytes, "an array inside the object");
+  out = {at, bytes / 8};
+  return Done{};
+}
+
+Status read_functions(Image& image, const Raw& raw) {
+  image.init = raw.get(kDtInit);
+  image.fini = raw.get(kDtFini);
+  if (image.init != 0 && !image.executable(image.init))
+    return bad("DT_INIT", image.init, "an address in an executable segment");
+  if (image.fini != 0 && !image.executable(image.fini))
+    return bad("DT_FINI", image.fini, "an address in an executable segment");
+  PRELUDE_TRY(read_array(image, raw, kDtInitArray, kDtInitArraySz, "DT_INIT_ARRAY", image.init_array));
+  PRELUDE_TRY(read_array(image, raw, kDtFiniArray, kDtFiniArraySz, "DT_FINI_ARRAY", image.fini_array));
+  return read_array(image, raw, kDtPreinitArray, kDtPreinitArraySz, "DT_PREINIT_ARRAY", image.preinit_array);
+}
+
+Status read_names(Image& image, const Raw& raw) {
+  struct Name {
+    int tag;
+    const char* field;
+    const char* Image::*slot;
+  };
+  const Name names[] = {{kDtRpath, "DT_RPATH", &Image::rpath}, {kDtRunpath, "DT_RUNPATH", &Image::runpath}};
+  for (const Name& name : names) {
+    if (!raw.has(name.tag)) continue;
+    image.*name.slot = image.string(raw.get(name.tag));
+    if (image.*name.slot == nullptr)
+      return bad(name.field, raw.get(name.tag), "an offset inside the string table");
+  }
+  if (image.runpath != nullptr) image.rpath = nullptr;
+  if (raw.has(kDtSoname)) image.soname = image.string(raw.get(kDtSoname));
+  Status status = Done{};
+  for_each_dynamic(image, kDtNeeded, [&](uint64_t offset) {
+    if (image.string(offset) != nullptr) return true;
+    status = bad("DT_NEEDED", offset, "an offset inside the string table");
+    return false;
+  });
+  return status;
+}
+
+void read_flags(Image& image, const Raw& raw) {
+  image.flags = raw.get(kDtFlags);
+  image.flags_1 = raw.get(Raw::kFlags1);
+  image.text_relocations = raw.has(kDtTextRel) || (image.flags & kDfTextRel) != 0;
+  image.bind_now = raw.has(kDtBindNow) || (image.flags & kDfBindNow) != 0 || (image.flags_1 & kDf1Now) != 0;
+  image.symbolic = raw.has(kDtSymbolic) || (image.flags & kDfSymbolic) != 0;
+  image.has_filters = raw.has(Raw::kAuxiliary) || raw.has(Raw::kFilter);
+}
+
+// Relocations must not be able to change tables that were checked above. Normally those lie in a
+// read-only segment; otherwise their range is kept for the relocation loop to refuse.
+void note_writable_metadata(Image& image, const Raw& raw) {
+  static constexpr uint8_t kTables[] = {kDtStrTab, kDtSymTab, kDtHash, kDtRela, kDtJmpRel, kDtRelr,
+                                        Raw::kGnuHash, Raw::kVerSym, Raw::kVerDef, Raw::kVerNeed};
+  uint64_t low = UINT64_MAX, high = 0;
+  for (const uint8_t slot : kTables) {
+    if (!raw.has(slot)) continue;
+    const LoadSegment* s = image.file_segment(raw.get(slot), 1);
+    if (s == nullptr || (s->flags & kPfW) == 0) continue;
+    uint64_t bytes = 8;
+    if (slot == kDtStrTab) bytes = image.strings_size;
+    if (slot == kDtSymTab) bytes = uint64_t{image.symbol_limit} * sizeof(Symbol);
+    if (slot == kDtRela) bytes = image.rela_count * sizeof(Rela);
+    if (slot == kDtJmpRel) bytes = image.plt_rela_count * sizeof(Rela);
+    if (slot == kDtRelr) bytes = image.relr_count * 8;
+    if (raw.get(slot) < low) low = raw.get(slot);
+    if (raw.get(slot) + bytes > high) high = raw.get(slot) + bytes;
+  }
+  if (high == 0) return;
+  image.writable_metadata = true;
+  image.metadata_low = low;
+  image.metadata_high = high;
+}
+
+}  // namespace
+
+Status decode_dynamic(Image& image) {
+  Raw raw;
+  PRELUDE_TRY(read_section(image, raw));
+  PRELUDE_TRY(read_strings(image, raw));
+  PRELUDE_TRY(read_symbols(image, raw));
+  PRELUDE_TRY(read_gnu_hash(image, raw));
+  PRELUDE_TRY(read_sysv_hash(image, raw));
+  PRELUDE_TRY(read_versions(image, raw));
+  PRELUDE_TRY(read_relocations(image, raw));
+  PRELUDE_TRY(read_functions(image, raw));
+  read_flags(image, raw);
+  PRELUDE_TRY(read_names(image, raw));
+  note_writable_metadata(image, raw);
+  return Done{};
+}
+
+}  // namespace prelude

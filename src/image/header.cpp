@@ -1,0 +1,170 @@
+// ELF header and program headers: from untrusted bytes to checked facts (gABI ch. 4 and 5).
+#include <prelude/image/image.h>
+
+namespace prelude {
+namespace {
+
+Error bad(const char* field, uint64_t value, const char* expected) {
+  return Error{.code = Errc::kBadField, .subject = field, .context = expected, .value = value};
+}
+
+Status check_ident(const elf::FileHeader& header) {
+  const uint8_t* ident = header.ident;
+  if (ident[0] != 0x7f || ident[1] != 'E' || ident[2] != 'L' || ident[3] != 'F')
+    return Error{.code = Errc::kBadMagic};
+  if (ident[elf::kIdentClass] != elf::kClass64)
+    return Error{.code = Errc::kWrongClass, .value = ident[elf::kIdentClass]};
+  if (ident[elf::kIdentData] != elf::kDataLittle) return Error{.code = Errc::kBadDataEncoding};
+  if (ident[elf::kIdentVersion] != 1) return Error{.code = Errc::kBadIdentVersion};
+  const uint8_t os = ident[elf::kIdentOsAbi];
+  if (os != elf::kOsAbiSysv && os != elf::kOsAbiGnu) return Error{.code = Errc::kBadOsAbi, .value = os};
+  const uint8_t abi = ident[elf::kIdentAbiVersion];
+  if (abi != 0 && !(os == elf::kOsAbiGnu && abi < 4))
+    return Error{.code = Errc::kBadAbiVersion, .value = abi};
+  for (uint8_t i = elf::kIdentPad; i < 16; ++i)
+    if (ident[i] != 0) return Error{.code = Errc::kBadPadding};
+  return Done{};
+}
+
+uint64_t round_down(uint64_t value, uint64_t to) { return value & ~(to - 1); }
+uint64_t round_up(uint64_t value, uint64_t to) { return (value + to - 1) & ~(to - 1); }
+
+// The highest address user space can have is below this on every machine served; it keeps all later
+// sums free of overflow.
+constexpr uint64_t kAddressLimit = uint64_t{1} << 47;
+
+Status check_load(const elf::ProgramHeader& ph, uint64_t file_size, const HostRules& host) {
+  if (ph.memsz < ph.filesz) return bad("p_filesz", ph.filesz, "at most p_memsz");
+  if (ph.align > 1 && (ph.align & (ph.align - 1)) != 0) return bad("p_align", ph.align, "a power of two");
+  if (((ph.vaddr - ph.offset) & (host.page_size - 1)) != 0) return Error{.code = Errc::kSegmentNotAligned};
+  if (ph.vaddr >= kAddressLimit || ph.memsz >= kAddressLimit - ph.vaddr)
+    return bad("p_vaddr + p_memsz", ph.vaddr, "an address of user space");
+  if (file_size != UINT64_MAX && (ph.offset > file_size || ph.filesz > file_size - ph.offset))
+    return bad("p_offset + p_filesz", ph.offset, "a part of the file (is the file truncated?)");
+  return Done{};
+}
+
+Status check_tls(const elf::ProgramHeader& ph) {
+  if (ph.filesz > ph.memsz) return bad("PT_TLS p_filesz", ph.filesz, "at most p_memsz");
+  if (ph.align > 1 && (ph.align & (ph.align - 1)) != 0)
+    return bad("PT_TLS p_align", ph.align, "a power of two");
+  if (ph.align > uint64_t{1} << 31) return bad("PT_TLS p_align", ph.align, "at most 2 GiB");
+  if (ph.memsz > uint64_t{1} << 39) return bad("PT_TLS p_memsz", ph.memsz, "at most 512 GiB");
+  return Done{};
+}
+
+void insert_sorted(LoadSegment* segments, uint32_t count, const LoadSegment& segment) {
+  uint32_t at = count;
+  while (at > 0 && segments[at - 1].vaddr > segment.vaddr) {
+    segments[at] = segments[at - 1];
+    --at;
+  }
+  segments[at] = segment;
+}
+
+void note_facts(const elf::ProgramHeader& ph, Image& out) {
+  switch (ph.type) {
+    case elf::kPtDynamic:
+      out.dynamic_vaddr = ph.vaddr;
+      out.dynamic_size = ph.memsz < ph.filesz ? ph.memsz : ph.filesz;
+      break;
+    case elf::kPtInterp:
+      out.interp_vaddr = ph.vaddr;
+      out.interp_size = ph.filesz;
+      break;
+    case elf::kPtTls:
+      out.tls_vaddr = ph.vaddr;
+      out.tls_filesz = ph.filesz;
+      out.tls_memsz = ph.memsz;
+      out.tls_align = ph.align == 0 ? 1 : ph.align;
+      break;
+    case elf::kPtGnuRelro:
+      out.relro_vaddr = ph.vaddr;
+      out.relro_size = ph.memsz;
+      break;
+    case elf::kPtGnuEhFrame: out.eh_frame_vaddr = ph.vaddr; break;
+    case elf::kPtGnuProperty:
+      out.property_vaddr = ph.vaddr;
+      out.property_size = ph.filesz;
+      break;
+    case elf::kPtGnuStack:
+      out.stack_flags = ph.flags;
+      out.has_stack_header = true;
+      break;
+    default: break;
+  }
+}
+
+Status check_facts(const Image& image) {
+  if (image.tls_memsz != 0 && image.tls_filesz != 0 &&
+      image.file_segment(image.tls_vaddr, image.tls_filesz) == nullptr)
+    return bad("PT_TLS p_vaddr", image.tls_vaddr, "the address of file-backed memory of a PT_LOAD");
+  if (image.relro_size != 0 && (image.relro_vaddr < image.low || image.relro_size > image.high ||
+                                image.relro_vaddr > image.high - image.relro_size))
+    return bad("PT_GNU_RELRO p_vaddr", image.relro_vaddr, "an address inside the object");
+  return Done{};
+}
+
+}  // namespace
+
+Result<HeaderFacts> decode_header(const std::byte* head, size_t bytes, uint64_t file_size,
+                                  const HostRules& host) {
+  if (bytes < sizeof(elf::FileHeader)) return Error{.code = Errc::kFileTooShort};
+  elf::FileHeader header;
+  __builtin_memcpy(&header, head, sizeof header);
+  PRELUDE_TRY(check_ident(header));
+  if (header.version != 1) return Error{.code = Errc::kBadVersion};
+  if (header.machine != host.machine)
+    return Error{.code = Errc::kWrongMachine, .value = header.machine};
+  if (header.type != elf::kTypeDyn && header.type != elf::kTypeExec) return Error{.code = Errc::kBadType};
+  if (header.phentsize != sizeof(elf::ProgramHeader)) return Error{.code = Errc::kBadPhentsize};
+  const uint64_t table = uint64_t{header.phnum} * sizeof(elf::ProgramHeader);
+  if (header.phoff > file_size || table > file_size - header.phoff)
+    return bad("e_phoff", header.phoff, "program headers inside the file");
+  if (header.phoff % alignof(elf::ProgramHeader) != 0)
+    return bad("e_phoff", header.phoff, "a multiple of 8");
+  return HeaderFacts{header.type, header.phnum, header.entry, header.phoff};
+}
+
+Status decode_program_headers(const elf::ProgramHeader* headers, uint16_t count, uint64_t file_size,
+                              const HostRules& host, LoadSegment* segments, Image& out) {
+  uint32_t loads = 0;
+  uint64_t low = UINT64_MAX;
+  for (uint16_t i = 0; i < count; ++i) {
+    const elf::ProgramHeader& ph = headers[i];
+    if (ph.type == elf::kPtTls) PRELUDE_TRY(check_tls(ph));
+    note_facts(ph, out);
+    if (ph.type != elf::kPtLoad || ph.memsz == 0) continue;
+    PRELUDE_TRY(check_load(ph, file_size, host));
+    insert_sorted(segments, loads++, {ph.vaddr, ph.filesz, ph.memsz, ph.offset, ph.flags});
+    if (ph.vaddr < low) low = ph.vaddr;
+    if (ph.vaddr + ph.memsz > out.end) out.end = ph.vaddr + ph.memsz;
+    if (ph.align > out.max_align) out.max_align = ph.align;
+  }
+  if (loads == 0) return Error{.code = Errc::kNoLoadSegments};
+  out.segments = segments;
+  out.segment_count = loads;
+  out.low = round_down(low, host.page_size);
+  out.high = round_up(out.end, host.page_size);
+  return check_facts(out);
+}
+
+const LoadSegment* Image::file_segment(uint64_t vaddr, uint64_t bytes) const {
+  for (uint32_t i = 0; i < segment_count; ++i) {
+    const LoadSegment& s = segments[i];
+    const uint64_t at = vaddr - s.vaddr;
+    if (at <= s.filesz && bytes <= s.filesz - at) return &s;
+  }
+  return nullptr;
+}
+
+const LoadSegment* Image::memory_segment(uint64_t vaddr, uint64_t bytes) const {
+  for (uint32_t i = 0; i < segment_count; ++i) {
+    const LoadSegment& s = segments[i];
+    const uint64_t at = vaddr - s.vaddr;
+    if (at <= s.memsz && bytes <= s.memsz - at) return &s;
+  }
+  return nullptr;
+}
+
+}  // namespace prelude

@@ -1,0 +1,52 @@
+// The end of a request: all of it stays, or nothing.
+#include <prelude/link/linker.h>
+
+#include <arch/native.h>
+
+namespace prelude {
+
+bool wait_for_readers(Linker& linker) {
+  // Lookups are short. A count that does not fall belongs to a thread that was preempted, or that did not
+  // survive a fork: then the caller keeps the memory.
+  for (int spins = 0; spins < 100000; ++spins) {
+    if (__atomic_load_n(&linker.readers, __ATOMIC_ACQUIRE) == 0) return true;
+    arch::pause();
+  }
+  return false;
+}
+
+void roll_back(Linker& linker, Batch& batch) {
+  Personality& personality = *linker.personality;
+  for (Module* module : batch.pinned) module->no_delete = false;
+  if (batch.root != nullptr)
+    for (uint32_t i = 0; i < batch.root->closure.count; ++i) {
+      Module& module = *batch.root->closure.modules[i];
+      if (!module.in_new_batch && batch.root->in_new_batch) {
+        remove_scope(linker, module, &batch.root->closure);
+        personality.module_changed(linker, module);
+      }
+    }
+  personality.lock_lists(linker);
+  for (size_t i = batch.modules.size(); i-- > 0;) remove_from_namespace(linker, *batch.space, *batch.modules[i]);
+  personality.unlock_lists(linker);
+  personality.lock_tls(linker);
+  for (size_t i = batch.modules.size(); i-- > 0;)
+    if (batch.modules[i]->tls.module_id != 0) linker.tls.undo(*batch.modules[i]);
+  personality.unlock_tls(linker);
+  for (size_t i = batch.modules.size(); i-- > 0;) discard_object(linker, batch.modules[i]);
+  personality.space_changed(linker, *batch.space);
+  batch.modules.release(linker.heap);
+  batch.pending.release(linker.heap);
+  batch.late_tls.release(linker.heap);
+  batch.pinned.release(linker.heap);
+}
+
+void commit(Linker& linker, Batch& batch) {
+  for (Module* module : batch.modules) module->in_new_batch = false;
+  batch.modules.release(linker.heap);
+  batch.pending.release(linker.heap);
+  batch.late_tls.release(linker.heap);
+  batch.pinned.release(linker.heap);
+}
+
+}  // namespace prelude

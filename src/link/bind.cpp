@@ -1,0 +1,157 @@
+// What a reference binds to: scopes in order, versions, protected, unique and copy rules
+// (gABI ch. 4 "Symbol Table", ch. 5 "Shared Object Dependencies"; feature rows of ld.so(8)).
+#include <prelude/link/linker.h>
+
+#include <prelude/base/string.h>
+
+namespace prelude {
+namespace {
+
+// Slow form of find_in_list: says each object asked, and lets weak definitions lose if the user wants so.
+Definition find_observed(Linker& linker, const SearchList& list, SymbolQuery& query, uint32_t from,
+                         const Module* skip, Definition& weak) {
+  for (uint32_t i = from; i < list.count; ++i) {
+    Module* module = list.modules[i];
+    if (module == skip) continue;
+    if (linker.tracer.wants(Topic::kSymbols))
+      linker.tracer.emit({.kind = EventKind::kSymbolLookup, .topic = Topic::kSymbols, .file = module->path,
+                          .name = query.name, .ns = module->name_space});
+    const elf::Symbol* symbol = find_in_object(list.records[i], query);
+    if (symbol == nullptr) continue;
+    if (linker.options->dynamic_weak && symbol->binding() == elf::kStbWeak) {
+      if (weak.symbol == nullptr) weak = {symbol, module};
+      continue;
+    }
+    return {symbol, module};
+  }
+  return {};
+}
+
+Definition find_in_scope(Linker& linker, SymbolQuery& query, SearchList* const* scope, const Module* skip) {
+  if (linker.tracer.wants(Topic::kSymbols) || linker.options->dynamic_weak) {
+    Definition weak;
+    for (; *scope != nullptr; ++scope)
+      if (Definition found = find_observed(linker, **scope, query, 0, skip, weak); found.symbol != nullptr)
+        return found;
+    return weak;
+  }
+  for (; *scope != nullptr; ++scope)
+    if (Definition found = find_in_list(**scope, query, 0, skip); found.symbol != nullptr) return found;
+  return {};
+}
+
+SymbolQuery query_of(const Module& module, uint32_t index, const char* name, Use use) {
+  SymbolQuery query = make_query(name);
+  query.function_call = use == Use::kCall;
+  const Image& image = module.image;
+  if (image.versym != nullptr) {
+    const uint32_t entry = module.symbols.versions.entry(image.versym[index] & 0x7fff);
+    query.version = entry & VersionTable::kIdMask;
+    query.versioned = query.version != 0;
+    query.version_hidden = (entry & VersionTable::kHidden) != 0;
+  }
+  return query;
+}
+
+// A protected symbol of the module itself: its own definition serves, except where the program's PLT
+// entry stands for the function's address everywhere (psABI x86-64, function pointer equality).
+Definition settle_protected(Linker& linker, Module& module, const elf::Symbol& own, SymbolQuery query, Use use,
+                            const Definition& found) {
+  if (found.module == &module) return found;
+  if (use == Use::kCall) return {&own, &module};
+  query.function_call = true;
+  const Definition defined = find_in_scope(linker, query, module.scope, nullptr);
+  return defined.symbol != nullptr && defined.module != &module ? Definition{&own, &module} : found;
+}
+
+void trace_binding(Linker& linker, const Module& module, const SymbolQuery& query, const Definition& found,
+                   bool is_protected) {
+  linker.tracer.emit({.kind = EventKind::kBinding, .topic = Topic::kBindings, .object = module.path,
+                      .file = found.module->path, .name = query.name,
+                      .detail = query.versioned ? linker.version_names.name(query.version) : nullptr,
+                      .ns = module.name_space, .ns2 = found.module->name_space, .value = is_protected ? 1U : 0U});
+}
+
+}  // namespace
+
+Definition settle_unique(Linker& linker, Module& referrer, const elf::Symbol& reference, const SymbolQuery& query,
+                         const Definition& found, Use use) {
+  Namespace& space = *linker.spaces[referrer.name_space];
+  if (const Definition* first = space.unique.find(query.gnu_hash, query.name); first != nullptr)
+    // A copy relocation initialises the central copy from the definition it names.
+    return use == Use::kCopy ? found : *first;
+  // The copy in the program is the one definition from then on.
+  const Definition entry = use == Use::kCopy ? Definition{&reference, &referrer} : found;
+  if (!space.unique.add(linker.heap, query.gnu_hash, query.name, entry)) return found;
+  if (entry.module->kind == ModuleKind::kOpened && !entry.module->no_delete) {
+    entry.module->no_delete = true;
+    if (linker.batch != nullptr && !entry.module->in_new_batch)
+      (void)linker.batch->pinned.push(linker.heap, entry.module);
+  }
+  return found;
+}
+
+bool note_use(Linker& linker, Module& user, Module& used) {
+  // Nothing loaded at start can be closed.
+  if (&user == &used || used.kind != ModuleKind::kOpened || used.no_delete) return true;
+  for (const Module* known : user.needed)
+    if (known == &used) return true;
+  for (const Module* known : user.used)
+    if (known == &used) return true;
+  return user.used.push(linker.heap, &used);
+}
+
+Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t index, Use use) {
+  const Image& image = module.image;
+  const elf::Symbol& reference = image.symbols[index];
+  const uint8_t visibility = reference.visibility();
+  if (index == 0 || reference.binding() == elf::kStbLocal || visibility == elf::kStvHidden ||
+      visibility == elf::kStvInternal)
+    return Definition{&reference, &module};
+  const char* name = image.string(reference.name);
+  if (name == nullptr)
+    return Error{.code = Errc::kBadField, .object = module.path, .subject = "st_name",
+                 .context = "an offset inside the string table", .value = reference.name};
+  SymbolQuery query = query_of(module, index, name, use);
+  const Module* skip = use == Use::kCopy ? &module : nullptr;
+  Definition found = find_in_scope(linker, query, module.scope, skip);
+  if (found.symbol == nullptr) {
+    if (reference.binding() == elf::kStbWeak) return Definition{};
+    return Error{.code = Errc::kUndefinedSymbol, .object = module.path, .subject = name,
+                 .context = query.versioned ? linker.version_names.name(query.version) : nullptr};
+  }
+  const bool is_protected = visibility == elf::kStvProtected;
+  if (is_protected && reference.shndx != elf::kShnUndef)
+    found = settle_protected(linker, module, reference, query, use, found);
+  if (found.symbol->binding() == elf::kStbGnuUnique) found = settle_unique(linker, module, reference, query, found, use);
+  if (linker.tracer.wants(Topic::kBindings)) trace_binding(linker, module, query, found, is_protected);
+  if (found.module != &module && !note_use(linker, module, *found.module))
+    return Error{.code = Errc::kOutOfMemory, .object = module.path};
+  return found;
+}
+
+Definition find_symbol(Linker& linker, SymbolQuery& query, SearchList* const* scope, const Module* skip_until,
+                       const Module* referrer) {
+  (void)referrer;
+  if (skip_until == nullptr) return find_in_scope(linker, query, scope, nullptr);
+  // RTLD_NEXT: start behind the caller in the list that holds it.
+  uint32_t from = 0;
+  for (; *scope != nullptr; ++scope) {
+    const SearchList& list = **scope;
+    while (from < list.count && list.modules[from] != skip_until) ++from;
+    if (from < list.count) break;
+    from = 0;
+  }
+  if (*scope == nullptr) return {};
+  ++from;
+  Definition weak;
+  const bool observed = linker.tracer.wants(Topic::kSymbols) || linker.options->dynamic_weak;
+  for (; *scope != nullptr; ++scope, from = 0) {
+    const Definition found = observed ? find_observed(linker, **scope, query, from, nullptr, weak)
+                                      : find_in_list(**scope, query, from, nullptr);
+    if (found.symbol != nullptr) return found;
+  }
+  return weak;
+}
+
+}  // namespace prelude

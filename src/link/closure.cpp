@@ -1,0 +1,219 @@
+// The breadth-first closure of a request, and the check that all needed versions exist.
+#include <prelude/link/linker.h>
+
+#include <prelude/base/string.h>
+
+namespace prelude {
+namespace {
+
+// The list under construction: modules in scope order, each processed once.
+struct Closure {
+  Linker& linker;
+  Batch& batch;
+  MissingCallback missing;
+  void* context;
+  Array<Module*> list;
+
+  bool append(Module* module) {
+    if (module->visited) return true;
+    module->visited = true;
+    return list.push(linker.heap, module);
+  }
+  bool insert_before(size_t at, Module* module) {
+    if (module->visited) return true;
+    if (!append(module)) return false;
+    for (size_t i = list.size() - 1; i > at; --i) list[i] = list[i - 1];
+    list[at] = module;
+    return true;
+  }
+};
+
+const Error kNoMemory{.code = Errc::kOutOfMemory};
+
+// The loader itself enters the namespace's list when somebody needs it.
+void enter_self(Linker& linker, Module* module) {
+  Namespace& space = *linker.spaces[0];
+  if (module != linker.self || module->map.l_prev != nullptr || space.first == module) return;
+  linker.personality->lock_lists(linker);
+  append_to_namespace(linker, space, *module);
+  linker.personality->unlock_lists(linker);
+}
+
+Result<Module*> load_needed(Closure& closure, Module& module, const char* name) {
+  Linker& linker = closure.linker;
+  const char* expanded = name;
+  if (contains(name, '$')) {
+    auto result = linker.searcher.expand(name, module.origin);
+    if (!result) {
+      Error error = result.error();
+      error.object = module.path;
+      error.subject = name;
+      return error;
+    }
+    expanded = *result;
+  }
+  const ModuleKind kind = module.kind == ModuleKind::kProgram ? ModuleKind::kNeeded : module.kind;
+  const LoadRequest request{.name = expanded, .requester = &module, .kind = kind};
+  auto loaded = load_object(linker, closure.batch, request);
+  if (loaded) enter_self(linker, *loaded);
+  if (expanded != name) linker.heap.release(const_cast<char*>(expanded), string_length(expanded) + 1, 1);
+  return loaded;
+}
+
+// DT_FILTER and DT_AUXILIARY: the filtee comes before the filter in scope; a missing auxiliary is no error.
+Status load_filtees(Closure& closure, size_t& position) {
+  Module* module = closure.list[position];
+  const Image& image = module->image;
+  for (uint32_t i = 0; i < image.dynamic_count; ++i) {
+    const elf::Dynamic& entry = image.dynamic[i];
+    if (entry.tag != elf::kDtAuxiliary && entry.tag != elf::kDtFilter) continue;
+    const char* name = image.string(entry.value);
+    if (name == nullptr)
+      return Error{.code = Errc::kBadField, .object = module->path,
+                   .subject = entry.tag == elf::kDtFilter ? "DT_FILTER" : "DT_AUXILIARY",
+                   .context = "an offset inside the string table", .value = entry.value};
+    if (closure.linker.tracer.wants(Topic::kFiles))
+      closure.linker.tracer.emit({.kind = EventKind::kFileAuxiliary, .topic = Topic::kFiles,
+                                  .object = module->path, .name = name});
+    auto filtee = load_needed(closure, *module, name);
+    if (!filtee && entry.tag == elf::kDtAuxiliary) continue;
+    if (!filtee) return filtee.error();
+    if (!module->needed.push(closure.linker.heap, *filtee)) return kNoMemory;
+    const size_t before = closure.list.size();
+    if (!closure.insert_before(position, *filtee)) return kNoMemory;
+    if (closure.list.size() != before) ++position;
+  }
+  return Done{};
+}
+
+Status load_direct(Closure& closure, Module& module) {
+  Status status = Done{};
+  for_each_dynamic(module.image, elf::kDtNeeded, [&](uint64_t offset) {
+    const char* name = module.image.string(offset);
+    auto loaded = load_needed(closure, module, name);
+    if (!loaded) {
+      if (closure.missing != nullptr && closure.missing(closure.context, &module, name, loaded.error())) return true;
+      status = loaded.error();
+      return false;
+    }
+    if (!module.needed.push(closure.linker.heap, *loaded) || !closure.append(*loaded)) status = kNoMemory;
+    return status.ok();
+  });
+  return status;
+}
+
+Status walk(Closure& closure) {
+  for (size_t i = 0; i < closure.list.size(); ++i) {
+    Module* module = closure.list[i];
+    if (module->dependencies_known) {
+      for (Module* dependency : module->needed)
+        if (!closure.append(dependency)) return kNoMemory;
+      continue;
+    }
+    size_t position = i;
+    if (module->image.has_filters) PRELUDE_TRY(load_filtees(closure, position));
+    PRELUDE_TRY(load_direct(closure, *module));
+    module->dependencies_known = true;
+    if (position != i) --i;  // the filtees inserted here have dependencies too
+  }
+  return Done{};
+}
+
+bool write_list(Linker& linker, const Array<Module*>& modules, SearchList& out) {
+  const size_t count = modules.size();
+  auto* list = linker.heap.make_array<Module*>(count);
+  auto* records = linker.heap.make_array<LookupRecord>(count);
+  if (list == nullptr || records == nullptr) return false;
+  for (size_t i = 0; i < count; ++i) {
+    list[i] = modules[i];
+    records[i] = modules[i]->record;
+  }
+  out = {list, static_cast<uint32_t>(count), static_cast<uint32_t>(count), records};
+  return true;
+}
+
+bool write_sorted(Linker& linker, Module& root) {
+  const uint32_t count = root.closure.count;
+  root.sorted.clear();
+  if (!root.sorted.reserve(linker.heap, count)) return false;
+  for (uint32_t i = 0; i < count; ++i) (void)root.sorted.push(linker.heap, root.closure.modules[i]);
+  return true;
+}
+
+}  // namespace
+
+Status load_closure(Linker& linker, Batch& batch, Module* const* roots, uint32_t root_count,
+                    MissingCallback missing, void* context) {
+  Closure closure{linker, batch, missing, context, {}};
+  Status status = Done{};
+  for (uint32_t i = 0; i < root_count && status; ++i)
+    if (!closure.append(roots[i])) status = kNoMemory;
+  if (status) status = walk(closure);
+  for (Module* module : closure.list) module->visited = false;
+  Module& root = *roots[0];
+  const bool fresh_root = root.sorted.empty() && root.in_new_batch;
+  if (status && !(write_list(linker, closure.list, root.closure) && write_sorted(linker, root))) status = kNoMemory;
+  closure.list.release(linker.heap);
+  if (!status) return status;
+  // While its own order is being found, a new root counts as having no dependencies: that is where
+  // cycles through it are cut.
+  Array<Module*> sorted = root.sorted;
+  root.sorted = {};
+  if (fresh_root) root.dependencies_known = false;
+  const bool done = sort_closure(linker, sorted.data(), static_cast<uint32_t>(sorted.size()), true, false);
+  root.dependencies_known = true;
+  root.sorted = sorted;
+  return done ? status : Status(kNoMemory);
+}
+
+namespace {
+
+struct VersionCheck {
+  Linker& linker;
+  Module& module;
+  VersionCallback report;
+  void* context;
+  uint32_t missing = 0;
+  const Module* warned = nullptr;
+};
+
+bool check_need(void* context, const VersionNeed& need) {
+  auto& check = *static_cast<VersionCheck*>(context);
+  Linker& linker = check.linker;
+  const Namespace& space = *linker.spaces[check.module.name_space];
+  const Module* provider = space.names.find(need.file);
+  if (provider == nullptr) return true;  // missing in a listing: said elsewhere
+  if (linker.tracer.wants(Topic::kVersions))
+    linker.tracer.emit({.kind = EventKind::kVersionCheck, .topic = Topic::kVersions, .object = check.module.path,
+                        .file = provider->path, .name = need.version, .ns = provider->name_space,
+                        .ns2 = check.module.name_space});
+  if (provider->image.verdef == nullptr) {
+    if (linker.remark != nullptr && check.warned != provider)
+      linker.remark(linker, "no version information available", provider->path, check.module.path);
+    check.warned = provider;
+    return true;
+  }
+  if (provider->symbols.versions.defines(need.id)) return true;
+  check.report(check.context,
+               {.code = Errc::kVersionNotFound, .object = provider->path, .subject = need.version,
+                .context = check.module.path},
+               need.weak);
+  if (!need.weak) ++check.missing;
+  return true;
+}
+
+}  // namespace
+
+uint32_t check_versions(Linker& linker, Module* const* modules, size_t count, VersionCallback report, void* context) {
+  uint32_t missing = 0;
+  for (size_t i = 0; i < count; ++i) {
+    Module& module = *modules[i];
+    if (module.image.verneed == nullptr) continue;
+    VersionCheck check{linker, module, report, context};
+    for_each_version_need(module.image, module.symbols.versions, check_need, &check);
+    missing += check.missing;
+  }
+  return missing;
+}
+
+}  // namespace prelude

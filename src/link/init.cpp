@@ -1,0 +1,172 @@
+// Initialisers and finalisers (gABI ch. 5 "Initialization and Termination Functions").
+#include <prelude/link/linker.h>
+
+#include <prelude/base/string.h>
+#include <prelude/order/order.h>
+
+namespace prelude {
+namespace {
+
+struct ListGraph {
+  Module* const* list;
+};
+
+// The module's neighbours for the sort: its sorted closure once it was a request's root, else its direct
+// dependencies. The program is nobody's dependency.
+uint32_t neighbour(void* context, uint32_t node, uint32_t k, bool weak) {
+  Module* const* list = static_cast<ListGraph*>(context)->list;
+  const Module& module = *list[node];
+  const Array<Module*>& direct = module.sorted.empty() ? module.needed : module.sorted;
+  const Array<Module*>& edges = weak ? module.used : direct;
+  if (!weak && module.sorted.empty() && !module.dependencies_known) return UINT32_MAX;
+  if (k >= edges.size()) return UINT32_MAX;
+  const Module* target = edges[k];
+  // Not in this list, or the program: name a node that is always visited already, the node itself.
+  if (target->kind == ModuleKind::kProgram || !target->in_walk) return node;
+  return target->index;
+}
+
+using Initialiser = void (*)(int, char**, char**);
+using Finaliser = void (*)();
+
+template <typename Function>
+Function function_at(const Module& module, uint64_t address) {
+  return reinterpret_cast<Function>(address);  // NOLINT(performance-no-int-to-ptr)
+  (void)module;
+}
+
+bool callable(const Linker& linker, const Module& module, uint64_t address) {
+  if (module.image.executable(address - module.image.bias)) return true;
+  const Module* owner = module_of_address(linker, address);
+  return owner != nullptr && owner->image.executable(address - owner->image.bias);
+}
+
+void refuse_call(Linker& linker, const Module& module, const char* what) {
+  if (linker.remark != nullptr) linker.remark(linker, what, module.path, nullptr);
+}
+
+// Entries 0 and -1 are no functions: old linkers mark the ends of the array with them.
+bool is_marker(uint64_t entry) { return entry == 0 || entry == UINT64_MAX; }
+
+void call_array(Linker& linker, Module& module, const FunctionArray& array) {
+  const auto* entries = static_cast<const uint64_t*>(module.image.address(array.vaddr));
+  for (uint64_t i = 0; i < array.count; ++i) {
+    const uint64_t entry = entries[i];
+    if (is_marker(entry)) continue;
+    if (!callable(linker, module, entry)) {
+      linker.fatal(linker, {.code = Errc::kBadField, .object = module.path, .subject = "init array entry",
+                            .context = "an address in an executable segment", .value = entry - module.image.bias});
+    }
+    function_at<Initialiser>(module, entry)(linker.process.argc, linker.process.argv, linker.process.envp);
+  }
+}
+
+void trace_call(const Linker& linker, EventKind kind, const Module& module) {
+  if (linker.tracer.wants(Topic::kImpcalls))
+    linker.tracer.emit({.kind = kind, .topic = Topic::kImpcalls, .object = module.path, .ns = module.name_space});
+}
+
+bool has_initialisers(const Module& module) { return module.image.init != 0 || module.image.init_array.count != 0; }
+
+void initialise(Linker& linker, Module& module) {
+  if (module.init_called || module.is_self || module.is_vdso) {
+    module.init_called = true;
+    return;
+  }
+  module.init_called = true;
+  if (module.kind == ModuleKind::kProgram && linker.personality->libc_initialises_program()) return;
+  trace_call(linker, EventKind::kInit, module);
+  if (!has_initialisers(module)) return;
+  if (module.image.init != 0)
+    function_at<Initialiser>(module, module.image.bias + module.image.init)(linker.process.argc, linker.process.argv,
+                                                                            linker.process.envp);
+  call_array(linker, module, module.image.init_array);
+}
+
+void finalise_array(Linker& linker, Module& module) {
+  const FunctionArray& array = module.image.fini_array;
+  const auto* entries = static_cast<const uint64_t*>(module.image.address(array.vaddr));
+  for (uint64_t i = array.count; i-- > 0;) {
+    const uint64_t entry = entries[i];
+    if (is_marker(entry)) continue;
+    if (!callable(linker, module, entry)) {
+      refuse_call(linker, module, "finaliser outside executable memory left out");
+      continue;
+    }
+    function_at<Finaliser>(module, entry)();
+  }
+}
+
+}  // namespace
+
+bool sort_closure(Linker& linker, Module** list, uint32_t count, bool pin_first, bool finalisers) {
+  if (count == 0) return true;
+  for (uint32_t i = 0; i < count; ++i) {
+    list[i]->index = i;
+    list[i]->in_walk = true;
+  }
+  auto* order = linker.heap.make_array<uint32_t>(count);
+  auto* sorted = linker.heap.make_array<Module*>(count);
+  ListGraph context{list};
+  const OrderGraph graph{count, &context, neighbour};
+  const bool ok = order != nullptr && sorted != nullptr && sort_by_dependency(graph, pin_first, finalisers, order, linker.heap);
+  for (uint32_t i = 0; i < count; ++i) list[i]->in_walk = false;
+  if (ok) {
+    for (uint32_t i = 0; i < count; ++i) sorted[i] = list[order[i]];
+    copy_bytes(list, sorted, count * sizeof(Module*));
+  }
+  linker.heap.release_array(order, count);
+  linker.heap.release_array(sorted, count);
+  return ok;
+}
+
+void run_preinitialisers(Linker& linker) {
+  Module& program = *linker.program;
+  if (program.image.preinit_array.count == 0) return;
+  trace_call(linker, EventKind::kPreinit, program);
+  call_array(linker, program, program.image.preinit_array);
+}
+
+void run_initialisers(Linker& linker, Module& root) {
+  // DF_1_INITFIRST: the last such object loaded goes before all others.
+  Module* first = nullptr;
+  for (uint32_t i = 0; i < root.closure.count; ++i)
+    if ((root.closure.modules[i]->image.flags_1 & elf::kDf1InitFirst) != 0 && !root.closure.modules[i]->init_called)
+      first = root.closure.modules[i];
+  if (first != nullptr) initialise(linker, *first);
+  if (!linker.start_up_done) run_preinitialisers(linker);
+  // A constructor may open or close objects, which can change the list under way: walk a copy.
+  const size_t count = root.sorted.size();
+  auto* list = linker.heap.make_array<Module*>(count);
+  if (list == nullptr) return;
+  copy_bytes(list, root.sorted.data(), count * sizeof(Module*));
+  for (size_t i = count; i-- > 0;) initialise(linker, *list[i]);
+  linker.heap.release_array(list, count);
+}
+
+void run_finaliser(Linker& linker, Module& module) {
+  if (!module.init_called || module.is_self || module.is_vdso) return;
+  module.init_called = false;
+  if (module.image.fini_array.count == 0 && module.image.fini == 0) return;
+  trace_call(linker, EventKind::kFini, module);
+  finalise_array(linker, module);
+  if (module.image.fini != 0) function_at<Finaliser>(module, module.image.bias + module.image.fini)();
+}
+
+void run_all_finalisers(Linker& linker) {
+  for (size_t n = linker.spaces.size(); n-- > 0;) {
+    Namespace& space = *linker.spaces[n];
+    if (space.count == 0) continue;
+    const uint32_t count = space.count;
+    auto* list = linker.heap.make_array<Module*>(count);
+    if (list == nullptr) continue;
+    uint32_t used = 0;
+    for (Module* module = space.first; module != nullptr && used < count; module = module->map.l_next)
+      list[used++] = module;
+    if (sort_closure(linker, list, used, n == 0, true))
+      for (uint32_t i = 0; i < used; ++i) run_finaliser(linker, *list[i]);
+    linker.heap.release_array(list, count);
+  }
+}
+
+}  // namespace prelude

@@ -1,0 +1,363 @@
+// From an open file to a mapped, decoded Module.
+#include <prelude/link/linker.h>
+
+#include <arch/native.h>
+
+#include <prelude/base/string.h>
+
+namespace prelude {
+namespace {
+
+int prot_of(uint32_t flags) {
+  return ((flags & elf::kPfR) != 0 ? sys::kProtRead : 0) | ((flags & elf::kPfW) != 0 ? sys::kProtWrite : 0) |
+         ((flags & elf::kPfX) != 0 ? sys::kProtExec : 0);
+}
+
+Error named(Error error, const char* path) {
+  if (error.object == nullptr) error.object = path;
+  return error;
+}
+
+Error system_error(Errc code, sys::Errno number, const char* path) {
+  return Error{.code = code, .sys_errno = sys::raw(number), .object = path};
+}
+
+// Clears the end of the last file page of a segment, write-enabling it for the moment if need be.
+Status clear_tail(const Image& image, const MapStep& step, uint64_t page, const char* path) {
+  char* start = static_cast<char*>(image.address(step.vaddr));
+  if ((step.flags & elf::kPfW) != 0) {
+    fill_zero(start, step.bytes);
+    return Done{};
+  }
+  char* first = static_cast<char*>(image.address(step.vaddr & ~(page - 1)));
+  if (auto r = sys::protect(first, page, prot_of(step.flags | elf::kPfW) & ~sys::kProtExec); !r)
+    return system_error(Errc::kCannotChangeProtection, r.error(), path);
+  fill_zero(start, step.bytes);
+  if (auto r = sys::protect(first, page, prot_of(step.flags)); !r)
+    return system_error(Errc::kCannotChangeProtection, r.error(), path);
+  return Done{};
+}
+
+Status run_step(const Image& image, const MapStep& step, int fd, uint64_t page, const char* path) {
+  void* at = image.address(step.vaddr);
+  switch (step.kind) {
+    case MapStep::Kind::kFile:
+      if (auto r = sys::map_file(at, step.bytes, prot_of(step.flags), fd, step.offset, true); !r)
+        return system_error(Errc::kCannotMapSegment, r.error(), path);
+      return Done{};
+    case MapStep::Kind::kAnonymous:
+      if (auto r = sys::map_anonymous(at, step.bytes, prot_of(step.flags), true); !r)
+        return system_error(Errc::kCannotMapZeroFill, r.error(), path);
+      return Done{};
+    case MapStep::Kind::kNone:
+      if (auto r = sys::protect(at, step.bytes, sys::kProtNone); !r)
+        return system_error(Errc::kCannotChangeProtection, r.error(), path);
+      return Done{};
+    case MapStep::Kind::kZero: return clear_tail(image, step, page, path);
+  }
+  return Done{};
+}
+
+// Reserves an aligned span for segments that ask for more than page alignment.
+Result<uint64_t> reserve_aligned(const Image& image, const char* path) {
+  const uint64_t span = image.high - image.low, align = image.max_align;
+  auto region = sys::map_anonymous(nullptr, span + align, sys::kProtNone, false);
+  if (!region) return system_error(Errc::kCannotMapSegment, region.error(), path);
+  const auto start = reinterpret_cast<uint64_t>(*region);
+  const uint64_t phase = image.low & (align - 1);
+  const uint64_t base = ((start - phase + align - 1) & ~(align - 1)) + phase;
+  if (base > start) (void)sys::unmap(*region, base - start);
+  const uint64_t end = start + span + align;
+  if (end > base + span) (void)sys::unmap(reinterpret_cast<void*>(base + span), end - base - span);  // NOLINT
+  return base;
+}
+
+// The first step decides the address; the others are laid over it.
+Status map_span(Image& image, const MapStep& first, int fd, uint64_t page, const char* path) {
+  const bool exact = image.type == elf::kTypeExec;
+  const bool aligned = !exact && image.max_align > page;
+  void* at = exact ? reinterpret_cast<void*>(image.low) : nullptr;  // NOLINT(performance-no-int-to-ptr)
+  if (aligned) {
+    const uint64_t base = PRELUDE_TRY(reserve_aligned(image, path));
+    at = reinterpret_cast<void*>(base);  // NOLINT(performance-no-int-to-ptr)
+    image.bias = base - image.low;
+    if (first.kind != MapStep::Kind::kFile) return Done{};
+    if (auto r = sys::map_file(at, first.bytes, prot_of(first.flags), fd, first.offset, true); !r)
+      return system_error(Errc::kCannotMapSegment, r.error(), path);
+    return Done{};
+  }
+  sys::Ret<void*> mapped = sys::kEINVAL;
+  if (exact && first.kind != MapStep::Kind::kFile) {
+    mapped = sys::map_anonymous(at, first.bytes, sys::kProtNone, false);
+    if (mapped && *mapped != at) {
+      (void)sys::unmap(*mapped, first.bytes);
+      mapped = sys::kENOMEM;
+    }
+  } else if (exact) {
+    mapped = sys::map_file_exactly(at, first.bytes, prot_of(first.flags), fd, first.offset);
+  } else if (first.kind == MapStep::Kind::kFile) {
+    mapped = sys::map_file(nullptr, first.bytes, prot_of(first.flags), fd, first.offset, false);
+  } else {
+    mapped = sys::map_anonymous(nullptr, first.bytes, sys::kProtNone, false);
+  }
+  if (!mapped) return system_error(Errc::kCannotMapSegment, mapped.error(), path);
+  image.bias = reinterpret_cast<uint64_t>(*mapped) - image.low;
+  return Done{};
+}
+
+Status map_image(Linker& linker, Image& image, int fd, const char* path) {
+  const uint64_t page = linker.host.page_size;
+  constexpr uint32_t kUsual = 33;  // eight segments
+  MapStep usual[kUsual];
+  const size_t room = 1 + size_t{4} * image.segment_count;
+  MapStep* steps = room <= kUsual ? usual : linker.heap.make_array<MapStep>(room);
+  if (steps == nullptr) return Error{.code = Errc::kOutOfMemory, .object = path};
+  const uint32_t count = plan_mapping(image, page, steps);
+  Status status = map_span(image, steps[0], fd, page, path);
+  const bool mapped = status.ok();
+  for (uint32_t i = 1; i < count && status; ++i) status = run_step(image, steps[i], fd, page, path);
+  if (mapped && !status) (void)sys::unmap(image.address(image.low), image.high - image.low);
+  if (steps != usual) linker.heap.release_array(steps, room);
+  return status;
+}
+
+bool contiguous(const Image& image, uint64_t page) {
+  uint64_t covered = image.low;
+  for (uint32_t i = 0; i < image.segment_count; ++i) {
+    const LoadSegment& s = image.segments[i];
+    if ((s.vaddr & ~(page - 1)) > covered) return false;
+    const uint64_t end = (s.vaddr + s.memsz + page - 1) & ~(page - 1);
+    if (end > covered) covered = end;
+  }
+  return true;
+}
+
+void note_tls(Module& module) {
+  const Image& image = module.image;
+  if (image.tls_memsz == 0) return;
+  module.tls.image = image.address(image.tls_vaddr);
+  module.tls.filesz = image.tls_filesz;
+  module.tls.memsz = image.tls_memsz;
+  module.tls.align = image.tls_align;
+  module.tls.first_byte = image.tls_vaddr & (image.tls_align - 1);
+}
+
+// Everything that follows from a decoded image.
+Status complete(Linker& linker, Module& module) {
+  Image& image = module.image;
+  module.map.l_addr = image.bias;
+  module.map.l_name = module.path;
+  module.map.l_ld = image.dynamic;
+  module.map_start = image.bias + image.low;
+  module.map_end = image.bias + image.end;
+  module.segments_contiguous = contiguous(image, linker.host.page_size);
+  module.symbols.image = &image;
+  module.symbols.versions = PRELUDE_TRY(read_versions(image, linker.version_names, linker.heap));
+  module.record = make_record(module, image);
+  module.closure.modules = nullptr;
+  module.local_scope[0] = &module.closure;
+  module.bind_now = image.bind_now;
+  module.no_delete = (image.flags_1 & elf::kDf1NoDelete) != 0;
+  const uint64_t page = linker.host.page_size;
+  if (image.relro_size != 0) {
+    module.relro_start = (image.bias + image.relro_vaddr) & ~(page - 1);
+    module.relro_end = (image.bias + image.relro_vaddr + image.relro_size) & ~(page - 1);
+    if (module.relro_end < module.relro_start) module.relro_end = module.relro_start;
+  }
+  note_tls(module);
+  module.requester = {.name = module.path,
+                      .origin = nullptr,
+                      .rpath = image.rpath,
+                      .runpath = image.runpath,
+                      .rpath_cache = &module.rpath_list,
+                      .runpath_cache = &module.runpath_list,
+                      .loader = nullptr,
+                      .no_default_libraries = (image.flags_1 & elf::kDf1NoDefLib) != 0,
+                      .is_main = false};
+  return Done{};
+}
+
+// Program headers lie in the first block of the file, or are read apart.
+Result<const elf::ProgramHeader*> read_headers(Linker& linker, const OpenedFile& file, elf::ProgramHeader*& owned) {
+  const uint64_t bytes = uint64_t{file.facts.phnum} * sizeof(elf::ProgramHeader);
+  if (file.facts.phoff <= file.head_bytes && bytes <= file.head_bytes - file.facts.phoff)
+    return reinterpret_cast<const elf::ProgramHeader*>(file.head + file.facts.phoff);
+  owned = linker.heap.make_array<elf::ProgramHeader>(file.facts.phnum);
+  if (owned == nullptr) return Error{.code = Errc::kOutOfMemory};
+  const auto got = sys::read_at(file.fd, owned, bytes, file.facts.phoff);
+  if (got && *got == bytes) return static_cast<const elf::ProgramHeader*>(owned);
+  return Error{.code = Errc::kCannotReadData, .sys_errno = got ? 0 : sys::raw(got.error())};
+}
+
+uint32_t count_loads(const elf::ProgramHeader* headers, uint16_t count) {
+  uint32_t loads = 0;
+  for (uint16_t i = 0; i < count; ++i) loads += headers[i].type == elf::kPtLoad ? 1 : 0;
+  return loads;
+}
+
+Status decode_segments(Linker& linker, Module& module, const elf::ProgramHeader* headers, uint16_t count,
+                       uint64_t file_size) {
+  const uint32_t loads = count_loads(headers, count);
+  auto* segments = linker.heap.make_array<LoadSegment>(loads == 0 ? 1 : loads);
+  if (segments == nullptr) return Error{.code = Errc::kOutOfMemory};
+  module.image.segments = segments;
+  module.image.segment_count = loads;
+  module.image.phnum = count;
+  return decode_program_headers(headers, count, file_size, linker.host, segments, module.image);
+}
+
+// The mapped program headers if a segment holds them, else a copy of ours.
+Status find_headers(Linker& linker, Module& module, const OpenedFile& file, const elf::ProgramHeader* headers) {
+  Image& image = module.image;
+  const uint64_t bytes = uint64_t{image.phnum} * sizeof(elf::ProgramHeader);
+  for (uint32_t i = 0; i < image.segment_count; ++i) {
+    const LoadSegment& s = image.segments[i];
+    if (file.facts.phoff < s.offset || file.facts.phoff - s.offset > s.filesz ||
+        bytes > s.filesz - (file.facts.phoff - s.offset))
+      continue;
+    image.phdr = static_cast<const elf::ProgramHeader*>(image.address(s.vaddr + (file.facts.phoff - s.offset)));
+    return Done{};
+  }
+  auto* copy = linker.heap.make_array<elf::ProgramHeader>(image.phnum);
+  if (copy == nullptr) return Error{.code = Errc::kOutOfMemory};
+  copy_bytes(copy, headers, bytes);
+  image.phdr = copy;
+  module.phdr_owned = true;
+  return Done{};
+}
+
+Status refuse_type(const Image& image, bool as_program) {
+  if (as_program) return Done{};
+  if (image.type == elf::kTypeExec) return Error{.code = Errc::kExecAsLibrary};
+  return Done{};
+}
+
+Status build(Linker& linker, Module& module, OpenedFile& file, bool as_program) {
+  elf::ProgramHeader* owned = nullptr;
+  const auto headers = read_headers(linker, file, owned);
+  Status status = headers ? Status(Done{}) : Status(headers.error());
+  Image& image = module.image;
+  image.type = file.facts.type;
+  image.entry = file.facts.entry;
+  if (status) status = refuse_type(image, as_program);
+  if (status) status = decode_segments(linker, module, *headers, file.facts.phnum, file.status.size);
+  if (status && image.dynamic_size == 0 && !as_program) status = Error{.code = Errc::kNoDynamic};
+  bool mapped = false;
+  if (status) {
+    status = map_image(linker, image, file.fd, module.path);
+    mapped = status.ok();
+  }
+  if (mapped) {
+    module.map_start = image.bias + image.low;
+    module.map_end = image.bias + image.end;
+    status = find_headers(linker, module, file, *headers);
+  }
+  if (owned != nullptr) linker.heap.release_array(owned, file.facts.phnum);
+  if (status && image.dynamic_size != 0) status = decode_dynamic(image);
+  if (status) status = complete(linker, module);
+  if (!status && mapped) (void)sys::unmap(image.address(image.low), image.high - image.low);
+  return status;
+}
+
+void free_parts(Linker& linker, Module& module) {
+  Heap& heap = linker.heap;
+  Image& image = module.image;
+  if (module.phdr_owned) heap.release_array(image.phdr, image.phnum);
+  heap.release_array(image.segments, image.segment_count == 0 ? 1 : image.segment_count);
+  heap.release_array(module.symbols.versions.entries, module.symbols.versions.count);
+  if (module.path != nullptr) heap.release(const_cast<char*>(module.path), string_length(module.path) + 1);
+  if (module.origin_owned) heap.release(const_cast<char*>(module.origin), string_length(module.origin) + 1);
+  for (NameNode* node = module.names; node != nullptr;) {
+    NameNode* next = node->next;
+    heap.release(const_cast<char*>(node->name), string_length(node->name) + 1);
+    heap.release(node, sizeof(NameNode), alignof(NameNode));
+    node = next;
+  }
+  module.needed.release(heap);
+  module.sorted.release(heap);
+  module.used.release(heap);
+  for (SearchList* list : {&module.closure, &module.self_list}) {
+    heap.release_array(list->modules, list->capacity);
+    heap.release_array(list->records, list->capacity);
+  }
+  heap.release_array(module.scope, module.scope_capacity);
+}
+
+}  // namespace
+
+Verdict open_file(Linker& linker, const char* path, OpenedFile& file, Error& error) {
+  const auto fd = sys::open_for_reading(path);
+  if (!fd) {
+    error = system_error(Errc::kCannotOpen, fd.error(), path);
+    return Verdict::kAbsent;
+  }
+  file.fd = *fd;
+  auto close_with = [&](Verdict verdict, Error why) {
+    sys::close(file.fd);
+    file.fd = -1;
+    error = named(why, path);
+    return verdict;
+  };
+  const auto got = sys::read_at(file.fd, file.head, sizeof file.head, 0);
+  if (!got) return close_with(Verdict::kFailed, system_error(Errc::kCannotReadData, got.error(), path));
+  const auto status = sys::status(file.fd);
+  if (!status) return close_with(Verdict::kFailed, system_error(Errc::kCannotReadData, status.error(), path));
+  if (!status->regular()) return close_with(Verdict::kFailed, {.code = Errc::kNotRegularFile});
+  file.status = *status;
+  file.head_bytes = *got;
+  const auto facts = decode_header(file.head, *got, status->size, linker.host);
+  if (!facts) {
+    const Errc code = facts.error().code;
+    const bool other = code == Errc::kWrongClass || code == Errc::kWrongMachine;
+    return close_with(other ? Verdict::kSkipped : Verdict::kFailed, facts.error());
+  }
+  file.facts = *facts;
+  return Verdict::kAccepted;
+}
+
+Result<Module*> map_object(Linker& linker, OpenedFile& file, const char* path, bool as_program) {
+  auto* module = linker.heap.make<Module>();
+  const char* copy = linker.heap.copy_string(path, string_length(path));
+  if (module == nullptr || copy == nullptr) {
+    sys::close(file.fd);
+    return Error{.code = Errc::kOutOfMemory, .object = path};
+  }
+  module->path = copy;
+  module->device = file.status.device;
+  module->inode = file.status.inode;
+  const Status status = build(linker, *module, file, as_program);
+  sys::close(file.fd);
+  file.fd = -1;
+  if (status) return module;
+  const Error error = named(status.error(), path);
+  free_parts(linker, *module);
+  linker.heap.release(module, sizeof(Module), alignof(Module));
+  return Error{error.code, error.sys_errno, path, error.subject, error.context, error.value};
+}
+
+Result<Module*> adopt_object(Linker& linker, const elf::ProgramHeader* phdr, uint16_t count, uint64_t entry,
+                             uint64_t bias, const char* path) {
+  auto* module = linker.heap.make<Module>();
+  if (module == nullptr) return Error{.code = Errc::kOutOfMemory, .object = path};
+  module->path = linker.heap.copy_string(path, string_length(path));
+  if (module->path == nullptr) return Error{.code = Errc::kOutOfMemory, .object = path};
+  Image& image = module->image;
+  image.type = elf::kTypeDyn;
+  image.phdr = phdr;
+  image.bias = bias;
+  image.entry = entry - bias;
+  Status status = decode_segments(linker, *module, phdr, count, UINT64_MAX);
+  if (status && image.dynamic_size != 0) status = decode_dynamic(image);
+  if (status) status = complete(linker, *module);
+  if (status) return module;
+  return named(status.error(), module->path);
+}
+
+void discard_object(Linker& linker, Module* module) {
+  Image& image = module->image;
+  (void)sys::unmap(image.address(image.low), image.high - image.low);
+  free_parts(linker, *module);
+  linker.heap.release(module, sizeof(Module), alignof(Module));
+}
+
+}  // namespace prelude

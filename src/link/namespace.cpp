@@ -1,0 +1,135 @@
+// Lists of modules and the tables of their names.
+#include <prelude/link/linker.h>
+
+#include <prelude/base/string.h>
+
+namespace prelude {
+
+bool address_in_segments(const Module& module, uint64_t address) {
+  const uint64_t vaddr = address - module.image.bias;
+  for (uint32_t i = 0; i < module.image.segment_count; ++i) {
+    const LoadSegment& s = module.image.segments[i];
+    if (vaddr - s.vaddr < s.memsz) return true;
+  }
+  return false;
+}
+
+bool has_name(const Module& module, const char* name) {
+  for (const NameNode* node = module.names; node != nullptr; node = node->next)
+    if (equal(node->name, name)) return true;
+  return equal(module.path, name);
+}
+
+Module* NameTable::find(const char* name) const {
+  const uint32_t hash = hash_bytes(name);
+  for (const Entry* entry = buckets_[hash % kBuckets]; entry != nullptr; entry = entry->next)
+    if (entry->hash == hash && equal(entry->name, name)) return entry->module;
+  return nullptr;
+}
+
+bool NameTable::add(Heap& heap, const char* name, Module* module) {
+  const uint32_t hash = hash_bytes(name);
+  auto* entry = heap.make<Entry>();
+  if (entry == nullptr) return false;
+  *entry = {hash, name, module, nullptr};
+  // The first object to bear a name keeps it, so a new one goes to the end.
+  Entry** link = &buckets_[hash % kBuckets];
+  while (*link != nullptr) link = &(*link)->next;
+  *link = entry;
+  return true;
+}
+
+void NameTable::remove(Heap& heap, const Module* module) {
+  for (Entry*& bucket : buckets_) {
+    Entry** link = &bucket;
+    while (*link != nullptr) {
+      Entry* entry = *link;
+      if (entry->module != module) {
+        link = &entry->next;
+        continue;
+      }
+      *link = entry->next;
+      heap.release(entry, sizeof(Entry), alignof(Entry));
+    }
+  }
+}
+
+Definition* UniqueTable::find(uint32_t hash, const char* name) {
+  for (Entry& entry : entries_)
+    if (entry.hash == hash && equal(entry.name, name)) return &entry.definition;
+  return nullptr;
+}
+
+bool UniqueTable::add(Heap& heap, uint32_t hash, const char* name, const Definition& definition) {
+  return entries_.push(heap, {hash, name, definition});
+}
+
+void UniqueTable::remove(const Module* module) {
+  for (size_t i = entries_.size(); i-- > 0;)
+    if (entries_[i].definition.module == module) entries_.remove_at(i);
+}
+
+void append_to_namespace(Linker& linker, Namespace& space, Module& module) {
+  module.name_space = space.index;
+  module.map.l_next = nullptr;
+  module.map.l_prev = space.last;
+  if (space.last != nullptr)
+    __atomic_store_n(&space.last->map.l_next, &module, __ATOMIC_RELEASE);
+  else
+    space.first = &module;
+  space.last = &module;
+  ++space.count;
+  ++space.added;
+  ++linker.adds;
+}
+
+void remove_from_namespace(Linker& linker, Namespace& space, Module& module) {
+  Module *next = module.map.l_next, *prev = module.map.l_prev;
+  if (prev != nullptr)
+    __atomic_store_n(&prev->map.l_next, next, __ATOMIC_RELEASE);
+  else
+    space.first = next;
+  if (next != nullptr)
+    next->map.l_prev = prev;
+  else
+    space.last = prev;
+  --space.count;
+  space.names.remove(linker.heap, &module);
+  space.unique.remove(&module);
+}
+
+bool add_name(Linker& linker, Module& module, const char* name) {
+  if (has_name(module, name)) return true;
+  auto* node = linker.heap.make<NameNode>();
+  const char* copy = linker.heap.copy_string(name, string_length(name));
+  if (node == nullptr || copy == nullptr) return false;
+  *node = {copy, nullptr, 1};
+  NameNode** link = &module.names;
+  while (*link != nullptr) link = &(*link)->next;
+  *link = node;
+  return linker.spaces[module.name_space]->names.add(linker.heap, copy, &module);
+}
+
+Namespace* new_namespace(Linker& linker) {
+  for (Namespace* space : linker.spaces) {
+    if (space->in_use || space->index == 0) continue;
+    space->in_use = true;
+    return space;
+  }
+  auto* space = linker.heap.make<Namespace>();
+  if (space == nullptr || !linker.spaces.push(linker.heap, space)) return nullptr;
+  space->index = static_cast<uint32_t>(linker.spaces.size() - 1);
+  space->in_use = true;
+  return space;
+}
+
+Module* module_of_address(const Linker& linker, uint64_t address) {
+  for (const Namespace* space : linker.spaces)
+    for (Module* module = space->first; module != nullptr; module = module->map.l_next)
+      if (module->contains(address) &&
+          (module->segments_contiguous || address_in_segments(*module, address)))
+        return module;
+  return nullptr;
+}
+
+}  // namespace prelude

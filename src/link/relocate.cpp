@@ -1,0 +1,294 @@
+// Relocation of the modules of a request: dependencies first, each object as a whole, protection last.
+#include <prelude/link/linker.h>
+
+#include <arch/native.h>
+
+#include <prelude/base/string.h>
+#include <prelude/reloc/apply.h>
+
+namespace prelude {
+namespace {
+
+/// Argument of a dynamic TLS descriptor; lives as long as its module.
+struct TlsDescriptorArgument {
+  uint64_t module, offset, generation;
+};
+
+Error about(Error error, const Module& module) {
+  if (error.object == nullptr) error.object = module.path;
+  return error;
+}
+
+class LiveBinder {
+ public:
+  LiveBinder(Linker& linker, Batch& batch, Module& module) : linker_(linker), batch_(batch), module_(module) {}
+
+  bool bind(uint32_t symbol, Use use, Bound& out) {
+    // The same symbol is often referenced several times in a row.
+    if (symbol != last_symbol_ || use != last_use_) {
+      const auto found = bind_symbol(linker_, module_, symbol, use);
+      if (!found) return fail(found.error());
+      last_ = *found;
+      last_symbol_ = symbol;
+      last_use_ = use;
+    }
+    return describe(use, out);
+  }
+
+  bool call_resolver(uint64_t address, uint64_t& result) {
+    using Resolver = uint64_t (*)();
+    result = reinterpret_cast<Resolver>(address)();  // NOLINT(performance-no-int-to-ptr)
+    return true;
+  }
+
+  bool defer(uint64_t slot, int64_t addend, const Bound& bound) {
+    if (pending_.push(linker_.heap, {&module_, slot, addend, bound.value, bound.module})) return true;
+    return fail({.code = Errc::kOutOfMemory});
+  }
+
+  bool copy(void* to, uint32_t symbol, const Bound& bound) {
+    const uint64_t room = module_.image.symbols[symbol].size;
+    const uint64_t bytes = bound.size < room ? bound.size : room;
+    if (room != bound.size && (room < bound.size || linker_.options->verbose))
+      remark("has different size in shared object, consider re-linking", symbol);
+    const Image& from = bound.module->image;
+    if (from.memory_segment(bound.value - from.bias, bytes) == nullptr)
+      return fail({.code = Errc::kBadField, .object = bound.module->path, .subject = "st_size of a copied symbol",
+                   .context = "bytes inside the object", .value = bytes});
+    copy_bytes(to, reinterpret_cast<const void*>(bound.value), bytes);  // NOLINT(performance-no-int-to-ptr)
+    return true;
+  }
+
+  bool tls_module(const Bound& bound, uint64_t& id) {
+    if (!check_tls(bound)) return false;
+    id = bound.module->tls.module_id;
+    return true;
+  }
+
+  bool tls_offset(const Bound& bound, int64_t& from_tp) {
+    if (!check_tls(bound)) return false;
+    Module& owner = *bound.module;
+    if (owner.tls.offset == 0) {
+      linker_.personality->lock_tls(linker_);
+      const bool placed = owner.tls.offset == 0 && linker_.tls.place_static(owner.tls);
+      linker_.personality->unlock_tls(linker_);
+      if (placed) {
+        linker_.personality->module_changed(linker_, owner);
+        if (!batch_.start_up && !batch_.late_tls.push(linker_.heap, &owner)) return fail({.code = Errc::kOutOfMemory});
+      }
+    }
+    if (owner.tls.offset <= 0) return fail({.code = Errc::kStaticTls, .object = owner.path});
+    from_tp = -owner.tls.offset;
+    return true;
+  }
+
+  bool tls_descriptor(uint64_t* slot, const Bound& bound, int64_t addend) {
+    if (bound.undefined) {
+      store(slot, prelude_tlsdesc_undefined_weak, static_cast<uint64_t>(addend));
+      return true;
+    }
+    if (!check_tls(bound)) return false;
+    const TlsSegment& tls = bound.module->tls;
+    const uint64_t offset = bound.value + static_cast<uint64_t>(addend);
+    if (tls.offset > 0) {
+      store(slot, prelude_tlsdesc_static, offset - static_cast<uint64_t>(tls.offset));
+      return true;
+    }
+    auto* argument = linker_.heap.make<TlsDescriptorArgument>();
+    if (argument == nullptr) return fail({.code = Errc::kOutOfMemory});
+    *argument = {tls.module_id, offset, linker_.tls.slot_generation(tls.module_id)};
+    store(slot, prelude_tlsdesc_dynamic, reinterpret_cast<uint64_t>(argument));
+    return true;
+  }
+
+  bool overflow(uint32_t symbol, const char* type) {
+    const char* name = module_.image.string(module_.image.symbols[symbol].name);
+    if (linker_.remark != nullptr) linker_.remark(linker_, "causes overflow in relocation", name, type);
+    return true;
+  }
+
+  bool lazy(uint64_t* slot) {
+    // The file's word is the address of the PLT entry's second half; anything else binds at once.
+    if (!module_.image.executable(*slot)) return false;
+    *slot += module_.image.bias;
+    return true;
+  }
+
+  bool fail(const Error& error) {
+    error_ = about(error, module_);
+    return false;
+  }
+
+  /// Calls the IFUNC resolvers that were put off until the rest of the object was ready. Those of objects
+  /// that are not relocated yet wait for the end of the batch.
+  bool settle_pending() {
+    bool ok = true;
+    for (const PendingResolver& pending : pending_) {
+      if (pending.definer != &module_ && !pending.definer->relocated) {
+        ok = ok && batch_.pending.push(linker_.heap, pending);
+        continue;
+      }
+      run_resolver(pending);
+    }
+    pending_.release(linker_.heap);
+    return ok || fail({.code = Errc::kOutOfMemory});
+  }
+
+  static void run_resolver(const PendingResolver& pending) {
+    using Resolver = uint64_t (*)();
+    const uint64_t target = reinterpret_cast<Resolver>(pending.resolver)();  // NOLINT(performance-no-int-to-ptr)
+    *static_cast<uint64_t*>(pending.module->image.address(pending.slot)) = target + static_cast<uint64_t>(pending.addend);
+  }
+
+  [[nodiscard]] const Error& error() const { return error_; }
+
+ private:
+  static void store(uint64_t* slot, void (*entry)(), uint64_t argument) {
+    slot[0] = reinterpret_cast<uint64_t>(entry);
+    slot[1] = argument;
+  }
+
+  // Turns the definition last found into what the loop needs.
+  bool describe(Use use, Bound& out) {
+    if (last_.symbol == nullptr) {
+      out.undefined = true;
+      return true;
+    }
+    const elf::Symbol& symbol = *last_.symbol;
+    out.module = last_.module;
+    out.size = symbol.size;
+    if (use == Use::kTls) {
+      out.value = symbol.value;
+      return true;
+    }
+    const Image& image = last_.module->image;
+    if (symbol.shndx == elf::kShnAbs) {
+      out.value = symbol.value;
+      return true;
+    }
+    if (symbol.value > image.end && last_.module != linker_.vdso) return bad_value(symbol);
+    if (symbol.shndx == elf::kShnUndef && symbol.value == 0) {  // a local reference to nothing
+      out.value = 0;
+      return true;
+    }
+    out.value = image.bias + symbol.value;
+    out.resolver = symbol.type() == elf::kSttGnuIfunc;
+    if (out.resolver && !image.executable(symbol.value)) return bad_value(symbol);
+    return true;
+  }
+
+  bool bad_value(const elf::Symbol& symbol) {
+    return fail({.code = Errc::kBadField, .object = last_.module->path, .subject = "st_value",
+                 .context = "an address inside the object", .value = symbol.value});
+  }
+
+  bool check_tls(const Bound& bound) {
+    if (bound.module->tls.module_id != 0 && bound.value <= bound.module->tls.memsz) return true;
+    return fail({.code = Errc::kBadField, .object = bound.module->path, .subject = "TLS symbol value",
+                 .context = "an offset inside a PT_TLS segment", .value = bound.value});
+  }
+
+  void remark(const char* what, uint32_t symbol) {
+    const char* name = module_.image.string(module_.image.symbols[symbol].name);
+    if (linker_.remark != nullptr) linker_.remark(linker_, what, name != nullptr ? name : "?", nullptr);
+  }
+
+  Linker& linker_;
+  Batch& batch_;
+  Module& module_;
+  Definition last_;
+  uint32_t last_symbol_ = UINT32_MAX;
+  Use last_use_ = Use::kData;
+  Error error_;
+  Array<PendingResolver> pending_;
+};
+
+int segment_prot(uint32_t flags) {
+  return ((flags & elf::kPfR) != 0 ? sys::kProtRead : 0) | ((flags & elf::kPfW) != 0 ? sys::kProtWrite : 0) |
+         ((flags & elf::kPfX) != 0 ? sys::kProtExec : 0);
+}
+
+// Text relocations: the segments that are not writable become so, without being executable meanwhile.
+Status set_text_writable(Linker& linker, Module& module, bool writable) {
+  const uint64_t page = linker.host.page_size;
+  const Image& image = module.image;
+  for (uint32_t i = 0; i < image.segment_count; ++i) {
+    const LoadSegment& s = image.segments[i];
+    if ((s.flags & elf::kPfW) != 0) continue;
+    const uint64_t start = s.vaddr & ~(page - 1), end = (s.vaddr + s.memsz + page - 1) & ~(page - 1);
+    const int prot = writable ? sys::kProtRead | sys::kProtWrite : segment_prot(s.flags);
+    if (auto r = sys::protect(image.address(start), end - start, prot); !r)
+      return Error{.code = writable ? Errc::kTextrelWritable : Errc::kTextrelRestore,
+                   .sys_errno = sys::raw(r.error()), .object = module.path};
+  }
+  return Done{};
+}
+
+// GOT[1] and GOT[2]: what the PLT pushes and where it jumps (psABI x86-64 5.2).
+void prepare_lazy(Module& module) {
+  auto* got = static_cast<uint64_t*>(module.image.address(module.image.pltgot));
+  got[1] = reinterpret_cast<uint64_t>(&module);
+  got[2] = reinterpret_cast<uint64_t>(arch::lazy_binding_stub(static_cast<arch::StateSaver>(prelude_state_saver)));
+}
+
+Status protect(Module& module) {
+  if (module.relro_end <= module.relro_start) return Done{};
+  const uint64_t bytes = module.relro_end - module.relro_start;
+  void* start = reinterpret_cast<void*>(module.relro_start);  // NOLINT(performance-no-int-to-ptr)
+  if (auto r = sys::protect(start, bytes, sys::kProtRead); !r)
+    return Error{.code = Errc::kRelroProtect, .sys_errno = sys::raw(r.error()), .object = module.path};
+  return Done{};
+}
+
+bool has_pending(const Batch& batch, const Module& module) {
+  for (const PendingResolver& pending : batch.pending)
+    if (pending.module == &module) return true;
+  return false;
+}
+
+}  // namespace
+
+Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy) {
+  if (module.relocated) return Done{};
+  const Image& image = module.image;
+  const bool use_lazy = lazy && !module.bind_now && image.pltgot != 0 && image.plt_rela_count != 0;
+  if (linker.tracer.wants(Topic::kReloc))
+    linker.tracer.emit({.kind = EventKind::kRelocBegin, .topic = Topic::kReloc, .object = module.path,
+                        .value = use_lazy ? 1U : 0U});
+  if (image.text_relocations) PRELUDE_TRY(set_text_writable(linker, module, true));
+  LiveBinder binder(linker, batch, module);
+  const WriteWindow window(image, image.text_relocations);
+  if (use_lazy) {
+    if (!window.holds(image.pltgot, 24))
+      return Error{.code = Errc::kBadField, .object = module.path, .subject = "DT_PLTGOT",
+                   .context = "an address in a writable segment", .value = image.pltgot};
+    prepare_lazy(module);
+  }
+  Relocator<LiveBinder> relocator(image, window, binder);
+  const bool ok = relocator.run_plain(use_lazy);
+  if (image.text_relocations) PRELUDE_TRY(set_text_writable(linker, module, false));
+  if (!ok || !relocator.run_indirect() || !binder.settle_pending()) return binder.error();
+  linker.statistics.relocations += relocator.counts().symbolic;
+  linker.statistics.relative_relocations += relocator.counts().relative;
+  module.relocated = true;
+  if (linker.tracer.wants(Topic::kReloc))
+    linker.tracer.emit({.kind = EventKind::kRelocEnd, .topic = Topic::kReloc, .object = module.path});
+  return Done{};
+}
+
+Status relocate_batch(Linker& linker, Batch& batch, Module* const* list, size_t count, bool lazy) {
+  for (size_t i = count; i-- > 0;) {
+    Module& module = *list[i];
+    if (module.relocated) continue;
+    PRELUDE_TRY(relocate_module(linker, batch, module, lazy));
+    if (!has_pending(batch, module)) PRELUDE_TRY(protect(module));
+  }
+  if (batch.pending.empty()) return Done{};
+  for (const PendingResolver& pending : batch.pending) LiveBinder::run_resolver(pending);
+  for (size_t i = 0; i < count; ++i)
+    if (has_pending(batch, *list[i])) PRELUDE_TRY(protect(*list[i]));
+  batch.pending.clear();
+  return Done{};
+}
+
+}  // namespace prelude

@@ -1,0 +1,156 @@
+// Search lists and the scopes made of them. A published list is replaced, never changed in place beyond
+// its count, so that readers need no lock.
+#include <prelude/link/linker.h>
+
+#include <prelude/base/string.h>
+#include <prelude/base/writer.h>
+
+namespace prelude {
+
+bool append_to_list(Linker& linker, SearchList& list, Module& module) {
+  Heap& heap = linker.heap;
+  if (list.count == list.capacity) {
+    const uint32_t capacity = list.capacity == 0 ? 8 : list.capacity * 2;
+    auto* modules = heap.make_array<Module*>(capacity);
+    auto* records = heap.make_array<LookupRecord>(capacity);
+    if (modules == nullptr || records == nullptr) return false;
+    copy_bytes(modules, list.modules, list.count * sizeof(Module*));
+    copy_bytes(records, list.records, list.count * sizeof(LookupRecord));
+    // The old arrays stay: a reader may be walking them. Doubling bounds the loss.
+    __atomic_store_n(&list.modules, modules, __ATOMIC_RELEASE);
+    __atomic_store_n(&list.records, records, __ATOMIC_RELEASE);
+    list.capacity = capacity;
+  }
+  list.modules[list.count] = &module;
+  list.records[list.count] = module.record;
+  __atomic_store_n(&list.count, list.count + 1, __ATOMIC_RELEASE);
+  return true;
+}
+
+bool add_scope(Linker& linker, Module& module, SearchList* list, bool first) {
+  for (uint32_t i = 0; i < module.scope_count; ++i)
+    if (module.scope[i] == list) return true;
+  // A new array each time: scopes change rarely and readers hold the old one.
+  const uint32_t capacity = module.scope_count + 3;
+  auto* scope = linker.heap.make_array<SearchList*>(capacity);
+  if (scope == nullptr) return false;
+  uint32_t count = 0;
+  if (first) scope[count++] = list;
+  for (uint32_t i = 0; i < module.scope_count; ++i) scope[count++] = module.scope[i];
+  if (!first) scope[count++] = list;
+  scope[count] = nullptr;
+  SearchList** old = module.scope;
+  const uint32_t old_capacity = module.scope_capacity;
+  __atomic_store_n(&module.scope, scope, __ATOMIC_RELEASE);
+  module.scope_count = count;
+  module.scope_capacity = capacity;
+  if (old != nullptr && module.in_new_batch) linker.heap.release_array(old, old_capacity);
+  return true;
+}
+
+namespace {
+
+bool give_scope(Linker& linker, Module& module, SearchList* global, SearchList* local, bool deep) {
+  if (deep && local != nullptr && local != global && !add_scope(linker, module, local, false)) return false;
+  if (global != nullptr && !add_scope(linker, module, global, false)) return false;
+  if (!deep && local != nullptr && local != global && !add_scope(linker, module, local, false)) return false;
+  // DT_SYMBOLIC: the object's own definitions first (gABI ch. 5).
+  if (!module.image.symbolic || module.kind == ModuleKind::kProgram) return true;
+  return append_to_list(linker, module.self_list, module) && add_scope(linker, module, &module.self_list, true);
+}
+
+}  // namespace
+
+void remove_scope(Linker& linker, Module& module, const SearchList* list) {
+  uint32_t at = 0;
+  while (at < module.scope_count && module.scope[at] != list) ++at;
+  if (at == module.scope_count) return;
+  auto* scope = linker.heap.make_array<SearchList*>(module.scope_capacity);
+  if (scope == nullptr) return;  // the list stays, empty: harmless
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < module.scope_count; ++i)
+    if (i != at) scope[count++] = module.scope[i];
+  SearchList** old = module.scope;
+  __atomic_store_n(&module.scope, scope, __ATOMIC_RELEASE);
+  module.scope_count = count;
+  if (wait_for_readers(linker)) linker.heap.release_array(old, module.scope_capacity);
+}
+
+void remove_from_list(Linker& linker, SearchList& list, const Module& module) {
+  uint32_t at = 0;
+  while (at < list.count && list.modules[at] != &module) ++at;
+  if (at == list.count) return;
+  auto* modules = linker.heap.make_array<Module*>(list.capacity);
+  auto* records = linker.heap.make_array<LookupRecord>(list.capacity);
+  if (modules == nullptr || records == nullptr) return;
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < list.count; ++i) {
+    if (i == at) continue;
+    modules[count] = list.modules[i];
+    records[count++] = list.records[i];
+  }
+  Module** old_modules = list.modules;
+  LookupRecord* old_records = list.records;
+  // The count shrinks first: a reader with the old count and the new arrays sees a null module, one
+  // with the new count and the old arrays misses the last one for a moment.
+  __atomic_store_n(&list.count, count, __ATOMIC_RELEASE);
+  __atomic_store_n(&list.modules, modules, __ATOMIC_RELEASE);
+  __atomic_store_n(&list.records, records, __ATOMIC_RELEASE);
+  if (!wait_for_readers(linker)) return;
+  linker.heap.release_array(old_modules, list.capacity);
+  linker.heap.release_array(old_records, list.capacity);
+}
+
+bool give_scopes(Linker& linker, Batch& batch) {
+  SearchList* global = batch.space->global;
+  SearchList* local = batch.root != nullptr ? &batch.root->closure : nullptr;
+  const bool deep = (batch.mode & kOpenDeepBind) != 0;
+  for (Module* module : batch.modules)
+    if (!give_scope(linker, *module, global, local, deep)) return false;
+  if (batch.start_up || local == nullptr) return true;
+  // Objects opened earlier that now belong to another closure see its symbols too.
+  for (uint32_t i = 0; i < local->count; ++i) {
+    Module& module = *local->modules[i];
+    if (module.in_new_batch || module.kind != ModuleKind::kOpened) continue;
+    if (!add_scope(linker, module, local, false)) return false;
+    linker.personality->module_changed(linker, module);
+  }
+  return true;
+}
+
+bool add_to_global(Linker& linker, Namespace& space, const SearchList& closure) {
+  for (uint32_t i = 0; i < closure.count; ++i) {
+    Module& module = *closure.modules[i];
+    if (module.global) continue;
+    if (!append_to_list(linker, *space.global, module)) return false;
+    module.global = true;
+  }
+  linker.personality->space_changed(linker, space);
+  return true;
+}
+
+void trace_scopes(Linker& linker, Module* const* modules, size_t count) {
+  if (!linker.tracer.wants(Topic::kScopes)) return;
+  constexpr size_t kLine = 16384;
+  auto* line = static_cast<char*>(linker.heap.allocate(kLine));
+  if (line == nullptr) return;
+  linker.tracer.emit({.kind = EventKind::kScopesBegin, .topic = Topic::kScopes});
+  for (size_t m = 0; m < count; ++m) {
+    const Module& module = *modules[m];
+    linker.tracer.emit({.kind = EventKind::kScopeObject, .topic = Topic::kScopes, .object = module.path,
+                        .ns = module.name_space});
+    for (uint32_t i = 0; i < module.scope_count; ++i) {
+      Writer names(line, kLine);
+      for (uint32_t k = 0; k < module.scope[i]->count; ++k) {
+        if (k != 0) names.put(' ');
+        names.put(module.scope[i]->modules[k]->path);
+      }
+      linker.tracer.emit({.kind = EventKind::kScopeList, .topic = Topic::kScopes, .name = names.c_str(), .value = i});
+    }
+    if (module.scope_count == 0) linker.tracer.emit({.kind = EventKind::kScopeNone, .topic = Topic::kScopes});
+  }
+  linker.tracer.emit({.kind = EventKind::kScopesEnd, .topic = Topic::kScopes});
+  linker.heap.release(line, kLine);
+}
+
+}  // namespace prelude

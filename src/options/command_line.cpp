@@ -1,0 +1,95 @@
+// `ld.so [OPTION]... EXECUTABLE-FILE [ARGS...]`. Measured with glibc 2.36:
+// the last mode option wins, --version wins at once, a repeated option replaces the earlier one.
+#include <prelude/base/string.h>
+
+#include <string_view>
+
+#include "parse.h"
+
+namespace prelude::options {
+namespace {
+
+using std::string_view_literals::operator""sv;
+
+struct ModeOption {
+  std::string_view word;
+  Mode mode;
+};
+constexpr ModeOption kModes[] = {
+    {"--list"sv, Mode::kList},
+    {"--verify"sv, Mode::kVerify},
+    {"--help"sv, Mode::kHelp},
+    {"--version"sv, Mode::kVersion},
+    {"--list-tunables"sv, Mode::kListTunables},
+    {"--list-diagnostics"sv, Mode::kListDiagnostics},
+};
+
+struct TextOption {
+  std::string_view word;
+  const char* Options::*field;
+};
+constexpr TextOption kTexts[] = {
+    {"--library-path"sv, &Options::library_path},
+    {"--glibc-hwcaps-prepend"sv, &Options::hwcaps_prepend},
+    {"--glibc-hwcaps-mask"sv, &Options::hwcaps_mask},
+    {"--inhibit-rpath"sv, &Options::inhibit_rpath},
+    {"--audit"sv, &Options::option_audit},
+    {"--preload"sv, &Options::option_preload},
+    {"--argv0"sv, &Options::argv0},
+};
+
+bool read_mode(std::string_view word, Options& options) {
+  for (const ModeOption& option : kModes) {
+    if (word != option.word) continue;
+    options.mode = option.mode;
+    return true;
+  }
+  if (word != "--inhibit-cache"sv) return false;
+  options.inhibit_cache = true;
+  return true;
+}
+
+bool read_text(std::string_view word, const char* argument, Options& options) {
+  if (argument == nullptr) return false;
+  for (const TextOption& option : kTexts) {
+    if (word != option.word) continue;
+    options.*option.field = argument;
+    if (option.field == &Options::library_path) options.library_path_from_option = true;
+    return true;
+  }
+  return false;
+}
+
+bool needs_program(Mode mode) {
+  return mode == Mode::kRun || mode == Mode::kList || mode == Mode::kVerify;
+}
+
+}  // namespace
+
+void read_command_line(const Process& process, ParsedOptions& out) {
+  Options& options = out.options;
+  options.self = process.argc > 0 ? process.argv[0] : nullptr;
+  int i = 1;
+  while (i < process.argc) {
+    const char* text = process.argv[i];
+    if (text[0] != '-' || text[1] != '-') break;
+    ++i;
+    if (text[2] == 0) break;  // `--` ends the options (glibc 2.41 and later)
+    const std::string_view word(text, string_length(text));
+    const char* argument = i < process.argc ? process.argv[i] : nullptr;
+    if (read_text(word, argument, options)) {
+      ++i;
+    } else if (!read_mode(word, options)) {
+      out.usage = {UsageError::Kind::kUnrecognised, text};
+      return;
+    }
+    if (options.mode == Mode::kVersion) return;
+  }
+  if (options.library_path != nullptr && *options.library_path == 0) options.library_path = nullptr;
+  if (i < process.argc)
+    options.program_index = i;
+  else if (needs_program(options.mode))
+    out.usage = {UsageError::Kind::kMissingProgram, nullptr};
+}
+
+}  // namespace prelude::options

@@ -1,0 +1,70 @@
+// The words of LD_DEBUG, as `LD_DEBUG=help` of glibc lists them, with tls and json.
+#include <prelude/base/string.h>
+#include <prelude/trace/trace.h>
+
+#include <string_view>
+
+#include "parse.h"
+
+namespace prelude::options {
+namespace {
+
+using std::string_view_literals::operator""sv;
+
+struct DebugWord {
+  std::string_view word;
+  uint32_t bits;
+};
+
+/// Topics whose users also want the lines about constructors.
+constexpr uint32_t with_calls(Topic topic) { return bit(topic) | bit(Topic::kImpcalls); }
+
+constexpr uint32_t kAllTopics = with_calls(Topic::kLibs) | bit(Topic::kBindings) |
+                                bit(Topic::kSymbols) | bit(Topic::kVersions) | bit(Topic::kReloc) |
+                                bit(Topic::kFiles) | bit(Topic::kScopes) | bit(Topic::kTls);
+
+constexpr DebugWord kWords[] = {
+    {"libs"sv, with_calls(Topic::kLibs)},
+    {"reloc"sv, with_calls(Topic::kReloc)},
+    {"files"sv, with_calls(Topic::kFiles)},
+    {"symbols"sv, with_calls(Topic::kSymbols)},
+    {"bindings"sv, with_calls(Topic::kBindings)},
+    {"versions"sv, with_calls(Topic::kVersions)},
+    {"scopes"sv, bit(Topic::kScopes)},
+    {"tls"sv, bit(Topic::kTls)},
+    {"statistics"sv, bit(Topic::kStatistics)},
+    {"unused"sv, bit(Topic::kUnused)},
+    {"all"sv, kAllTopics},
+};
+
+constexpr bool separates(char c) { return c == ':' || c == ',' || c == ' '; }
+
+bool known_word(std::string_view word, Options& options) {
+  for (const DebugWord& known : kWords) {
+    if (word != known.word) continue;
+    options.debug_mask |= known.bits;
+    return true;
+  }
+  if (word == "help"sv) return options.debug_help = true;
+  if (word == "json"sv) return options.debug_json = true;
+  return false;
+}
+
+}  // namespace
+
+void add_debug_words(const char* words, ParsedOptions& out) {
+  const char* at = words;
+  while (*at != 0) {
+    if (separates(*at)) {
+      ++at;
+      continue;
+    }
+    const char* start = at;
+    while (*at != 0 && !separates(*at)) ++at;
+    const auto size = static_cast<size_t>(at - start);
+    if (known_word({start, size}, out.options) || out.warning_count == kMaxDebugWarnings) continue;
+    out.warnings[out.warning_count++] = {start, static_cast<uint32_t>(size)};
+  }
+}
+
+}  // namespace prelude::options

@@ -1,0 +1,54 @@
+#include <prelude/report/json_trace.h>
+
+#include <prelude/base/writer.h>
+#include <prelude/sys/sys.h>
+
+#include "json_event.h"
+
+namespace prelude::report {
+namespace {
+
+constexpr size_t kBufferSize = 2048;
+constexpr size_t kHeaderSize = 160;
+
+void write_to_descriptor(void* context, const char* text, size_t bytes) {
+  sys::write_all(*static_cast<const int*>(context), text, bytes);
+}
+
+/// Every file begins with an event, so all later ones can begin with a comma.
+void write_header(int fd, int pid) {
+  char buffer[kHeaderSize];
+  Writer out(buffer, sizeof buffer, write_to_descriptor, &fd);
+  write_json_start(out, pid);
+  out.flush();
+}
+
+}  // namespace
+
+void JsonTrace::start(const char* path) {
+  file_.start(path, TraceFile::Naming::kWithPidIfTaken, write_header);
+}
+
+void JsonTrace::on_event(void* context, const Event& event) {
+  static_cast<JsonTrace*>(context)->write(event);
+}
+
+void JsonTrace::write(const Event& event) {
+  const int pid = sys::process_id();
+  if (!file_.active() || finished_pid_.load(std::memory_order_relaxed) == pid) return;
+  int fd = file_.descriptor(pid);
+  if (fd < 0) return;
+  char buffer[kBufferSize];
+  Writer out(buffer, sizeof buffer, write_to_descriptor, &fd);
+  write_json_event(out, {sys::now_ns(), pid, sys::thread_id()}, event);
+  out.flush();
+}
+
+void JsonTrace::finish() {
+  const int pid = sys::process_id();
+  if (!file_.active() || finished_pid_.exchange(pid) == pid) return;
+  const int fd = file_.descriptor(pid);
+  if (fd >= 0) sys::write_all(fd, "\n]\n", 3);
+}
+
+}  // namespace prelude::report

@@ -1,0 +1,60 @@
+#include "cache_file.h"
+
+namespace prelude::search {
+namespace {
+
+bool same_file(const sys::FileStatus& a, const sys::FileStatus& b) {
+  return a.device == b.device && a.inode == b.inode && a.size == b.size && a.mtime_s == b.mtime_s &&
+         a.mtime_ns == b.mtime_ns && a.ctime_s == b.ctime_s && a.ctime_ns == b.ctime_ns;
+}
+
+}  // namespace
+
+const CacheView* CacheFile::view(const char* path) {
+  if (status_ == Status::kUnknown) status_ = map(path) ? Status::kMapped : Status::kUnusable;
+  return status_ == Status::kMapped ? &view_ : nullptr;
+}
+
+bool CacheFile::map(const char* path) {
+  const auto fd = sys::open_for_reading(path);
+  if (!fd) return false;
+  const bool mapped = map_open_file(*fd);
+  sys::close(*fd);
+  return mapped;
+}
+
+bool CacheFile::map_open_file(int fd) {
+  const auto status = sys::status(fd);
+  if (!status || !status->regular() || status->size == 0 || status->size > SIZE_MAX / 2)
+    return false;
+  const auto bytes = static_cast<size_t>(status->size);
+  const auto at = sys::map_file(nullptr, bytes, sys::kProtRead, fd, 0, false);
+  if (!at) return false;
+  const auto view = CacheView::decode(static_cast<const char*>(*at), bytes);
+  if (!view) {
+    (void)sys::unmap(*at, bytes);
+    return false;
+  }
+  start_ = *at;
+  bytes_ = bytes;
+  identity_ = *status;
+  view_ = *view;
+  return true;
+}
+
+void CacheFile::drop() {
+  if (status_ == Status::kMapped) (void)sys::unmap(start_, bytes_);
+  start_ = nullptr;
+  bytes_ = 0;
+  status_ = Status::kUnknown;
+}
+
+void CacheFile::revalidate(const char* path) {
+  if (status_ == Status::kMapped) {
+    const auto now = sys::status_of(path);
+    if (now && same_file(*now, identity_)) return;
+  }
+  drop();
+}
+
+}  // namespace prelude::search

@@ -1,0 +1,255 @@
+// The objects that are there from the start: the program, the loader itself, the vdso, preloads.
+#include "start.h"
+
+#include <arch/native.h>
+
+#include <prelude/base/string.h>
+#include <prelude/report/messages.h>
+
+namespace prelude::start {
+namespace {
+
+template <typename T>
+T* at_address(uint64_t address) {
+  return reinterpret_cast<T*>(address);  // NOLINT(performance-no-int-to-ptr)
+}
+
+// Program headers and load bias of an ELF file that lies in memory as its first segment maps it.
+struct MappedFile {
+  const elf::ProgramHeader* headers;
+  uint16_t count;
+  uint64_t bias, entry;
+};
+
+MappedFile mapped_file(uint64_t address) {
+  const auto* header = at_address<const elf::FileHeader>(address);
+  const auto* headers = at_address<const elf::ProgramHeader>(address + header->phoff);
+  uint64_t bias = address;
+  for (uint16_t i = 0; i < header->phnum; ++i)
+    if (headers[i].type == elf::kPtLoad) {
+      bias = address - (headers[i].vaddr - headers[i].offset);
+      break;
+    }
+  return {headers, header->phnum, bias, header->entry + bias};
+}
+
+const char* interpreter_of(const Image& image) {
+  if (image.interp_size == 0) return nullptr;
+  const auto* text = static_cast<const char*>(image.file_bytes(image.interp_vaddr, image.interp_size));
+  return text != nullptr && text[image.interp_size - 1] == 0 ? text : nullptr;
+}
+
+void give_names(Module& module, const char* name) {
+  bool ok = add_name(linker, module, name);
+  if (module.image.soname != nullptr) ok = ok && add_name(linker, module, module.image.soname);
+  if (!ok) fail(linker, {.code = Errc::kOutOfMemory, .object = name});
+}
+
+Module* must(const Result<Module*>& module) {
+  if (!module) fail(linker, module.error());
+  return *module;
+}
+
+void find_program_origin(Module& program) {
+  char target[4096];
+  const auto got = sys::read_link("/proc/self/exe", target, sizeof target - 1);
+  size_t size = got && *got < sizeof target && target[0] == '/' ? *got : 0;
+  if (size == 0) {
+    program.origin = linker.options->origin_path;
+    program.requester.origin = program.origin;
+    return;
+  }
+  while (size > 1 && target[size - 1] != '/') --size;
+  program.origin = linker.heap.copy_string(target, size > 1 ? size - 1 : 1);
+  program.origin_owned = true;
+  program.requester.origin = program.origin;
+}
+
+bool names_origin(const Image& image) {
+  const char* const texts[] = {image.rpath, image.runpath, linker.options->library_path, linker.options->env_preload};
+  for (const char* text : texts)
+    if (text != nullptr && contains(text, '$')) return true;
+  bool found = false;
+  for_each_dynamic(image, elf::kDtNeeded, [&](uint64_t offset) {
+    found = contains(image.string(offset), '$');
+    return !found;
+  });
+  return found;
+}
+
+void note_program(Module& program) {
+  program.kind = ModuleKind::kProgram;
+  program.requester.is_main = true;
+  program.map.l_name = "";
+  linker.program = &program;
+}
+
+// Static programs need no loader: the kernel starts them.
+[[noreturn]] void hand_to_kernel(const char* path) {
+  const auto failed = sys::execute(path, world.stack.process.argv, world.stack.process.envp);
+  char buffer[1024];
+  Writer out(buffer, sizeof buffer);
+  report::write_cannot_execute(out, linker.options->self, path, failed ? 0 : sys::raw(failed.error()));
+  sys::write_all(2, out.text().data(), out.text().size());
+  sys::exit_group(127);
+}
+
+bool is_static(const Image& image) {
+  if (image.dynamic_size == 0) return true;
+  if (image.interp_size != 0 || (image.flags_1 & elf::kDf1Pie) == 0) return false;
+  bool needs = false;
+  for_each_dynamic(image, elf::kDtNeeded, [&](uint64_t) {
+    needs = true;
+    return false;
+  });
+  return !needs;
+}
+
+// The auxiliary vector as the program's getauxval is to see it.
+void describe_program(const Module& program) {
+  for (elf::AuxEntry* entry = world.stack.auxv; entry->type != elf::kAtNull; ++entry) {
+    switch (entry->type) {
+      case elf::kAtPhdr: entry->value = reinterpret_cast<uint64_t>(program.image.phdr); break;
+      case elf::kAtPhnum: entry->value = program.image.phnum; break;
+      case elf::kAtEntry: entry->value = program.image.bias + program.image.entry; break;
+      case elf::kAtExecFn: entry->value = reinterpret_cast<uint64_t>(world.stack.process.argv[0]); break;
+      default: break;
+    }
+  }
+}
+
+}  // namespace
+
+void adopt_self_and_vdso() {
+  const char* name = interpreter_of(linker.program->image);
+  const char* path = linker.options->direct ? linker.options->self : name;
+  if (path == nullptr) path = arch::Native::kLoaderPath;
+  const MappedFile self = mapped_file(world.base);
+  linker.self = must(adopt_object(linker, self.headers, self.count, self.entry, self.bias, path));
+  linker.self->is_self = true;
+  linker.self->kind = ModuleKind::kNeeded;
+  linker.self->relocated = true;
+  linker.self->dependencies_known = true;
+  give_names(*linker.self, name != nullptr ? name : arch::Native::kLoaderPath);
+  const uint64_t vdso = world.stack.value(elf::kAtSysinfoEhdr);
+  if (vdso == 0) return;
+  const MappedFile file = mapped_file(vdso);
+  auto adopted = adopt_object(linker, file.headers, file.count, file.entry, file.bias, "linux-vdso.so.1");
+  if (!adopted) return;  // an odd vdso is not used
+  linker.vdso = *adopted;
+  linker.vdso->is_vdso = true;
+  linker.vdso->kind = ModuleKind::kNeeded;
+  linker.vdso->relocated = true;
+  linker.vdso->dependencies_known = true;
+  append_to_namespace(linker, linker.base_space, *linker.vdso);
+  give_names(*linker.vdso, "linux-vdso.so.1");
+  if (!append_to_list(linker, linker.vdso->closure, *linker.vdso) ||
+      !add_scope(linker, *linker.vdso, &linker.vdso->closure, true))
+    fail(linker, {.code = Errc::kOutOfMemory, .object = "linux-vdso.so.1"});
+}
+
+void adopt_program() {
+  const InitialStack& stack = world.stack;
+  const auto* headers = at_address<const elf::ProgramHeader>(stack.value(elf::kAtPhdr));
+  const auto count = static_cast<uint16_t>(stack.value(elf::kAtPhnum));
+  uint64_t bias = 0;
+  for (uint16_t i = 0; i < count; ++i) {
+    if (headers[i].type == elf::kPtPhdr) bias = reinterpret_cast<uint64_t>(headers) - headers[i].vaddr;
+  }
+  Module* program = must(adopt_object(linker, headers, count, stack.value(elf::kAtEntry), bias, linker.program_name));
+  if (program->image.dynamic_size == 0) fail(linker, {.code = Errc::kNoDynamic, .object = program->path});
+  note_program(*program);
+  if (names_origin(program->image)) find_program_origin(*program);
+  append_to_namespace(linker, linker.base_space, *program);
+}
+
+void load_program(Batch& batch) {
+  const Process& process = world.stack.process;
+  const char* name = process.argv[0];
+  Module* program = must(load_object(linker, batch, {.name = name, .kind = ModuleKind::kProgram}));
+  if (program->image.soname != nullptr && equal(program->image.soname, arch::Native::kLoaderSoname))
+    fail(linker, {.code = Errc::kSelfLoad, .object = linker.options->self});
+  if (linker.options->mode == Mode::kRun && is_static(program->image)) hand_to_kernel(program->path);
+  note_program(*program);
+  describe_program(*program);
+}
+
+namespace {
+
+void preload_one(Batch& batch, Array<Module*>& roots, const char* name, const char* source) {
+  const LoadRequest request{.name = name, .requester = linker.program, .kind = ModuleKind::kNeeded};
+  const char* expanded = name;
+  Status status = Done{};
+  if (contains(name, '$')) {
+    auto result = linker.searcher.expand(name, linker.program->origin);
+    if (result)
+      expanded = *result;
+    else
+      status = Error{.code = Errc::kCannotOpen, .object = name};
+  }
+  if (status) {
+    LoadRequest wanted = request;
+    wanted.name = expanded;
+    auto loaded = load_object(linker, batch, wanted);
+    if (loaded && roots.push(linker.heap, *loaded)) return;
+    if (!loaded) status = loaded.error();
+  }
+  if (status) return;
+  char buffer[1024];
+  Writer out(buffer, sizeof buffer);
+  report::write_preload_failed(out, name, source, status.error());
+  sys::write_all(2, out.text().data(), out.text().size());
+}
+
+bool is_separator(char c, bool file) {
+  return c == ':' || c == ' ' || (file && (c == '\t' || c == '\n'));
+}
+
+// In secure mode only names without a slash count, from trusted directories, with the mark on the file.
+bool secure_allows(const char* name) { return !linker.options->secure || !contains(name, '/'); }
+
+void preload_list(Batch& batch, Array<Module*>& roots, const char* text, size_t size, const char* source, bool file) {
+  size_t at = 0;
+  while (at < size) {
+    while (at < size && is_separator(text[at], file)) ++at;
+    if (file && at < size && text[at] == '#') {
+      while (at < size && text[at] != '\n') ++at;
+      continue;
+    }
+    size_t end = at;
+    while (end < size && !is_separator(text[end], file) && !(file && text[end] == '#')) ++end;
+    if (end == at) continue;
+    const char* name = linker.heap.copy_string(text + at, end - at);
+    if (name != nullptr && secure_allows(name)) preload_one(batch, roots, name, source);
+    if (name != nullptr) linker.heap.release(const_cast<char*>(name), end - at + 1, 1);
+    at = end;
+  }
+}
+
+void preload_from_file(Batch& batch, Array<Module*>& roots) {
+  constexpr const char* kFile = "/etc/ld.so.preload";
+  const auto fd = sys::open_for_reading(kFile);
+  if (!fd) return;
+  const auto status = sys::status(*fd);
+  constexpr uint64_t kLimit = 1 << 20;
+  if (status && status->regular() && status->size != 0 && status->size < kLimit) {
+    auto* text = static_cast<char*>(linker.heap.allocate(status->size, 1));
+    const auto got = text == nullptr ? sys::Ret<size_t>(sys::kENOMEM) : sys::read_at(*fd, text, status->size, 0);
+    if (got) preload_list(batch, roots, text, *got, kFile, true);
+    linker.heap.release(text, status->size, 1);
+  }
+  sys::close(*fd);
+}
+
+}  // namespace
+
+void load_preloads(Batch& batch, Array<Module*>& roots) {
+  const Options& options = *linker.options;
+  if (options.env_preload != nullptr)
+    preload_list(batch, roots, options.env_preload, string_length(options.env_preload), "LD_PRELOAD", false);
+  if (options.option_preload != nullptr)
+    preload_list(batch, roots, options.option_preload, string_length(options.option_preload), "--preload", false);
+  preload_from_file(batch, roots);
+}
+
+}  // namespace prelude::start

@@ -1,0 +1,129 @@
+// Puts the process's linker together.
+#include "start.h"
+
+#include <arch/native.h>
+
+#include <prelude/base/string.h>
+#include <prelude/report/messages.h>
+
+namespace prelude::start {
+
+constinit World world{};
+constinit Linker linker{};
+
+namespace {
+
+// Small programs need no further page for the loader's data than these.
+alignas(64) constinit char first_memory[32 * 1024] = {};
+
+void* get_pages(size_t bytes) {
+  const auto pages = sys::map_anonymous(nullptr, bytes, sys::kProtRead | sys::kProtWrite, false);
+  return pages ? *pages : nullptr;
+}
+void give_pages(void* start, size_t bytes) { (void)sys::unmap(start, bytes); }
+
+struct HwcapsName {
+  const char* name;
+  uint32_t bit;
+};
+
+// The x86 ISA levels that have a directory under glibc-hwcaps, best first.
+void fill_hwcaps(const char** out) {
+  const HwcapsName names[] = {{"x86-64-v4", arch::kIsaV4}, {"x86-64-v3", arch::kIsaV3}, {"x86-64-v2", arch::kIsaV2}};
+  const uint32_t have = arch::isa_levels(world.cpu);
+  for (const HwcapsName& name : names)
+    if ((have & name.bit) != 0) *out++ = name.name;
+  *out = nullptr;
+}
+
+constinit const char* hwcaps[4] = {};
+constinit const char* system_directories[8] = {};
+
+uint32_t cache_level(uint32_t isa) {
+  uint32_t level = 0;
+  for (const uint32_t bit : {arch::kIsaV2, arch::kIsaV3, arch::kIsaV4})
+    if ((isa & bit) != 0) ++level;
+  return level;
+}
+
+}  // namespace
+
+void set_up_linker() {
+  const Options& options = world.parsed.options;
+  linker.heap.start(first_memory, sizeof first_memory, get_pages, give_pages);
+  linker.options = &options;
+  linker.process = world.stack.process;
+  linker.host = {arch::Native::kMachine, world.stack.value(elf::kAtPageSize, arch::Native::kPageSize)};
+  linker.isa_level = arch::isa_levels(world.cpu);
+  linker.fatal = fail;
+  linker.remark = remark;
+  linker.lazy_allowed = !options.bind_now;
+  linker.program_name = linker.process.argc > 0 ? linker.process.argv[0] : "";
+  (void)linker.spaces.push(linker.heap, &linker.base_space);
+  linker.base_space.in_use = true;
+  linker.statistics.start_cycles = world.started;
+  if (options.debug_mask != 0) {
+    world.debug_text.start(options.debug_output);
+    linker.tracer.listen(options.debug_mask, report::DebugText::on_event, &world.debug_text);
+  }
+  if (options.trace_json != nullptr && !options.secure) {
+    constexpr uint32_t kEverything = 0x2ff & ~bit(Topic::kSymbols);
+    world.json.start(options.trace_json);
+    linker.tracer.listen(kEverything, report::JsonTrace::on_event, &world.json);
+  }
+}
+
+void set_up_search() {
+  const Options& options = world.parsed.options;
+  fill_hwcaps(hwcaps);
+  size_t count = 0;
+  for (const char* directory : arch::Native::kSystemDirectories) {
+    const size_t size = string_length(directory);
+    system_directories[count++] = linker.heap.copy_string(directory, size - (size > 1 && directory[size - 1] == '/' ? 1 : 0));
+  }
+  const char* platform = arch::platform_token(world.cpu);
+  if (platform == nullptr)
+    platform = reinterpret_cast<const char*>(world.stack.value(elf::kAtPlatform));  // NOLINT(performance-no-int-to-ptr)
+  world.search = {.lib_token = arch::Native::kLibToken,
+                  .platform_token = platform != nullptr ? platform : "",
+                  .system_directories = system_directories,
+                  .hwcaps_supported = hwcaps,
+                  .hwcaps_prepend = options.hwcaps_prepend,
+                  .hwcaps_mask = options.hwcaps_mask,
+                  .cache_path = options.inhibit_cache ? nullptr : "/etc/ld.so.cache",
+                  .cache_flags = 0x0303,
+                  .cache_isa_level = cache_level(linker.isa_level),
+                  .library_path = options.library_path,
+                  .library_path_source = options.library_path_from_option ? "--library-path" : "LD_LIBRARY_PATH",
+                  .secure = options.secure};
+  linker.searcher.start(world.search, linker.heap, linker.tracer);
+}
+
+[[noreturn]] void fail(Linker& at, const Error& error) {
+  char buffer[4096];
+  Writer out(buffer, sizeof buffer, [](void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); });
+  report::write_fatal(out, at.program_name, error);
+  out.flush();
+  sys::exit_group(report::exit_status(error));
+}
+
+void remark(Linker& at, const char* what, const char* a, const char* b) {
+  char buffer[2048];
+  Writer out(buffer, sizeof buffer, [](void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); });
+  const char* name = a != nullptr ? a : "?";
+  if (equal(what, "no version information available"))
+    report::write_no_version_information(out, at.program_name, name, b);
+  else if (equal(what, "has different size in shared object, consider re-linking"))
+    report::write_copy_size_differs(out, at.program_name, name);
+  else if (equal(what, "causes overflow in relocation"))
+    report::write_relocation_overflow(out, at.program_name, name, b);
+  else
+    out.put(at.program_name).put(": ").escaped(name).put(": ").put(what).put('\n');
+  out.flush();
+}
+
+}  // namespace prelude::start
+
+namespace prelude {
+constinit Linker* const the_linker = &start::linker;
+}

@@ -1,0 +1,51 @@
+// The initial process stack (psABI x86-64 3.4.1): argc, argv, environment, auxiliary vector.
+#include "start.h"
+
+namespace prelude::start {
+
+const elf::AuxEntry* InitialStack::find(uint64_t type) const {
+  for (const elf::AuxEntry* entry = auxv; entry->type != elf::kAtNull; ++entry)
+    if (entry->type == type) return entry;
+  return nullptr;
+}
+
+uint64_t InitialStack::value(uint64_t type, uint64_t otherwise) const {
+  const elf::AuxEntry* entry = find(type);
+  return entry == nullptr ? otherwise : entry->value;
+}
+
+InitialStack decode_stack(uint64_t* stack) {
+  InitialStack result;
+  result.argc_word = stack;
+  Process& process = result.process;
+  process.argc = static_cast<int>(stack[0]);
+  process.argv = reinterpret_cast<char**>(stack + 1);
+  process.envp = process.argv + process.argc + 1;
+  char** end = process.envp;
+  while (*end != nullptr) ++end;
+  result.auxv = reinterpret_cast<elf::AuxEntry*>(end + 1);
+  // Without the kernel's word the process counts as secure.
+  process.secure = result.value(elf::kAtSecure, 1) != 0;
+  return result;
+}
+
+void drop_arguments(InitialStack& stack, int count) {
+  uint64_t* words = stack.argc_word;
+  words[0] -= static_cast<uint64_t>(count);
+  const uint64_t* from = words + 1 + count;
+  uint64_t* to = words + 1;
+  while ((*to++ = *from++) != 0) {
+  }
+  while ((*to++ = *from++) != 0) {
+  }
+  for (bool more = true; more; to += 2, from += 2) {
+    to[0] = from[0];
+    to[1] = from[1];
+    more = from[0] != elf::kAtNull;
+  }
+  const bool secure = stack.process.secure;
+  stack = decode_stack(words);
+  stack.process.secure = secure;
+}
+
+}  // namespace prelude::start

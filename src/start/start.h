@@ -1,0 +1,69 @@
+// The composition root: everything the process's linker is made of, and the order of a start-up.
+#pragma once
+
+#include <arch/stubs.h>
+#include <arch/x86_64/cpu.h>
+
+#include <prelude/link/linker.h>
+#include <prelude/options/options.h>
+#include <prelude/report/debug_text.h>
+#include <prelude/report/json_trace.h>
+
+#include <cstdint>
+
+namespace prelude::start {
+
+/// The kernel's stack, decoded once. Pointers go into the stack itself.
+struct InitialStack {
+  uint64_t* argc_word = nullptr;
+  Process process;
+  elf::AuxEntry* auxv = nullptr;
+
+  [[nodiscard]] const elf::AuxEntry* find(uint64_t type) const;
+  [[nodiscard]] uint64_t value(uint64_t type, uint64_t otherwise = 0) const;
+};
+
+InitialStack decode_stack(uint64_t* stack);
+/// Takes the first `count` arguments away and moves the rest, environment and auxiliary vector down, so
+/// that the stack pointer and its alignment stay.
+void drop_arguments(InitialStack& stack, int count);
+
+/// What belongs to the whole process beside the Linker.
+struct World {
+  InitialStack stack;
+  ParsedOptions parsed;
+  arch::CpuFacts cpu;
+  report::DebugText debug_text;
+  report::JsonTrace json;
+  SearchSetup search;
+  uint64_t started = 0;  ///< cycle counter at entry
+  uint64_t base = 0;     ///< address of the loader's own ELF header
+};
+extern World world;
+extern Linker linker;
+
+/// Everything from the relocated loader to the registers for the program's entry.
+void run(uint64_t* stack, uint64_t started, arch::Handover& out);
+
+/// Prints and ends the process.
+[[noreturn]] void fail(Linker& linker, const Error& error);
+void remark(Linker& linker, const char* what, const char* a, const char* b);
+
+// ---- info.cpp: modes that print and end
+[[noreturn]] void print_and_exit(Mode mode);
+[[noreturn]] void usage_error(const UsageError& error);
+void show_auxv();
+// ---- setup.cpp
+void set_up_linker();
+void set_up_search();
+// ---- objects.cpp
+void adopt_self_and_vdso();
+void adopt_program();
+/// Direct mode: finds and maps the program named on the command line. May hand over to the kernel.
+void load_program(Batch& batch);
+void load_preloads(Batch& batch, Array<Module*>& roots);
+// ---- listing.cpp
+[[noreturn]] void list_objects(Batch& batch, const Array<Module*>& roots);
+[[noreturn]] void verify_program();
+
+}  // namespace prelude::start

@@ -1,0 +1,165 @@
+// Symbol lookup. The loop over a list reads one cache line per object and its bloom word; strings are
+// read only when 31 bits of hash agree.
+#include <prelude/symbols/symbols.h>
+
+#include <prelude/base/string.h>
+
+namespace prelude {
+namespace {
+
+// Types that may satisfy a reference: NOTYPE, OBJECT, FUNC, COMMON, TLS, GNU_IFUNC.
+constexpr uint32_t kUsableTypes = 1U << elf::kSttNoType | 1U << elf::kSttObject | 1U << elf::kSttFunc |
+                                  1U << elf::kSttCommon | 1U << elf::kSttTls | 1U << elf::kSttGnuIfunc;
+constexpr uint32_t kUsableBindings = 1U << elf::kStbGlobal | 1U << elf::kStbWeak | 1U << elf::kStbGnuUnique;
+
+bool usable(const elf::Symbol& symbol, const SymbolQuery& query) {
+  if (symbol.value == 0 && symbol.shndx != elf::kShnAbs && symbol.type() != elf::kSttTls) return false;
+  // An undefined function with a value is the program's PLT entry that stands for its address.
+  if (symbol.shndx == elf::kShnUndef && query.function_call) return false;
+  if ((kUsableTypes >> symbol.type() & 1) == 0 || (kUsableBindings >> symbol.binding() & 1) == 0)
+    return false;
+  const uint8_t visibility = symbol.visibility();
+  return visibility != elf::kStvHidden && visibility != elf::kStvInternal;
+}
+
+bool same_name(const SymbolTable& table, const elf::Symbol& symbol, const SymbolQuery& query) {
+  const Image& image = *table.image;
+  if (symbol.name >= image.strings_size || image.strings_size - symbol.name <= query.length) return false;
+  return __builtin_memcmp(image.strings + symbol.name, query.name, query.length + 1) == 0;
+}
+
+enum class VersionFit : uint8_t { kNo, kYes, kCandidate };
+
+// LSB "Symbol Version": the version of a definition against that of the reference.
+VersionFit version_fit(const SymbolTable& table, uint32_t index, const SymbolQuery& query) {
+  const Image& image = *table.image;
+  if (image.versym == nullptr) return VersionFit::kYes;
+  const uint16_t value = image.versym[index];
+  const uint16_t version_index = value & 0x7fff;
+  const bool hidden = (value & elf::kVerIndexHidden) != 0;
+  if (query.versioned) {
+    const VersionId have = table.versions.id(version_index);
+    if (have == query.version && have != 0) return VersionFit::kYes;
+    return query.version_hidden || have != 0 || hidden ? VersionFit::kNo : VersionFit::kYes;
+  }
+  if (version_index < (query.newest ? 2 : 3)) return VersionFit::kYes;
+  return hidden ? VersionFit::kNo : VersionFit::kCandidate;
+}
+
+// Collects what a walk over one hash chain finds.
+struct ChainMatch {
+  const elf::Symbol* candidate = nullptr;  // single non-hidden version for an unversioned reference
+  uint32_t candidates = 0;
+
+  // True when the symbol at `index` is the answer.
+  bool check(const LookupRecord& record, uint32_t index, const SymbolQuery& query) {
+    const elf::Symbol& symbol = record.symbols[index];
+    const SymbolTable& table = symbol_table_of(*record.module);
+    if (!usable_name(table, symbol, query)) return false;
+    const VersionFit fit = version_fit(table, index, query);
+    if (fit == VersionFit::kCandidate && candidates++ == 0) candidate = &symbol;
+    return fit == VersionFit::kYes;
+  }
+  [[nodiscard]] const elf::Symbol* only_candidate() const { return candidates == 1 ? candidate : nullptr; }
+
+ private:
+  static bool usable_name(const SymbolTable& table, const elf::Symbol& symbol, const SymbolQuery& query) {
+    return same_name(table, symbol, query) && usable(symbol, query);
+  }
+};
+
+const elf::Symbol* probe_gnu(const LookupRecord& record, const SymbolQuery& query) {
+  uint32_t index = record.buckets[query.gnu_hash % record.bucket_count];
+  if (index == 0) return nullptr;
+  if (index < symbol_table_of(*record.module).image->gnu_hash.first_symbol) return nullptr;
+  ChainMatch match;
+  for (; index < record.symbol_limit; ++index) {
+    const uint32_t chain = record.chain_zero[index];
+    if (((chain ^ query.gnu_hash) >> 1) == 0 && match.check(record, index, query))
+      return &record.symbols[index];
+    if ((chain & 1) != 0) break;
+  }
+  return match.only_candidate();
+}
+
+uint32_t sysv_hash_of(SymbolQuery& query) {
+  if (!query.sysv_ready) {
+    query.sysv_hash = version_hash(query.name);  // the same function
+    query.sysv_ready = true;
+  }
+  return query.sysv_hash;
+}
+
+const elf::Symbol* probe_sysv(const LookupRecord& record, SymbolQuery& query) {
+  const SysvHashFacts& hash = symbol_table_of(*record.module).image->sysv_hash;
+  if (hash.buckets == nullptr) return nullptr;
+  ChainMatch match;
+  uint32_t index = hash.buckets[sysv_hash_of(query) % hash.bucket_count];
+  // A chain has at most as many members as there are symbols: a longer walk is a damaged table's cycle.
+  for (uint32_t steps = 0; index != 0 && index < hash.chain_count && steps < hash.chain_count; ++steps) {
+    if (match.check(record, index, query)) return &record.symbols[index];
+    index = hash.chains[index];
+  }
+  return match.only_candidate();
+}
+
+bool bloom_passes(const LookupRecord& record, uint32_t hash) {
+  const uint64_t word = record.bloom[(hash / 64) & record.bloom_mask];
+  return ((word >> (hash & 63)) & (word >> ((hash >> record.bloom_shift) & 63)) & 1) != 0;
+}
+
+}  // namespace
+
+uint32_t gnu_hash(const char* name) {
+  uint32_t hash = 5381;
+  for (; *name != 0; ++name) hash = hash * 33 + static_cast<uint8_t>(*name);
+  return hash;
+}
+
+SymbolQuery make_query(const char* name) {
+  uint32_t hash = 5381;
+  const char* end = name;
+  for (; *end != 0; ++end) hash = hash * 33 + static_cast<uint8_t>(*end);
+  return {.name = name, .length = static_cast<uint32_t>(end - name), .gnu_hash = hash};
+}
+
+const elf::Symbol* find_in_object(const LookupRecord& record, SymbolQuery& query) {
+  if (record.bloom == nullptr) return probe_sysv(record, query);
+  return bloom_passes(record, query.gnu_hash) ? probe_gnu(record, query) : nullptr;
+}
+
+Definition find_in_list(const SearchList& list, SymbolQuery& query, uint32_t from, const Module* skip,
+                        uint32_t* position) {
+  const LookupRecord* records = list.records;
+  const uint32_t count = list.count;
+  constexpr uint32_t kAhead = 6;  // hides the miss on the bloom word of the objects to come
+  for (uint32_t i = from; i < count; ++i) {
+    const LookupRecord& record = records[i];
+    if (i + kAhead < count) {
+      const LookupRecord& ahead = records[i + kAhead];
+      if (ahead.bloom != nullptr)
+        __builtin_prefetch(ahead.bloom + ((query.gnu_hash / 64) & ahead.bloom_mask));
+    }
+    const elf::Symbol* symbol = find_in_object(record, query);
+    if (symbol == nullptr || record.module == skip) continue;
+    if (position != nullptr) *position = i;
+    return {symbol, record.module};
+  }
+  return {};
+}
+
+LookupRecord make_record(Module& module, const Image& image) {
+  const GnuHashFacts& hash = image.gnu_hash;
+  return {.bloom = hash.bloom,
+          .buckets = hash.buckets,
+          .chain_zero = hash.chain_zero,
+          .symbols = image.symbols,
+          .strings = image.strings,
+          .module = &module,
+          .bloom_mask = hash.bloom_mask,
+          .bucket_count = hash.bucket_count,
+          .symbol_limit = image.symbol_limit,
+          .bloom_shift = hash.bloom_shift};
+}
+
+}  // namespace prelude

@@ -1,0 +1,218 @@
+// The real definition of sys.h. Calls that exist on every Linux machine are preferred (openat
+// rather than open), so that this file needs nothing per machine. Numbers: kernel include/uapi.
+#include <arch/syscall.h>
+#include <prelude/sys/sys.h>
+
+namespace prelude::sys {
+namespace {
+
+using arch::SyscallNumber;
+
+constexpr int kReadOnly = 0, kWriteOnly = 1, kReadWrite = 2;
+constexpr int kCreate = 0100, kAppend = 02000, kNonBlock = 04000, kNoFollow = 0400000,
+              kCloseOnExec = 02000000;
+constexpr int kAtCurrentDirectory = -100;
+constexpr int kMapPrivate = 2, kMapFixed = 0x10, kMapAnonymous = 0x20,
+              kMapFixedNoReplace = 0x100000;
+constexpr int kAdvisePopulateWrite = 23;
+constexpr int kFutexWaitPrivate = 128, kFutexWakePrivate = 129;
+constexpr int kClockMonotonic = 1;
+constexpr Errno kEEXIST{17};
+constexpr long kLargestError = 4095;
+
+constexpr bool failed(long result) { return result < 0 && result >= -kLargestError; }
+constexpr Errno error_of(long result) { return Errno{static_cast<int32_t>(-result)}; }
+
+template <typename T>
+Ret<T> number(long result) {
+  if (failed(result)) return error_of(result);
+  return static_cast<T>(result);
+}
+Ret<Done> done(long result) {
+  if (failed(result)) return error_of(result);
+  return Done{};
+}
+Ret<void*> address(long result) {
+  if (failed(result)) return error_of(result);
+  return reinterpret_cast<void*>(result);
+}
+
+template <typename Call>
+long retry(Call call) {
+  long result;
+  do {
+    result = call();
+  } while (result == -raw(kEINTR));
+  return result;
+}
+
+Ret<int> open(const char* path, int flags, int mode = 0) {
+  return number<int>(retry([=] {
+    return arch::syscall(SyscallNumber::kOpenat, kAtCurrentDirectory, path, flags, mode);
+  }));
+}
+
+long map(void* at, size_t bytes, int prot, int flags, int fd, uint64_t offset) {
+  return arch::syscall(SyscallNumber::kMmap, at, bytes, prot, flags, fd, offset);
+}
+
+Ret<FileStatus> file_status(long result, const arch::KernelStat& stat) {
+  if (failed(result)) return error_of(result);
+  return FileStatus{.device = stat.device,
+                    .inode = stat.inode,
+                    .size = static_cast<uint64_t>(stat.size),
+                    .mode = stat.mode,
+                    .owner = stat.owner,
+                    .links = stat.links,
+                    .mtime_s = stat.mtime_s,
+                    .mtime_ns = stat.mtime_ns,
+                    .ctime_s = stat.ctime_s,
+                    .ctime_ns = stat.ctime_ns};
+}
+
+}  // namespace
+
+Ret<int> open_for_reading(const char* path) {
+  return open(path, kReadOnly | kCloseOnExec | kNonBlock);
+}
+
+Ret<int> open_for_trace(const char* path) {
+  return open(path, kWriteOnly | kAppend | kCreate | kNoFollow | kCloseOnExec, 0666);
+}
+
+Ret<int> open_device(const char* path, bool writable) {
+  return open(path, writable ? kReadWrite : kReadOnly);
+}
+
+// Not repeated after EINTR: the descriptor is gone by then (close(2), "Notes").
+void close(int fd) { arch::syscall(SyscallNumber::kClose, fd); }
+
+Ret<size_t> read_at(int fd, void* to, size_t bytes, uint64_t offset) {
+  auto* out = static_cast<char*>(to);
+  size_t total = 0;
+  while (total < bytes) {
+    const long part = retry([=] {
+      return arch::syscall(SyscallNumber::kPread64, fd, out + total, bytes - total, offset + total);
+    });
+    if (failed(part)) return error_of(part);
+    if (part == 0) break;
+    total += static_cast<size_t>(part);
+  }
+  return total;
+}
+
+Ret<FileStatus> status(int fd) {
+  arch::KernelStat stat;
+  return file_status(arch::syscall(SyscallNumber::kFstat, fd, &stat), stat);
+}
+
+Ret<FileStatus> status_of(const char* path) {
+  arch::KernelStat stat;
+  const long result =
+      arch::syscall(SyscallNumber::kNewfstatat, kAtCurrentDirectory, path, &stat, 0);
+  return file_status(result, stat);
+}
+
+Ret<size_t> read_link(const char* path, char* to, size_t capacity) {
+  return number<size_t>(
+      arch::syscall(SyscallNumber::kReadlinkat, kAtCurrentDirectory, path, to, capacity));
+}
+
+Ret<size_t> current_directory(char* to, size_t capacity) {
+  const long result = arch::syscall(SyscallNumber::kGetcwd, to, capacity);
+  if (failed(result)) return error_of(result);
+  // "(unreachable)/..." is what the kernel says of a directory outside the root (getcwd(2)).
+  if (result < 2 || to[0] != '/') return kENOENT;
+  return static_cast<size_t>(result) - 1;  // the kernel counts the NUL
+}
+
+Ret<void*> map_file(void* at, size_t bytes, int prot, int fd, uint64_t offset, bool fixed) {
+  return address(map(at, bytes, prot, kMapPrivate | (fixed ? kMapFixed : 0), fd, offset));
+}
+
+Ret<void*> map_anonymous(void* at, size_t bytes, int prot, bool fixed) {
+  const int flags = kMapPrivate | kMapAnonymous | (fixed ? kMapFixed : 0);
+  return address(map(at, bytes, prot, flags, -1, 0));
+}
+
+Ret<void*> map_file_exactly(void* at, size_t bytes, int prot, int fd, uint64_t offset) {
+  const Ret<void*> mapped =
+      address(map(at, bytes, prot, kMapPrivate | kMapFixedNoReplace, fd, offset));
+  // Kernels before 4.17 take the flag for a hint and map elsewhere.
+  if (mapped && *mapped != at) {
+    arch::syscall(SyscallNumber::kMunmap, *mapped, bytes);
+    return kEEXIST;
+  }
+  return mapped;
+}
+
+Ret<Done> unmap(void* at, size_t bytes) {
+  return done(arch::syscall(SyscallNumber::kMunmap, at, bytes));
+}
+
+Ret<Done> protect(void* at, size_t bytes, int prot) {
+  return done(arch::syscall(SyscallNumber::kMprotect, at, bytes, prot));
+}
+
+Ret<Done> advise_populate_write(void* at, size_t bytes) {
+  return done(arch::syscall(SyscallNumber::kMadvise, at, bytes, kAdvisePopulateWrite));
+}
+
+void write_all(int fd, const char* text, size_t bytes) {
+  while (bytes != 0) {
+    const long part = retry([=] { return arch::syscall(SyscallNumber::kWrite, fd, text, bytes); });
+    if (failed(part) || part == 0) return;
+    text += part;
+    bytes -= static_cast<size_t>(part);
+  }
+}
+
+void exit_group(int status) {
+  for (;;) arch::syscall(SyscallNumber::kExitGroup, status);
+}
+
+int process_id() { return static_cast<int>(arch::syscall(SyscallNumber::kGetpid)); }
+int thread_id() { return static_cast<int>(arch::syscall(SyscallNumber::kGettid)); }
+
+Ret<Done> execute(const char* path, char* const argv[], char* const envp[]) {
+  return done(arch::syscall(SyscallNumber::kExecve, path, argv, envp));
+}
+
+Ret<Done> set_thread_pointer(void* pointer) { return done(arch::set_thread_pointer(pointer)); }
+
+int set_tid_address(void* address) {
+  return static_cast<int>(arch::syscall(SyscallNumber::kSetTidAddress, address));
+}
+
+Ret<Done> set_robust_list(void* head, size_t bytes) {
+  return done(arch::syscall(SyscallNumber::kSetRobustList, head, bytes));
+}
+
+Ret<Done> register_rseq(void* area, uint32_t bytes, uint32_t signature) {
+  return done(arch::syscall(SyscallNumber::kRseq, area, bytes, 0, signature));
+}
+
+void futex_wait(uint32_t* word, uint32_t expected) {
+  arch::syscall(SyscallNumber::kFutex, word, kFutexWaitPrivate, expected, nullptr);
+}
+
+void futex_wake(uint32_t* word, int count) {
+  arch::syscall(SyscallNumber::kFutex, word, kFutexWakePrivate, count);
+}
+
+uint64_t now_ns() {
+  struct {
+    int64_t seconds, nanoseconds;
+  } now = {};
+  arch::syscall(SyscallNumber::kClockGettime, kClockMonotonic, &now);
+  return static_cast<uint64_t>(now.seconds) * 1000000000U + static_cast<uint64_t>(now.nanoseconds);
+}
+
+Ret<SystemName> system_name() {
+  SystemName name;  // laid out as the kernel's struct new_utsname
+  const long result = arch::syscall(SyscallNumber::kUname, &name);
+  if (failed(result)) return error_of(result);
+  return name;
+}
+
+}  // namespace prelude::sys

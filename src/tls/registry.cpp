@@ -1,0 +1,112 @@
+// Module ids, slots and the static layout.
+#include <prelude/tls/tls.h>
+
+#include <prelude/base/string.h>
+
+extern "C" {
+uint64_t prelude_tls_generation = 0;
+}
+
+namespace prelude {
+namespace {
+
+constexpr size_t kSlotsPerList = 62;
+constexpr uint64_t round_up(uint64_t value, uint64_t to) { return (value + to - 1) & ~(to - 1); }
+
+TlsSlotList* make_slots(Heap& heap) {
+  const size_t bytes = sizeof(TlsSlotList) + (kSlotsPerList - 1) * sizeof(TlsSlot);
+  auto* list = static_cast<TlsSlotList*>(heap.allocate(bytes));
+  if (list != nullptr) list->length = kSlotsPerList;
+  return list;
+}
+
+}  // namespace
+
+TlsSlot* TlsRegistry::slot(size_t id) const {
+  for (TlsSlotList* list = first_; list != nullptr; list = list->next) {
+    if (id < list->length) return &list->slots[id];
+    id -= list->length;
+  }
+  return nullptr;
+}
+
+Module* TlsRegistry::module(size_t id) const {
+  const TlsSlot* found = slot(id);
+  return found == nullptr ? nullptr : found->module;
+}
+
+size_t TlsRegistry::slot_generation(size_t id) const {
+  const TlsSlot* found = slot(id);
+  return found == nullptr ? 0 : found->generation;
+}
+
+bool TlsRegistry::add(Module& module, Heap& heap) {
+  size_t id = max_id_ + 1;
+  if (free_ids_ != 0)
+    for (id = 1; id <= max_id_; ++id)
+      if (TlsSlot* candidate = slot(id); candidate->module == nullptr) break;
+  if (slot(id) == nullptr) {
+    TlsSlotList* list = make_slots(heap);
+    if (list == nullptr) return false;
+    TlsSlotList** link = &first_;
+    while (*link != nullptr) link = &(*link)->next;
+    __atomic_store_n(link, list, __ATOMIC_RELEASE);
+  }
+  TlsSlot* taken = slot(id);
+  taken->generation = prelude_tls_generation + 1;
+  taken->module = &module;
+  if (id <= max_id_)
+    --free_ids_;
+  else
+    max_id_ = id;
+  tls_of(module).module_id = id;
+  return true;
+}
+
+void TlsRegistry::remove(Module& module) {
+  TlsSegment& segment = tls_of(module);
+  TlsSlot* taken = slot(segment.module_id);
+  if (segment.module_id == 0 || taken == nullptr) return;
+  taken->module = nullptr;
+  taken->generation = prelude_tls_generation + 1;
+  if (segment.module_id == max_id_) {
+    do {
+      --max_id_;
+      if (max_id_ != 0 && slot(max_id_)->module == nullptr) --free_ids_;
+    } while (max_id_ != 0 && slot(max_id_)->module == nullptr);
+  } else {
+    ++free_ids_;
+  }
+  segment.module_id = 0;
+}
+
+void TlsRegistry::undo(Module& module) { remove(module); }
+
+void TlsRegistry::publish_generation() {
+  __atomic_store_n(&prelude_tls_generation, prelude_tls_generation + 1, __ATOMIC_RELEASE);
+}
+
+bool TlsRegistry::place_static(TlsSegment& segment) {
+  // Variant II: the block lies at tp - offset; its first byte keeps the alignment phase of the file.
+  const uint64_t first = (0 - segment.first_byte) & (segment.align - 1);
+  const uint64_t offset = round_up(static_used_ + segment.memsz - first, segment.align) + first;
+  if (offset > static_limit_ || segment.align > (static_limit_ == UINT64_MAX ? UINT64_MAX : static_align_))
+    return false;
+  static_used_ = offset;
+  if (segment.align > static_align_) static_align_ = segment.align;
+  segment.offset = static_cast<int64_t>(offset);
+  return true;
+}
+
+uint64_t TlsRegistry::reserve_static(uint64_t bytes, uint64_t align) {
+  if (align > static_align_) static_align_ = align;
+  static_used_ = round_up(static_used_, align) + bytes;
+  return static_used_;
+}
+
+void TlsRegistry::close_static(uint64_t surplus, uint64_t tail) {
+  static_limit_ = round_up(static_used_ + surplus, static_align_);
+  static_size_ = static_limit_ + tail;
+}
+
+}  // namespace prelude

@@ -1,0 +1,159 @@
+// Reading of DT_VERDEF and DT_VERNEED: linked records inside one segment, forward only.
+#include <prelude/base/string.h>
+#include <prelude/versions/versions.h>
+
+namespace prelude {
+namespace {
+
+Error bad(const char* field, uint64_t value, const char* expected) {
+  return Error{.code = Errc::kBadField, .subject = field, .context = expected, .value = value};
+}
+
+template <typename T>
+const T* record_at(const std::byte* table, uint64_t room, uint64_t offset) {
+  if (offset > room || room - offset < sizeof(T) || offset % 4 != 0) return nullptr;
+  return reinterpret_cast<const T*>(table + offset);
+}
+
+// Visits checked records: def(record, name) and need(file, record aux). Both return a Status.
+template <typename Visit>
+Status visit_defs(const Image& image, Visit visit) {
+  uint64_t offset = 0;
+  while (image.verdef != nullptr) {
+    const auto* def = record_at<elf::VerDef>(image.verdef, image.verdef_room, offset);
+    if (def == nullptr) return bad("vd_next", offset, "a record inside DT_VERDEF's segment");
+    if (def->version != 1) return Error{.code = Errc::kVersionRecordVerdef, .value = def->version};
+    const auto* aux = record_at<elf::VerDefAux>(image.verdef, image.verdef_room, offset + def->aux);
+    if (aux == nullptr) return bad("vd_aux", def->aux, "a record inside DT_VERDEF's segment");
+    const char* name = image.string(aux->name);
+    if (name == nullptr) return bad("vda_name", aux->name, "an offset inside the string table");
+    PRELUDE_TRY(visit(*def, name));
+    if (def->next == 0) break;
+    offset += def->next;
+  }
+  return Done{};
+}
+
+template <typename Visit>
+Status visit_needs(const Image& image, Visit visit) {
+  uint64_t offset = 0;
+  while (image.verneed != nullptr) {
+    const auto* need = record_at<elf::VerNeed>(image.verneed, image.verneed_room, offset);
+    if (need == nullptr) return bad("vn_next", offset, "a record inside DT_VERNEED's segment");
+    if (need->version != 1) return Error{.code = Errc::kVersionRecordVerneed, .value = need->version};
+    const char* file = image.string(need->file);
+    if (file == nullptr) return bad("vn_file", need->file, "an offset inside the string table");
+    uint64_t aux_offset = offset + need->aux;
+    for (;;) {
+      const auto* aux = record_at<elf::VerNeedAux>(image.verneed, image.verneed_room, aux_offset);
+      if (aux == nullptr) return bad("vna_next", aux_offset, "a record inside DT_VERNEED's segment");
+      const char* name = image.string(aux->name);
+      if (name == nullptr) return bad("vna_name", aux->name, "an offset inside the string table");
+      PRELUDE_TRY(visit(file, *aux, name));
+      if (aux->next == 0) break;
+      aux_offset += aux->next;
+    }
+    if (need->next == 0) break;
+    offset += need->next;
+  }
+  return Done{};
+}
+
+constexpr uint16_t kIndexMask = 0x7fff;
+
+uint32_t highest_index(const Image& image, Status& status) {
+  uint32_t highest = 0;
+  status = visit_defs(image, [&](const elf::VerDef& def, const char*) -> Status {
+    if ((def.index & kIndexMask) > highest) highest = def.index & kIndexMask;
+    return Done{};
+  });
+  if (!status) return 0;
+  status = visit_needs(image, [&](const char*, const elf::VerNeedAux& aux, const char*) -> Status {
+    if ((aux.other & kIndexMask) > highest) highest = aux.other & kIndexMask;
+    return Done{};
+  });
+  return highest;
+}
+
+}  // namespace
+
+uint32_t version_hash(const char* name) {
+  uint32_t hash = 0;
+  for (; *name != 0; ++name) {
+    hash = (hash << 4) + static_cast<uint8_t>(*name);
+    hash ^= (hash >> 24) & 0xf0;
+  }
+  return hash & 0x0fffffff;
+}
+
+VersionId VersionNames::find(const char* name, uint32_t hash) const {
+  for (uint32_t i = buckets_[hash % kBuckets]; i != 0; i = entries_[i].next)
+    if (entries_[i].hash == hash && equal(entries_[i].name, name)) return i;
+  return 0;
+}
+
+VersionId VersionNames::intern(Heap& heap, const char* name, uint32_t hash) {
+  if (const VersionId known = find(name, hash); known != 0) return known;
+  if (count_ + 1 >= capacity_) {
+    const uint32_t capacity = capacity_ == 0 ? 128 : capacity_ * 2;
+    auto* grown = heap.make_array<Entry>(capacity);
+    if (grown == nullptr) return 0;
+    // The old block stays: a reader without lock may still look at it.
+    if (entries_ != nullptr) copy_bytes(grown, entries_, (count_ + 1) * sizeof(Entry));
+    entries_ = grown;
+    capacity_ = capacity;
+  }
+  const char* copy = heap.copy_string(name, string_length(name));
+  if (copy == nullptr) return 0;
+  const uint32_t index = count_ + 1;
+  entries_[index] = {copy, hash, buckets_[hash % kBuckets]};
+  __atomic_store_n(&buckets_[hash % kBuckets], index, __ATOMIC_RELEASE);
+  count_ = index;
+  return index;
+}
+
+Result<VersionTable> read_versions(const Image& image, VersionNames& names, Heap& heap) {
+  VersionTable table;
+  if (image.verdef == nullptr && image.verneed == nullptr) return table;
+  Status status = Done{};
+  const uint32_t highest = highest_index(image, status);
+  PRELUDE_TRY(status);
+  table.count = highest + 1;
+  table.entries = heap.make_array<uint32_t>(table.count);
+  if (table.entries == nullptr) return Error{.code = Errc::kOutOfMemory};
+  auto enter = [&](uint16_t index, const char* name, uint32_t hash, uint32_t flags) -> Status {
+    const VersionId id = names.intern(heap, name, hash);
+    if (id == 0) return Error{.code = Errc::kOutOfMemory};
+    table.entries[index & kIndexMask] = id | flags;
+    return Done{};
+  };
+  // The base definition names the file, not a version: its index stays without a name.
+  PRELUDE_TRY(visit_defs(image, [&](const elf::VerDef& def, const char* name) -> Status {
+    if ((def.flags & elf::kVerFlagBase) != 0) return Done{};
+    return enter(def.index, name, def.hash, VersionTable::kDefined);
+  }));
+  PRELUDE_TRY(visit_needs(image, [&](const char*, const elf::VerNeedAux& aux, const char* name) -> Status {
+    const bool hidden = (aux.other & elf::kVerIndexHidden) != 0;
+    return enter(aux.other, name, aux.hash, hidden ? VersionTable::kHidden : 0);
+  }));
+  return table;
+}
+
+void for_each_version_need(const Image& image, const VersionTable& table, VersionNeedCallback each,
+                           void* context) {
+  (void)visit_needs(image, [&](const char* file, const elf::VerNeedAux& aux, const char* name) -> Status {
+    const bool weak = (aux.flags & elf::kVerFlagWeak) != 0;
+    const VersionNeed need{file, name, aux.hash, table.id(aux.other & kIndexMask), weak};
+    if (each(context, need)) return Done{};
+    return Error{.code = Errc::kNone};
+  });
+}
+
+void for_each_version_def(const Image& image, VersionDefCallback each, void* context) {
+  (void)visit_defs(image, [&](const elf::VerDef& def, const char* name) -> Status {
+    if (each(context, name, def.hash, def.flags)) return Done{};
+    return Error{.code = Errc::kNone};
+  });
+}
+
+}  // namespace prelude

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""What the built object must be, so that a kernel can start it and libc can link against it."""
+import os
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import elf_file as elf  # noqa: E402
+
+R_X86_64_RELATIVE = 8
+DF_BIND_NOW, DF_TEXTREL, DF_STATIC_TLS = 8, 4, 16
+DF_1_NOW = 1
+PAGE = 4096
+EXPORTS = pathlib.Path(__file__).with_name("exports.txt")
+
+
+def stored_exports():
+    symbols, nodes = set(), set()
+    for line in EXPORTS.read_text().splitlines():
+        words = line.split()
+        if not words or line.startswith("#"):
+            continue
+        if words[0] == "node":
+            nodes.add(words[1])
+        else:
+            symbols.add(tuple(words))
+    return symbols, nodes
+
+
+class ObjectTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.file = elf.ElfFile(os.environ["PRELUDE_LD"])
+
+    def test_is_a_shared_object_for_this_machine(self):
+        self.assertEqual(self.file.header.type, 3)
+        self.assertEqual(self.file.header.machine, 62)
+        starts = [s.value for s in self.file.symbols(".symtab") if s.name == "_start"]
+        self.assertEqual(starts, [self.file.header.entry])
+
+    def test_needs_nothing(self):
+        for name in ("NEEDED", "VERNEED", "RPATH", "RUNPATH"):
+            self.assertEqual(self.file.values(name), [], f"DT_{name}")
+        for table in (".dynsym", ".symtab"):
+            undefined = [s.name for s in self.file.symbols(table)
+                         if s.index > 0 and s.shndx == elf.SHN_UNDEF and s.name]
+            self.assertEqual(undefined, [], table)
+
+    def test_has_only_relative_relocations(self):
+        for name in ("REL", "JMPREL", "PLTRELSZ"):
+            self.assertEqual(self.file.values(name), [], f"DT_{name}")
+        others = [r for r in self.file.relocations() if r.type != R_X86_64_RELATIVE]
+        self.assertEqual(others, [])
+        for reloc in self.file.relocations():
+            self.assertEqual(reloc.symbol, 0)
+
+    def test_has_no_text_relocations(self):
+        self.assertEqual(self.file.values("TEXTREL"), [])
+        self.assertFalse(self.file.value("FLAGS") & DF_TEXTREL)
+        for reloc in self.file.relocations():
+            segment = next(s for s in self.file.of_type(elf.PT_LOAD)
+                           if s.vaddr <= reloc.offset < s.vaddr + s.memsz)
+            self.assertTrue(segment.flags & elf.PF_W, hex(reloc.offset))
+
+    def test_has_no_tls_and_no_interpreter(self):
+        self.assertEqual(self.file.of_type(elf.PT_TLS), [])
+        self.assertEqual(self.file.of_type(elf.PT_INTERP), [])
+        self.assertFalse(self.file.value("FLAGS") & DF_STATIC_TLS)
+
+    def test_has_no_initialisers(self):
+        for name in ("INIT", "INIT_ARRAY", "PREINIT_ARRAY", "FINI", "FINI_ARRAY"):
+            self.assertEqual(self.file.values(name), [], f"DT_{name}")
+        for name in (".init_array", ".ctors", ".preinit_array"):
+            self.assertNotIn(name, self.file.sections)
+
+    def test_binds_now_with_full_relro(self):
+        self.assertTrue(self.file.value("FLAGS") & DF_BIND_NOW)
+        self.assertTrue(self.file.value("FLAGS_1") & DF_1_NOW)
+        relro, = self.file.of_type(elf.PT_GNU_RELRO)
+        end = relro.vaddr + relro.memsz
+        self.assertEqual(end % PAGE, 0, "the last page would stay writable")
+        for name in (".dynamic", ".got", ".got.plt", ".data.rel.ro"):
+            section = self.file.sections.get(name)
+            if section is not None and section.size != 0:
+                self.assertGreaterEqual(section.addr, relro.vaddr, name)
+                self.assertLessEqual(section.addr + section.size, end, name)
+
+    def test_stack_is_not_executable(self):
+        stack, = self.file.of_type(elf.PT_GNU_STACK)
+        self.assertFalse(stack.flags & elf.PF_X)
+
+    def test_no_segment_is_writable_and_executable(self):
+        for segment in self.file.segments:
+            both = elf.PF_W | elf.PF_X
+            self.assertNotEqual(segment.flags & both, both, segment)
+
+    def test_code_is_apart_from_data(self):
+        code = [s for s in self.file.of_type(elf.PT_LOAD) if s.flags & elf.PF_X]
+        self.assertEqual(len(code), 1)
+        self.assertNotEqual(code[0].offset, 0, "headers are not executable")
+
+    def test_soname(self):
+        names = [self.file.dynamic_text(v) for v in self.file.values("SONAME")]
+        self.assertEqual(names, ["ld-linux-x86-64.so.2"])
+
+    def test_keeps_symbols_and_unwind_data(self):
+        self.assertIn(".eh_frame", self.file.sections)
+        self.assertIn(".eh_frame_hdr", self.file.sections)
+        self.assertIn(".note.gnu.build-id", self.file.sections)
+        names = {s.name for s in self.file.symbols(".symtab")}
+        for name in ("_start", "strlen", "strcmp", "index", "stpcpy", "mempcpy"):
+            self.assertIn(name, names, "memory checkers look for it")
+
+    def test_has_a_gnu_hash_table(self):
+        self.assertEqual(len(self.file.values("GNU_HASH")), 1)
+
+    def test_exports_are_the_stored_list(self):
+        stored, _ = stored_exports()
+        nodes = self.file.version_nodes()
+        exported = set()
+        for symbol in self.file.symbols(".dynsym"):
+            named_after_node = symbol.shndx == elf.SHN_ABS and symbol.name in nodes.values()
+            if symbol.index == 0 or symbol.info >> 4 == elf.STB_LOCAL or named_after_node:
+                continue
+            version = nodes.get(self.file.version_index(symbol), "none")
+            kind = elf.KINDS.get(symbol.info & 15, "other")
+            exported.add((symbol.name, version, kind))
+        self.assertEqual(sorted(stored - exported), [], "missing")
+        self.assertEqual(sorted(exported - stored), [], "not on the list")
+
+    def test_version_nodes_are_the_stored_list(self):
+        _, stored = stored_exports()
+        self.assertEqual(set(self.file.version_nodes().values()), stored)
+
+
+if __name__ == "__main__":
+    unittest.main()
