@@ -2,6 +2,7 @@
 
 #include <cpuid.h>
 
+// Read by save_state.inc under these names.
 uint64_t prelude_xsave_area_size = 512;
 uint32_t prelude_xsave_mask[2] = {0, 0};
 uint32_t prelude_state_saver = 0;

@@ -41,8 +41,4 @@ extern "C" {
 
 /// The exported __tls_get_addr under a name of ours.
 [[gnu::visibility("hidden")]] void* prelude_tls_get_addr(const void* index);
-
-[[gnu::visibility("hidden")]] extern uint64_t prelude_xsave_area_size;  ///< bytes, 64-aligned
-[[gnu::visibility("hidden")]] extern uint32_t prelude_xsave_mask[2];    ///< low, high word
-[[gnu::visibility("hidden")]] extern uint32_t prelude_state_saver;      ///< a StateSaver
 }

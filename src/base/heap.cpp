@@ -9,7 +9,7 @@ namespace {
 constexpr size_t kGrain = 16;
 constexpr size_t kPage = 4096;
 constexpr size_t kLargestClass = 32768;
-constexpr size_t kChunk = 128 * 1024;
+constexpr size_t kChunk = size_t{128} * 1024;
 // How far allocate looks along a free list for a block of unusual alignment.
 constexpr int kAlignedTries = 8;
 
@@ -46,7 +46,7 @@ size_t Heap::class_of(size_t bytes) {
 
 size_t Heap::class_bytes(size_t index) {
   if (index < 2) return kGrain * (index + 1);
-  const size_t power = size_t{32} << ((index - 2) / 2);
+  const size_t power = size_t{32} << ((index - 2) / 2);  // NOLINT: index < kClasses
   return index % 2 == 0 ? power + power / 2 : power * 2;
 }
 

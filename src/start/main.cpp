@@ -167,7 +167,7 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   set_up_search();
   linker.personality = &glibc::make_personality({.auxv = world.stack.auxv, .stack_end = world.stack.argc_word,
                                                  .cpu = world.cpu, .debug_text = &world.debug_text});
-  arch::use_vector_state(arch::detect_vector_state());
+  arch::use_vector_state(arch::vector_state(world.cpu));
 
   Batch batch;
   batch.space = &linker.base_space;

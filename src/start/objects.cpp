@@ -161,6 +161,8 @@ void adopt_program() {
   note_program(*program);
   if (names_origin(program->image)) find_program_origin(*program);
   append_to_namespace(linker, linker.base_space, *program);
+  if (program->tls.memsz != 0 && !linker.tls.add(*program, linker.heap))
+    fail(linker, {.code = Errc::kOutOfMemory, .object = program->path});
 }
 
 void load_program(Batch& batch) {
