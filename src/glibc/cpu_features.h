@@ -13,7 +13,7 @@
 //   * level2 associativity of an AMD L2 whose old leaf refers to 0x8000001D (none known).
 #pragma once
 
-#include <arch/x86_64/cpu.h>
+#include <arch/cpu.h>
 
 #include <cstddef>
 #include <cstdint>

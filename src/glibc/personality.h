@@ -5,7 +5,7 @@
 #include <prelude/link/personality.h>
 #include <prelude/report/debug_text.h>
 
-#include <arch/x86_64/cpu.h>
+#include <arch/cpu.h>
 
 namespace prelude::glibc {
 

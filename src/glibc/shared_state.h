@@ -10,7 +10,7 @@
 #include <prelude/report/debug_text.h>
 
 #include <arch/native.h>
-#include <arch/x86_64/cpu.h>
+#include <arch/cpu.h>
 
 #include <cstddef>
 #include <cstdint>

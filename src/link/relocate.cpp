@@ -225,10 +225,10 @@ Status set_text_writable(Linker& linker, Module& module, bool writable) {
 }
 
 // GOT[1] and GOT[2]: what the PLT pushes and where it jumps (psABI x86-64 5.2).
-void prepare_lazy(Module& module) {
+void prepare_lazy(const Linker& linker, Module& module) {
   auto* got = static_cast<uint64_t*>(module.image.address(module.image.pltgot));
   got[1] = reinterpret_cast<uint64_t>(&module);
-  got[2] = reinterpret_cast<uint64_t>(arch::lazy_binding_stub(static_cast<arch::StateSaver>(prelude_state_saver)));
+  got[2] = reinterpret_cast<uint64_t>(linker.lazy_stub);
 }
 
 Status protect(Module& module) {
@@ -262,7 +262,7 @@ Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy) 
     if (!window.holds(image.pltgot, 24))
       return Error{.code = Errc::kBadField, .object = module.path, .subject = "DT_PLTGOT",
                    .context = "an address in a writable segment", .value = image.pltgot};
-    prepare_lazy(module);
+    prepare_lazy(linker, module);
   }
   Relocator<LiveBinder> relocator(image, window, binder);
   const bool ok = relocator.run_plain(use_lazy);

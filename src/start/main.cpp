@@ -167,7 +167,9 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   set_up_search();
   linker.personality = &glibc::make_personality({.auxv = world.stack.auxv, .stack_end = world.stack.argc_word,
                                                  .cpu = world.cpu, .debug_text = &world.debug_text});
-  arch::use_vector_state(arch::vector_state(world.cpu));
+  const arch::VectorState vectors = arch::vector_state(world.cpu);
+  arch::use_vector_state(vectors);
+  linker.lazy_stub = arch::lazy_binding_stub(vectors.saver);
 
   Batch batch;
   batch.space = &linker.base_space;

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <arch/stubs.h>
-#include <arch/x86_64/cpu.h>
+#include <arch/cpu.h>
 
 #include <prelude/link/linker.h>
 #include <prelude/options/options.h>

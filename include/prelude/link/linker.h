@@ -121,6 +121,7 @@ struct Linker {
   uint64_t adds = 0, removals = 0;
   bool start_up_done = false;
   bool lazy_allowed = true;
+  void* lazy_stub = nullptr;    ///< what GOT[2] of a lazily bound object holds
   const char* program_name = "";
   Batch* batch = nullptr;       ///< the request under way
   uint32_t readers = 0;         ///< threads inside a lookup without lock
