@@ -99,7 +99,9 @@ void remove_from_namespace(Linker& linker, Namespace& space, Module& module) {
 }
 
 bool add_name(Linker& linker, Module& module, const char* name) {
-  if (has_name(module, name)) return true;
+  // The path does not count: the first name is the one it was asked for by, also where both are equal.
+  for (const NameNode* node = module.names; node != nullptr; node = node->next)
+    if (equal(node->name, name)) return true;
   auto* node = linker.heap.make<NameNode>();
   const char* copy = linker.heap.copy_string(name, string_length(name));
   if (node == nullptr || copy == nullptr) return false;

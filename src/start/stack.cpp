@@ -39,9 +39,11 @@ void drop_arguments(InitialStack& stack, int count) {
   while ((*to++ = *from++) != 0) {
   }
   for (bool more = true; more; to += 2, from += 2) {
-    to[0] = from[0];
-    to[1] = from[1];
-    more = from[0] != elf::kAtNull;
+    // With one argument dropped to[1] is from[0]: both are read before either is written.
+    const uint64_t type = from[0], value = from[1];
+    to[0] = type;
+    to[1] = value;
+    more = type != elf::kAtNull;
   }
   const bool secure = stack.process.secure;
   stack = decode_stack(words);
