@@ -41,4 +41,10 @@ extern "C" {
 
 /// The exported __tls_get_addr under a name of ours.
 [[gnu::visibility("hidden")]] void* prelude_tls_get_addr(const void* index);
+
+// NOLINTBEGIN(bugprone-dynamic-static-initializers): plain words, set by use_vector_state.
+[[gnu::visibility("hidden")]] extern uint64_t prelude_xsave_area_size;  ///< bytes, 64-aligned
+[[gnu::visibility("hidden")]] extern uint32_t prelude_xsave_mask[2];    ///< low, high word
+[[gnu::visibility("hidden")]] extern uint32_t prelude_state_saver;      ///< a StateSaver
+// NOLINTEND(bugprone-dynamic-static-initializers)
 }
