@@ -22,6 +22,8 @@ struct X86_64 {
   static constexpr const char* kMultiarch = "x86_64-linux-gnu";
   static constexpr const char* kLoaderPath = "/lib64/ld-linux-x86-64.so.2";
   static constexpr const char* kLoaderSoname = "ld-linux-x86-64.so.2";
+  /// GNU property with the ISA levels an object needs (psABI x86-64, "Program Property").
+  static constexpr uint32_t kIsaNeededProperty = 0xc0008002;
   /// Searched last, in this order.
   static constexpr const char* kSystemDirectories[] = {
       "/lib/x86_64-linux-gnu/", "/usr/lib/x86_64-linux-gnu/", "/lib/", "/usr/lib/"};

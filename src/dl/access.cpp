@@ -18,13 +18,19 @@ void set_dtv(char* block, DtvEntry* dtv) {
   arch::write_tcb(block, arch::Native::kTcbDtv, reinterpret_cast<uint64_t>(dtv));
 }
 
-uint64_t address_of(const Definition& found) {
+uint64_t address_of(Linker& linker, const Definition& found) {
   if (found.symbol == nullptr) return 0;
-  const elf::Symbol& symbol = *found.symbol;
-  if (symbol.shndx == elf::kShnAbs) return symbol.value;
-  const uint64_t address = found.module->image.bias + symbol.value;
-  if (symbol.type() != elf::kSttGnuIfunc) return address;
-  return reinterpret_cast<uint64_t (*)()>(address)();  // NOLINT(performance-no-int-to-ptr)
+  const auto address = definition_address(linker, found);
+  if (!address) linker.fatal(linker, address.error());
+  if (found.symbol->type() != elf::kSttGnuIfunc || found.symbol->shndx == elf::kShnAbs) return *address;
+  return reinterpret_cast<uint64_t (*)()>(*address)();  // NOLINT(performance-no-int-to-ptr)
+}
+
+// The PLT says which entry it wants; only those that start-up has prepared for it count.
+bool is_lazy_entry(const Image& image, uint64_t index) {
+  if (index >= image.plt_rela_count) return false;
+  const elf::Rela& rela = image.plt_rela[index];
+  return arch::Native::kind_of(rela.type()) == arch::RelocKind::kJumpSlot && rela.symbol() < image.symbol_limit;
 }
 
 }  // namespace
@@ -84,7 +90,7 @@ extern "C" void* prelude_lazy_bind(void* pointer, uint64_t index) {
   Linker& linker = *the_linker;
   auto& module = *static_cast<Module*>(pointer);
   const Image& image = module.image;
-  if (index >= image.plt_rela_count)
+  if (!dl::is_lazy_entry(image, index))
     linker.fatal(linker, {.code = Errc::kBadField, .object = module.path, .subject = "PLT relocation index",
                           .context = "an entry of DT_JMPREL", .value = index});
   const elf::Rela& rela = image.plt_rela[index];
@@ -95,7 +101,7 @@ extern "C" void* prelude_lazy_bind(void* pointer, uint64_t index) {
     if (!bound) linker.fatal(linker, bound.error());
     found = *bound;
   }
-  const uint64_t target = dl::address_of(found);
+  const uint64_t target = dl::address_of(linker, found);
   if (!linker.options->bind_not)
     __atomic_store_n(static_cast<uint64_t*>(image.address(rela.offset)), target, __ATOMIC_RELEASE);
   return reinterpret_cast<void*>(target);  // NOLINT(performance-no-int-to-ptr)

@@ -100,7 +100,11 @@ uint64_t symbol_table_end(const Raw& raw, uint64_t symtab, uint64_t segment_end)
   return end;
 }
 
+// Symbol 0 may always be referred to: it stands for "no symbol" (gABI ch. 4).
+constexpr Symbol kNoSymbol{};
+
 Status read_symbols(Image& image, const Raw& raw) {
+  image.symbols = &kNoSymbol;
   if (!raw.has(kDtSymTab)) return Done{};
   const uint64_t at = raw.get(kDtSymTab);
   const uint64_t room = room_at(image, at);
@@ -110,6 +114,7 @@ Status read_symbols(Image& image, const Raw& raw) {
     return bad("DT_SYMENT", raw.get(kDtSymEnt), "24");
   image.symbols = static_cast<const Symbol*>(image.address(at));
   uint64_t limit = (symbol_table_end(raw, at, at + room) - at) / sizeof(Symbol);
+  if (limit == 0) return bad("DT_SYMTAB", at, "room for a symbol before the next table");
   if (raw.has(Raw::kVerSym)) {
     const uint64_t versym = raw.get(Raw::kVerSym);
     const uint64_t versym_room = room_at(image, versym);

@@ -1,6 +1,8 @@
 // ELF header and program headers: from untrusted bytes to checked facts (gABI ch. 4 and 5).
 #include <prelude/image/image.h>
 
+#include <algorithm>
+
 namespace prelude {
 namespace {
 
@@ -53,13 +55,23 @@ Status check_tls(const elf::ProgramHeader& ph) {
   return Done{};
 }
 
-void insert_sorted(LoadSegment* segments, uint32_t count, const LoadSegment& segment) {
-  uint32_t at = count;
-  while (at > 0 && segments[at - 1].vaddr > segment.vaddr) {
-    segments[at] = segments[at - 1];
-    --at;
+bool ascending(const LoadSegment* segments, uint32_t count) {
+  for (uint32_t i = 1; i < count; ++i)
+    if (segments[i].vaddr < segments[i - 1].vaddr) return false;
+  return true;
+}
+
+// A later segment is laid over the pages it shares with the one below, so those pages get its protection:
+// what the tables say about the lower segment holds only while nothing is taken away from it.
+Status check_overlap(const LoadSegment* segments, uint32_t count, uint64_t page) {
+  for (uint32_t i = 1; i < count; ++i) {
+    const LoadSegment &below = segments[i - 1], &s = segments[i];
+    const uint64_t end = below.vaddr + below.memsz;
+    if (s.vaddr < end) return bad("p_vaddr", s.vaddr, "segments that do not overlap");
+    if (end > round_down(s.vaddr, page) && (below.flags & ~s.flags) != 0)
+      return bad("p_vaddr", s.vaddr, "a page of its own, as its protection differs from its neighbour's");
   }
-  segments[at] = segment;
+  return Done{};
 }
 
 void note_facts(const elf::ProgramHeader& ph, Image& out) {
@@ -74,6 +86,7 @@ void note_facts(const elf::ProgramHeader& ph, Image& out) {
       break;
     case elf::kPtTls:
       out.tls_vaddr = ph.vaddr;
+      out.tls_offset = ph.offset;
       out.tls_filesz = ph.filesz;
       out.tls_memsz = ph.memsz;
       out.tls_align = ph.align == 0 ? 1 : ph.align;
@@ -95,15 +108,46 @@ void note_facts(const elf::ProgramHeader& ph, Image& out) {
   }
 }
 
-Status check_facts(const Image& image) {
-  if (image.tls_memsz != 0 && image.tls_filesz != 0 &&
-      image.file_segment(image.tls_vaddr, image.tls_filesz) == nullptr)
+Status check_tls_image(const Image& image) {
+  if (image.tls_memsz == 0 || image.tls_filesz == 0) return Done{};
+  const LoadSegment* s = image.file_segment(image.tls_vaddr, image.tls_filesz);
+  if (s == nullptr)
     return bad("PT_TLS p_vaddr", image.tls_vaddr, "the address of file-backed memory of a PT_LOAD");
-  if (image.relro_size != 0 && (image.relro_vaddr < image.low || image.relro_size > image.high ||
-                                image.relro_vaddr > image.high - image.relro_size))
-    return bad("PT_GNU_RELRO p_vaddr", image.relro_vaddr, "an address inside the object");
+  if (image.tls_vaddr - s->vaddr != image.tls_offset - s->offset)
+    return bad("PT_TLS p_vaddr", image.tls_vaddr, "the address at which its p_offset is mapped");
   return Done{};
 }
+
+// Pages are made read-only there: taking execution from code is no business of this header.
+Status check_relro(const Image& image, uint64_t page) {
+  if (image.relro_size == 0) return Done{};
+  if (image.relro_vaddr < image.low || image.relro_size > image.high ||
+      image.relro_vaddr > image.high - image.relro_size)
+    return bad("PT_GNU_RELRO p_vaddr", image.relro_vaddr, "an address inside the object");
+  const uint64_t start = round_down(image.relro_vaddr, page);
+  const uint64_t end = round_down(image.relro_vaddr + image.relro_size, page);
+  for (uint32_t i = 0; i < image.segment_count; ++i) {
+    const LoadSegment& s = image.segments[i];
+    if (s.vaddr < end && round_up(s.vaddr + s.memsz, page) > start && (s.flags & elf::kPfX) != 0)
+      return bad("PT_GNU_RELRO p_vaddr", image.relro_vaddr, "memory that is not executable");
+  }
+  return Done{};
+}
+
+// The last segment that starts at or below vaddr. They ascend and do not overlap.
+const LoadSegment* segment_at(const Image& image, uint64_t vaddr) {
+  uint32_t low = 0, high = image.segment_count;
+  while (low < high) {
+    const uint32_t middle = low + (high - low) / 2;
+    if (image.segments[middle].vaddr <= vaddr)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low == 0 ? nullptr : &image.segments[low - 1];
+}
+
+bool holds(uint64_t room, uint64_t at, uint64_t bytes) { return at <= room && bytes <= room - at; }
 
 }  // namespace
 
@@ -136,35 +180,38 @@ Status decode_program_headers(const elf::ProgramHeader* headers, uint16_t count,
     note_facts(ph, out);
     if (ph.type != elf::kPtLoad || ph.memsz == 0) continue;
     PRELUDE_TRY(check_load(ph, file_size, host));
-    insert_sorted(segments, loads++, {ph.vaddr, ph.filesz, ph.memsz, ph.offset, ph.flags});
+    segments[loads++] = {ph.vaddr, ph.filesz, ph.memsz, ph.offset, ph.flags};
     if (ph.vaddr < low) low = ph.vaddr;
     if (ph.vaddr + ph.memsz > out.end) out.end = ph.vaddr + ph.memsz;
     if (ph.align > out.max_align) out.max_align = ph.align;
   }
   if (loads == 0) return Error{.code = Errc::kNoLoadSegments};
+  if (!ascending(segments, loads))
+    std::sort(segments, segments + loads, [](const auto& a, const auto& b) { return a.vaddr < b.vaddr; });
+  PRELUDE_TRY(check_overlap(segments, loads, host.page_size));
   out.segments = segments;
   out.segment_count = loads;
   out.low = round_down(low, host.page_size);
   out.high = round_up(out.end, host.page_size);
-  return check_facts(out);
+  PRELUDE_TRY(check_tls_image(out));
+  return check_relro(out, host.page_size);
 }
 
 const LoadSegment* Image::file_segment(uint64_t vaddr, uint64_t bytes) const {
-  for (uint32_t i = 0; i < segment_count; ++i) {
-    const LoadSegment& s = segments[i];
-    const uint64_t at = vaddr - s.vaddr;
-    if (at <= s.filesz && bytes <= s.filesz - at) return &s;
-  }
-  return nullptr;
+  const LoadSegment* s = segment_at(*this, vaddr);
+  if (s == nullptr || (s->flags & elf::kPfR) == 0) return nullptr;
+  return holds(s->filesz, vaddr - s->vaddr, bytes) ? s : nullptr;
 }
 
 const LoadSegment* Image::memory_segment(uint64_t vaddr, uint64_t bytes) const {
-  for (uint32_t i = 0; i < segment_count; ++i) {
-    const LoadSegment& s = segments[i];
-    const uint64_t at = vaddr - s.vaddr;
-    if (at <= s.memsz && bytes <= s.memsz - at) return &s;
-  }
-  return nullptr;
+  const LoadSegment* s = segment_at(*this, vaddr);
+  if (s == nullptr || (s->flags & (elf::kPfR | elf::kPfW)) == 0) return nullptr;
+  return holds(s->memsz, vaddr - s->vaddr, bytes) ? s : nullptr;
+}
+
+bool Image::executable(uint64_t vaddr) const {
+  const LoadSegment* s = segment_at(*this, vaddr);
+  return s != nullptr && (s->flags & elf::kPfX) != 0 && vaddr - s->vaddr < s->memsz;
 }
 
 }  // namespace prelude

@@ -40,6 +40,14 @@ Definition find_in_scope(Linker& linker, SymbolQuery& query, SearchList* const* 
   return {};
 }
 
+// The version of a reference must be one that the object's tables name. An object that lost its tables
+// altogether is served without versions.
+bool version_known(const Module& module, uint32_t index) {
+  const VersionTable& versions = module.symbols.versions;
+  return module.image.versym == nullptr || versions.count == 0 ||
+         (module.image.versym[index] & 0x7fffU) < versions.count;
+}
+
 SymbolQuery query_of(const Module& module, uint32_t index, const char* name, Use use) {
   SymbolQuery query = make_query(name);
   query.function_call = use == Use::kCall;
@@ -101,6 +109,19 @@ bool note_use(Linker& linker, Module& user, Module& used) {
   return user.used.push(linker.heap, &used);
 }
 
+Result<uint64_t> definition_address(const Linker& linker, const Definition& found) {
+  const elf::Symbol& symbol = *found.symbol;
+  if (symbol.shndx == elf::kShnAbs) return symbol.value;
+  const Image& image = found.module->image;
+  // The kernel's object may have its data outside its segments.
+  if (symbol.value <= image.end || found.module == linker.vdso) {
+    const bool resolver = symbol.type() == elf::kSttGnuIfunc;
+    if (!resolver || image.executable(symbol.value)) return image.bias + symbol.value;
+  }
+  return Error{.code = Errc::kBadField, .object = found.module->path, .subject = "st_value",
+               .context = "an address inside the object", .value = symbol.value};
+}
+
 Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t index, Use use) {
   const Image& image = module.image;
   const elf::Symbol& reference = image.symbols[index];
@@ -112,6 +133,10 @@ Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t index, U
   if (name == nullptr)
     return Error{.code = Errc::kBadField, .object = module.path, .subject = "st_name",
                  .context = "an offset inside the string table", .value = reference.name};
+  if (!version_known(module, index))
+    return Error{.code = Errc::kBadField, .object = module.path, .subject = "DT_VERSYM entry",
+                 .context = "the index of a version in DT_VERDEF or DT_VERNEED",
+                 .value = image.versym[index] & 0x7fffU};
   SymbolQuery query = query_of(module, index, name, use);
   const Module* skip = use == Use::kCopy ? &module : nullptr;
   Definition found = find_in_scope(linker, query, module.scope, skip);

@@ -142,9 +142,16 @@ void note_tls(Module& module) {
   module.tls.first_byte = image.tls_vaddr & (image.tls_align - 1);
 }
 
+Status check_isa(const Linker& linker, const Image& image) {
+  const uint32_t needed = gnu_property(image, arch::Native::kIsaNeededProperty);
+  if ((needed & ~linker.isa_level) == 0) return Done{};
+  return Error{.code = Errc::kIsaLevelTooLow, .value = needed};
+}
+
 // Everything that follows from a decoded image.
 Status complete(Linker& linker, Module& module) {
   Image& image = module.image;
+  PRELUDE_TRY(check_isa(linker, image));
   module.map.l_addr = image.bias;
   module.map.l_name = module.path;
   module.map.l_ld = image.dynamic;

@@ -161,25 +161,12 @@ class LiveBinder {
       out.value = symbol.value;
       return true;
     }
-    const Image& image = last_.module->image;
-    if (symbol.shndx == elf::kShnAbs) {
-      out.value = symbol.value;
-      return true;
-    }
-    if (symbol.value > image.end && last_.module != linker_.vdso) return bad_value(symbol);
-    if (symbol.shndx == elf::kShnUndef && symbol.value == 0) {  // a local reference to nothing
-      out.value = 0;
-      return true;
-    }
-    out.value = image.bias + symbol.value;
-    out.resolver = symbol.type() == elf::kSttGnuIfunc;
-    if (out.resolver && !image.executable(symbol.value)) return bad_value(symbol);
+    if (symbol.shndx == elf::kShnUndef && symbol.value == 0) return true;  // a local reference to nothing
+    const auto address = definition_address(linker_, last_);
+    if (!address) return fail(address.error());
+    out.value = *address;
+    out.resolver = symbol.type() == elf::kSttGnuIfunc && symbol.shndx != elf::kShnAbs;
     return true;
-  }
-
-  bool bad_value(const elf::Symbol& symbol) {
-    return fail({.code = Errc::kBadField, .object = last_.module->path, .subject = "st_value",
-                 .context = "an address inside the object", .value = symbol.value});
   }
 
   bool check_tls(const Bound& bound) {

@@ -25,6 +25,26 @@ void DirectoryTable::start(Heap& heap, size_t subdirectory_count) {
   state_count_ = subdirectory_count + 1;
 }
 
+bool DirectoryTable::make_room() {
+  constexpr size_t kFewest = 32;
+  if (count_ < bucket_count_) return true;
+  const size_t wanted = bucket_count_ == 0 ? kFewest : bucket_count_ * 4;
+  auto** grown = heap_->make_array<Directory*>(wanted);
+  if (grown == nullptr) return false;
+  for (size_t i = 0; i < bucket_count_; ++i)
+    for (Directory* directory = buckets_[i]; directory != nullptr;) {
+      Directory* next = directory->next;
+      Directory*& bucket = grown[directory->hash & (wanted - 1)];
+      directory->next = bucket;
+      bucket = directory;
+      directory = next;
+    }
+  if (buckets_ != nullptr) heap_->release_array(buckets_, bucket_count_);
+  buckets_ = grown;
+  bucket_count_ = wanted;
+  return true;
+}
+
 /// One block: the directory, its states, its path with slash and NUL.
 Directory* DirectoryTable::add(std::string_view path, uint32_t hash, Source source,
                                const char* source_of) {
@@ -51,16 +71,19 @@ Directory* DirectoryTable::add(std::string_view path, uint32_t hash, Source sour
   const bool absolute = text[0] == '/';
   for (size_t i = 0; i < state_count_; ++i)
     states[i] = absolute ? Presence::kUnknown : Presence::kExists;
-  *directory = {first_, text, kept_source, size, hash, source, states};
-  first_ = directory;
+  Directory*& bucket = buckets_[hash & (bucket_count_ - 1)];
+  *directory = {bucket, 0, text, kept_source, size, hash, source, states};
+  bucket = directory;
+  ++count_;
   if (size > longest_) longest_ = size;
   return directory;
 }
 
 Directory* DirectoryTable::find_or_add(std::string_view path, Source source,
                                        const char* source_of) {
+  if (!make_room()) return nullptr;
   const uint32_t hash = hash_bytes(path);
-  for (Directory* known = first_; known != nullptr; known = known->next)
+  for (Directory* known = buckets_[hash & (bucket_count_ - 1)]; known != nullptr; known = known->next)
     if (known->hash == hash && without_trailing_slashes(known->text()) == path) return known;
   return add(path, hash, source, source_of);
 }
@@ -69,6 +92,7 @@ DirectoryList* DirectoryTable::new_list(size_t capacity) {
   auto* list = heap_->make<DirectoryList>();
   if (list == nullptr) return nullptr;
   *list = {};
+  list->serial = ++lists_made_;
   if (capacity == 0) return list;
   list->entries = heap_->make_array<Directory*>(capacity);
   if (list->entries == nullptr) {
@@ -89,8 +113,8 @@ bool DirectoryTable::append(DirectoryList& list, std::string_view path, Source s
                             const char* source_of) {
   Directory* directory = find_or_add(without_trailing_slashes(path), source, source_of);
   if (directory == nullptr) return false;
-  for (size_t i = 0; i < list.count; ++i)
-    if (list.entries[i] == directory) return true;
+  if (directory->last_list == list.serial) return true;
+  directory->last_list = list.serial;
   list.entries[list.count++] = directory;
   return true;
 }

@@ -20,7 +20,8 @@ enum class Source : uint8_t { kSystem, kLibraryPath, kRpath, kRunpath };
 
 /// One directory. The list that named it first gives the source shown in traces, as in glibc 2.36.
 struct Directory {
-  Directory* next;
+  Directory* next;        ///< in its hash bucket
+  uint64_t last_list;     ///< serial number of the list it was last entered in
   const char* path;       ///< ends with a slash; "" for the current directory
   const char* source_of;  ///< the file of an RPATH or RUNPATH; null when nobody traces
   size_t size;            ///< of the path
@@ -48,6 +49,7 @@ struct DirectoryList {
   search::Directory** entries;
   size_t count;
   size_t capacity;
+  uint64_t serial;
   bool all_missing;  ///< none of them exists: left out from now on
 };
 
@@ -88,8 +90,14 @@ class DirectoryTable {
   bool append(DirectoryList& list, std::string_view path, Source source, const char* source_of);
   bool append_element(DirectoryList& list, std::string_view element, const ListRequest& request);
 
+  /// Keeps the buckets' chains short; false when out of memory.
+  bool make_room();
+
   Heap* heap_ = nullptr;
-  Directory* first_ = nullptr;
+  Directory** buckets_ = nullptr;
+  size_t bucket_count_ = 0;  ///< a power of two
+  size_t count_ = 0;
+  uint64_t lists_made_ = 0;
   size_t state_count_ = 0;
   size_t longest_ = 0;
   TextBuffer buffer_;

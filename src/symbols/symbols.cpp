@@ -12,10 +12,13 @@ constexpr uint32_t kUsableTypes = 1U << elf::kSttNoType | 1U << elf::kSttObject 
                                   1U << elf::kSttCommon | 1U << elf::kSttTls | 1U << elf::kSttGnuIfunc;
 constexpr uint32_t kUsableBindings = 1U << elf::kStbGlobal | 1U << elf::kStbWeak | 1U << elf::kStbGnuUnique;
 
-bool usable(const elf::Symbol& symbol, const SymbolQuery& query) {
+// Only programs (which have an interpreter or a fixed address) lend their PLT entries to others.
+bool lends_plt_entries(const Image& image) { return image.interp_size != 0 || image.type == elf::kTypeExec; }
+
+bool usable(const SymbolTable& table, const elf::Symbol& symbol, const SymbolQuery& query) {
   if (symbol.value == 0 && symbol.shndx != elf::kShnAbs && symbol.type() != elf::kSttTls) return false;
   // An undefined function with a value is the program's PLT entry that stands for its address.
-  if (symbol.shndx == elf::kShnUndef && query.function_call) return false;
+  if (symbol.shndx == elf::kShnUndef && (query.function_call || !lends_plt_entries(*table.image))) return false;
   if ((kUsableTypes >> symbol.type() & 1) == 0 || (kUsableBindings >> symbol.binding() & 1) == 0)
     return false;
   const uint8_t visibility = symbol.visibility();
@@ -64,7 +67,7 @@ struct ChainMatch {
 
  private:
   static bool usable_name(const SymbolTable& table, const elf::Symbol& symbol, const SymbolQuery& query) {
-    return same_name(table, symbol, query) && usable(symbol, query);
+    return same_name(table, symbol, query) && usable(table, symbol, query);
   }
 };
 

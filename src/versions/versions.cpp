@@ -15,6 +15,17 @@ const T* record_at(const std::byte* table, uint64_t room, uint64_t offset) {
   return reinterpret_cast<const T*>(table + offset);
 }
 
+// Records do not overlap, so a section has room for so many of them; a walk that meets more goes in
+// circles of its own or shares records, which only damaged files do.
+class Budget {
+ public:
+  Budget(uint64_t room, uint64_t record_bytes) : left_(room / record_bytes) {}
+  bool spend() { return left_ != 0 && left_-- != 0; }
+
+ private:
+  uint64_t left_;
+};
+
 // Visits checked records: def(record, name) and need(file, record aux). Both return a Status.
 template <typename Visit>
 Status visit_defs(const Image& image, Visit visit) {
@@ -37,6 +48,7 @@ Status visit_defs(const Image& image, Visit visit) {
 template <typename Visit>
 Status visit_needs(const Image& image, Visit visit) {
   uint64_t offset = 0;
+  Budget budget(image.verneed_room, sizeof(elf::VerNeedAux));
   while (image.verneed != nullptr) {
     const auto* need = record_at<elf::VerNeed>(image.verneed, image.verneed_room, offset);
     if (need == nullptr) return bad("vn_next", offset, "a record inside DT_VERNEED's segment");
@@ -46,7 +58,7 @@ Status visit_needs(const Image& image, Visit visit) {
     uint64_t aux_offset = offset + need->aux;
     for (;;) {
       const auto* aux = record_at<elf::VerNeedAux>(image.verneed, image.verneed_room, aux_offset);
-      if (aux == nullptr) return bad("vna_next", aux_offset, "a record inside DT_VERNEED's segment");
+      if (aux == nullptr || !budget.spend()) return bad("vna_next", aux_offset, "a record inside DT_VERNEED's segment");
       const char* name = image.string(aux->name);
       if (name == nullptr) return bad("vna_name", aux->name, "an offset inside the string table");
       PRELUDE_TRY(visit(file, *aux, name));

@@ -59,7 +59,7 @@ struct Image {
   uint64_t bias = 0;       ///< address = vaddr + bias
   uint64_t low = 0, high = 0;  ///< page-rounded span of all PT_LOADs, vaddr
   uint64_t end = 0;        ///< highest vaddr + memsz, not rounded
-  const LoadSegment* segments = nullptr;  ///< by ascending vaddr; owned by the module
+  const LoadSegment* segments = nullptr;  ///< ascending, without overlap; owned by the module
   uint32_t segment_count = 0;
   uint16_t type = 0;
   uint16_t phnum = 0;
@@ -68,7 +68,7 @@ struct Image {
 
   uint64_t max_align = 0;  ///< largest p_align of the PT_LOADs
   uint64_t dynamic_vaddr = 0, dynamic_size = 0;
-  uint64_t tls_vaddr = 0, tls_filesz = 0, tls_memsz = 0, tls_align = 0;
+  uint64_t tls_vaddr = 0, tls_offset = 0, tls_filesz = 0, tls_memsz = 0, tls_align = 0;
   uint64_t relro_vaddr = 0, relro_size = 0;
   uint64_t eh_frame_vaddr = 0;
   uint64_t property_vaddr = 0, property_size = 0;  ///< PT_GNU_PROPERTY, else the PT_NOTEs are searched
@@ -113,18 +113,15 @@ struct Image {
   [[nodiscard]] void* address(uint64_t vaddr) const {
     return reinterpret_cast<void*>(bias + vaddr);  // NOLINT(performance-no-int-to-ptr)
   }
-  /// The segment that holds [vaddr, vaddr + bytes) with its file-backed part, or null.
+  /// The readable segment that holds [vaddr, vaddr + bytes) with its file-backed part, or null.
   [[nodiscard]] const LoadSegment* file_segment(uint64_t vaddr, uint64_t bytes) const;
-  /// The same with the zero-filled part counted in.
+  /// The same with the zero-filled part counted in; writable counts as readable.
   [[nodiscard]] const LoadSegment* memory_segment(uint64_t vaddr, uint64_t bytes) const;
   /// The bytes at vaddr if they are file-backed, else null.
   [[nodiscard]] const void* file_bytes(uint64_t vaddr, uint64_t bytes) const {
     return file_segment(vaddr, bytes) == nullptr ? nullptr : address(vaddr);
   }
-  [[nodiscard]] bool executable(uint64_t vaddr) const {
-    const LoadSegment* s = memory_segment(vaddr, 1);
-    return s != nullptr && (s->flags & elf::kPfX) != 0;
-  }
+  [[nodiscard]] bool executable(uint64_t vaddr) const;
   /// A NUL-terminated string of the table, or null when the offset is outside.
   [[nodiscard]] const char* string(uint64_t offset) const {
     return offset < strings_size ? strings + offset : nullptr;

@@ -198,6 +198,9 @@ void trace_scopes(Linker& linker, Module* const* modules, size_t count);
 // ---- bind.cpp
 /// The definition that `symbol` of `module` binds to. A weak reference may bind to nothing (symbol null).
 Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t symbol, Use use);
+/// The address of a definition (of an IFUNC's resolver where it is one), checked against its object.
+/// Not for TLS symbols.
+Result<uint64_t> definition_address(const Linker& linker, const Definition& found);
 /// Lookup by name along scopes, as dlsym and libc ask for it.
 Definition find_symbol(Linker& linker, SymbolQuery& query, SearchList* const* scope, const Module* skip_until,
                        const Module* referrer);
