@@ -90,6 +90,9 @@ inline void write_tcb(void* block, size_t offset, uint64_t value) {
   *reinterpret_cast<uint64_t*>(static_cast<std::byte*>(block) + offset) = value;
 }
 
+/// Writes a byte back as it is, so that a copy-on-write page is copied now.
+inline void write_fault(void* at) { asm volatile("lock orb $0, (%0)" : : "r"(at) : "memory", "cc"); }
+
 /// A hint for spinning waits.
 inline void pause() { __builtin_ia32_pause(); }
 

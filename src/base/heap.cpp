@@ -36,18 +36,18 @@ void Heap::start(void* first, size_t first_bytes, PageSource source, PageSink si
   sink_ = sink;
 }
 
-// Two classes for each power of two: 16, 32, 48, 64, 96, 128, ... 24576, 32768.
+// 16, 32, 48, 64, then four classes for each power of two: 80, 96, 112, 128, 160, ... 28672, 32768.
 size_t Heap::class_of(size_t bytes) {
-  if (bytes <= 2 * kGrain) return bytes <= kGrain ? 0 : 1;
+  if (bytes <= 4 * kGrain) return bytes == 0 ? 0 : (bytes - 1) / kGrain;
   const auto top = static_cast<size_t>(63 - __builtin_clzl(bytes - 1));  // 2^top < bytes
-  const size_t half = (bytes - 1) >> (top - 1) & 1;
-  return 2 * (top - 5) + half + 2;
+  const size_t quarter = (bytes - 1) >> (top - 2) & 3;
+  return 4 * (top - 6) + quarter + 4;
 }
 
 size_t Heap::class_bytes(size_t index) {
-  if (index < 2) return kGrain * (index + 1);
-  const size_t power = size_t{32} << ((index - 2) / 2);  // NOLINT: index < kClasses
-  return index % 2 == 0 ? power + power / 2 : power * 2;
+  if (index < 4) return kGrain * (index + 1);
+  const size_t power = size_t{64} << ((index - 4) / 4);  // NOLINT: index < kClasses
+  return power + power / 4 * (index % 4 + 1);
 }
 
 void* Heap::allocate(size_t bytes, size_t align) {
@@ -67,6 +67,11 @@ void* Heap::allocate(size_t bytes, size_t align) {
     link = &block->next;
   }
   return bump(class_bytes(index), align);
+}
+
+void* Heap::allocate_for_ever(size_t bytes, size_t align) {
+  if (bytes > kLargestClass) return allocate(bytes, align);
+  return bump(round_up(bytes, kGrain), align < kGrain ? kGrain : align);
 }
 
 void Heap::release(void* block, size_t bytes, size_t /*align*/) {

@@ -41,6 +41,10 @@ const void* libc_object(const Linker& linker, const Module& libc, const char* na
 
 // libc describes its own structures for thread debuggers: a build whose fields moved is found out here.
 bool fits(const Linker& linker, const Module& libc, const Layout& layout) {
+  uint32_t bytes = 0;
+  const uint8_t* id = build_id(libc.image, bytes);
+  if (id != nullptr && bytes == sizeof layout.build_id && __builtin_memcmp(id, layout.build_id, bytes) == 0)
+    return true;
   constexpr size_t kDecisive = 4;
   size_t checked = 0;
   for (const FingerprintWord& word : kFingerprintWords) {

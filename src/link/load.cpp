@@ -91,26 +91,29 @@ Module* same_file(const Namespace& space, const OpenedFile& file) {
   return nullptr;
 }
 
+// The directory of a relative path, made absolute. Out of line for its buffer.
+[[gnu::noinline]] const char* absolute_directory(Linker& linker, const char* path, size_t tail) {
+  char directory[4096];
+  const auto got = sys::current_directory(directory, sizeof directory);
+  if (!got || *got == 0 || directory[0] != '/') return nullptr;
+  const size_t length = string_length(directory);
+  auto* joined = static_cast<char*>(linker.heap.allocate(length + (tail == 0 ? 0 : tail + 1) + 1, 1));
+  if (joined == nullptr) return nullptr;
+  copy_bytes(joined, directory, length);
+  if (tail != 0) {
+    joined[length] = '/';
+    copy_bytes(joined + length + 1, path, tail);
+  }
+  return joined;
+}
+
 void set_origin(Linker& linker, Module& module) {
   const char* path = module.path;
-  const char* name = base_name(path);
-  const auto size = static_cast<size_t>(name - path);  // the directory with its slash
-  if (path[0] == '/') {
+  const auto size = static_cast<size_t>(base_name(path) - path);  // the directory with its slash
+  if (path[0] == '/')
     module.origin = linker.heap.copy_string(path, size > 1 ? size - 1 : 1);
-  } else {
-    char directory[4096];
-    const auto got = sys::current_directory(directory, sizeof directory);
-    if (!got || *got == 0 || directory[0] != '/') return;
-    const size_t length = string_length(directory), tail = size == 0 ? 0 : size - 1;
-    auto* joined = static_cast<char*>(linker.heap.allocate(length + (tail == 0 ? 0 : tail + 1) + 1, 1));
-    if (joined == nullptr) return;
-    copy_bytes(joined, directory, length);
-    if (tail != 0) {
-      joined[length] = '/';
-      copy_bytes(joined + length + 1, path, tail);
-    }
-    module.origin = joined;
-  }
+  else
+    module.origin = absolute_directory(linker, path, size == 0 ? 0 : size - 1);
   module.origin_owned = module.origin != nullptr;
   module.requester.origin = module.origin;
 }

@@ -184,6 +184,23 @@ Status complete(Linker& linker, Module& module) {
   return Done{};
 }
 
+// The page of the dynamic section will be written (GOT, DT_DEBUG): written at once it costs one fault,
+// read first two.
+void touch_dynamic_page(const Image& image) {
+  const LoadSegment* s = image.file_segment(image.dynamic_vaddr, image.dynamic_size);
+  if (s == nullptr || (s->flags & elf::kPfW) == 0) return;
+  arch::write_fault(image.address(image.dynamic_vaddr));
+}
+
+// Relocations write nearly every page of RELRO: several pages at once are cheaper than fault by fault.
+void prefault_relro(const Image& image, uint64_t page) {
+  const uint64_t low = image.relro_vaddr & ~(page - 1);
+  const uint64_t high = (image.relro_vaddr + image.relro_size) & ~(page - 1);
+  const LoadSegment* s = image.file_segment(image.relro_vaddr, image.relro_size);
+  if (s == nullptr || (s->flags & elf::kPfW) == 0 || high < low + 2 * page) return;
+  (void)sys::advise_populate_write(image.address(low), high - low);
+}
+
 // Program headers lie in the first block of the file, or are read apart.
 Result<const elf::ProgramHeader*> read_headers(Linker& linker, const OpenedFile& file, elf::ProgramHeader*& owned) {
   const uint64_t bytes = uint64_t{file.facts.phnum} * sizeof(elf::ProgramHeader);
@@ -260,7 +277,11 @@ Status build(Linker& linker, Module& module, OpenedFile& file, bool as_program) 
     status = find_headers(linker, module, file, *headers);
   }
   if (owned != nullptr) linker.heap.release_array(owned, file.facts.phnum);
-  if (status && image.dynamic_size != 0) status = decode_dynamic(image);
+  if (status && image.dynamic_size != 0) {
+    prefault_relro(image, linker.host.page_size);
+    touch_dynamic_page(image);
+    status = decode_dynamic(image);
+  }
   if (status) status = complete(linker, module);
   if (!status && mapped) (void)sys::unmap(image.address(image.low), image.high - image.low);
   return status;
@@ -354,7 +375,10 @@ Result<Module*> adopt_object(Linker& linker, const elf::ProgramHeader* phdr, uin
   image.bias = bias;
   image.entry = entry - bias;
   Status status = decode_segments(linker, *module, phdr, count, UINT64_MAX);
-  if (status && image.dynamic_size != 0) status = decode_dynamic(image);
+  if (status && image.dynamic_size != 0) {
+    touch_dynamic_page(image);
+    status = decode_dynamic(image);
+  }
   if (status) status = complete(linker, *module);
   if (status) return module;
   return named(status.error(), module->path);

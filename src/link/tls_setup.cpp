@@ -21,7 +21,7 @@ Status place_start_up_tls(Linker& linker) {
   // for the address to free, as thread libraries expect.
   const uint64_t align = tls.static_align();
   const uint64_t bytes = tls.static_size() + align + 64;
-  auto* raw = static_cast<char*>(linker.heap.allocate(bytes, 64));
+  auto* raw = static_cast<char*>(linker.heap.allocate_for_ever(bytes, 64));
   if (raw == nullptr) return no_memory;
   const uint64_t below = tls.static_size() - tail;
   auto tp_address = (reinterpret_cast<uint64_t>(raw) + below + align - 1) & ~(align - 1);

@@ -99,7 +99,6 @@ void load_all(Batch& batch, Array<Module*>& roots) {
   load_preloads(batch, roots);
   if (world.parsed.options.trace_objects || world.parsed.options.mode == Mode::kList) list_objects(batch, roots);
   check(load_closure(linker, batch, roots.data(), static_cast<uint32_t>(roots.size())));
-  linker.searcher.release_cache();
   linker.statistics.load_cycles = lap(since);
 }
 

@@ -42,6 +42,9 @@ struct World {
 extern World world;
 extern Linker linker;
 
+/// Makes the pages of our own data that every start-up writes present by one call. `low` is an address
+/// in the first of them. Called before self-relocation: must not use a pointer from data.
+void prefault_own_data(uint64_t low);
 /// Everything from the relocated loader to the registers for the program's entry.
 void run(uint64_t* stack, uint64_t started, arch::Handover& out);
 

@@ -25,6 +25,8 @@ class Heap {
 
   /// Zeroed memory aligned to `align` (a power of two, at most 4096); null when out of memory.
   [[nodiscard]] void* allocate(size_t bytes, size_t align = 16);
+  /// The same for what is never released: nothing is lost to size classes.
+  [[nodiscard]] void* allocate_for_ever(size_t bytes, size_t align = 16);
   /// `bytes` and `align` as given to allocate. Null is fine.
   void release(void* block, size_t bytes, size_t align = 16);
 
@@ -50,7 +52,7 @@ class Heap {
   struct FreeBlock {
     FreeBlock* next;
   };
-  static constexpr size_t kClasses = 24;  // 16, 32, 48, 64, 96, 128, ... up to 32 KiB
+  static constexpr size_t kClasses = 40;  // 16 to 64 by 16, then four a doubling, up to 32 KiB
 
   static size_t class_of(size_t bytes);
   static size_t class_bytes(size_t index);
