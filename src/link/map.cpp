@@ -181,6 +181,7 @@ Status complete(Linker& linker, Module& module) {
                       .loader = nullptr,
                       .no_default_libraries = (image.flags_1 & elf::kDf1NoDefLib) != 0,
                       .is_main = false};
+  inhibit_rpath(linker, module.requester, module.path);
   return Done{};
 }
 
@@ -382,6 +383,21 @@ Result<Module*> adopt_object(Linker& linker, const elf::ProgramHeader* phdr, uin
   if (status) status = complete(linker, *module);
   if (status) return module;
   return named(status.error(), module->path);
+}
+
+void inhibit_rpath(const Linker& linker, Requester& requester, std::string_view name) {
+  const char* at = linker.options->inhibit_rpath;
+  if (at == nullptr) return;
+  // An empty list is one empty name, but nothing follows the last colon (glibc 2.36, measured).
+  do {
+    const char* end = at;
+    while (*end != 0 && *end != ':') ++end;
+    if (name == std::string_view(at, static_cast<size_t>(end - at))) {
+      requester.rpath = nullptr;
+      if (requester.runpath != nullptr) requester.runpath = "";  // it still hides an RPATH
+    }
+    at = *end == 0 ? end : end + 1;
+  } while (*at != 0);
 }
 
 void discard_object(Linker& linker, Module* module) {

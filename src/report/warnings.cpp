@@ -15,6 +15,50 @@ void put_reason(Writer& out, const Error& reason) {
   out.put(error_text(reason, scratch));
 }
 
+/// execve(2), "ERRORS".
+const char* execute_errno_name(int32_t number) {
+  switch (number) {
+    case 1:
+      return "EPERM";
+    case 2:
+      return "ENOENT";
+    case 5:
+      return "EIO";
+    case 7:
+      return "E2BIG";
+    case 8:
+      return "ENOEXEC";
+    case 11:
+      return "EAGAIN";
+    case 12:
+      return "ENOMEM";
+    case 13:
+      return "EACCES";
+    case 14:
+      return "EFAULT";
+    case 20:
+      return "ENOTDIR";
+    case 21:
+      return "EISDIR";
+    case 22:
+      return "EINVAL";
+    case 23:
+      return "ENFILE";
+    case 24:
+      return "EMFILE";
+    case 26:
+      return "ETXTBSY";
+    case 36:
+      return "ENAMETOOLONG";
+    case 40:
+      return "ELOOP";
+    case 80:
+      return "ELIBBAD";
+    default:
+      return nullptr;
+  }
+}
+
 Writer& put_symbol(Writer& out, const char* program, const char* symbol) {
   return put_name(put_name(out, program).put(": Symbol `"), symbol).put("' ");
 }
@@ -71,7 +115,10 @@ void write_relink(Writer& out, const char* program, const char* user, const char
 
 void write_cannot_execute(Writer& out, const char* loader, const char* file, int32_t number) {
   put_name(put_name(out, loader).put(": cannot execute "), file).put(": ");
-  write_errno(out, number);
+  if (const char* name = execute_errno_name(number); name != nullptr)
+    out.put(name);
+  else
+    out.signed_decimal(number);
   out.put("\n");
 }
 

@@ -1,4 +1,5 @@
-// ldd mode: what would be loaded, without running any of it.
+// ldd mode: what would be loaded, without running any of it. LD_TRACE_LOADED_OBJECTS with LD_WARN, LD_BIND_NOW,
+// LD_VERBOSE and LD_DEBUG=unused is what the ldd script uses; `ld.so --list` is for people.
 #include "start.h"
 
 #include <prelude/base/string.h>
@@ -8,49 +9,146 @@ namespace prelude::start {
 namespace {
 
 void to_stdout(void*, const char* text, size_t bytes) { sys::write_all(1, text, bytes); }
+void to_stderr(void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); }
 
-struct Missing {
-  Array<const char*> names;
-};
-
-bool note_missing(void* context, Module*, const char* name, const Error& error) {
-  if (error.code != Errc::kCannotOpen) return false;
-  auto& missing = *static_cast<Missing*>(context);
-  for (const char* known : missing.names)
-    if (equal(known, name)) return true;
-  return missing.names.push(linker.heap, name);
+bool needs_something(const Image& image) {
+  bool needs = false;
+  for_each_dynamic(image, elf::kDtNeeded, [&](uint64_t) {
+    needs = true;
+    return false;
+  });
+  return needs;
 }
 
 void list_one(Writer& out, const Module& module) {
-  const char* name = module.names != nullptr ? module.names->name : module.path;
-  report::write_listed(out, {.name = name, .path = module.path, .address = module.map_start, .found = true});
+  const bool program = &module == linker.program;
+  const char* name = program ? "" : module.names != nullptr ? module.names->name : module.path;
+  report::write_listed(out, {.name = name, .path = program ? "" : module.path, .address = module.map_start, .found = true});
+}
+
+// The namespace's list, with what was not found where it would have been.
+void list_all(Writer& out) {
+  if (!needs_something(linker.program->image)) {
+    report::write_statically_linked(out);
+    return;
+  }
+  for (const Module* module = linker.base_space.first; module != nullptr; module = module->map.l_next) {
+    if (module != linker.program || linker.options->trace_level > 1) list_one(out, *module);
+    for (const MissingLibrary& missing : world.missing)
+      if (missing.after == module) report::write_listed(out, {.name = missing.name, .found = false});
+  }
+}
+
+void list_symbols(Writer& out) {
+  const Process& process = world.stack.process;
+  for (int i = 1; i < process.argc; ++i) {
+    SymbolQuery query = make_query(process.argv[i]);
+    query.function_call = true;
+    const Definition found = find_symbol(linker, query, linker.program->scope, nullptr, linker.program);
+    if (found.symbol == nullptr) {
+      out.flush();
+      fail(linker, {.code = Errc::kUndefinedSymbol, .object = linker.program->path, .subject = process.argv[i]});
+    }
+    const Image& image = found.module->image;
+    report::write_symbol_found(out, process.argv[i], found.symbol->value, image.bias);
+  }
+}
+
+bool mark_used(void*, const Binding& binding) {
+  if (binding.found && binding.found->symbol != nullptr) binding.found->module->visited = true;
+  return true;
+}
+
+bool judge_binding(void* context, const Binding& binding) {
+  auto& out = *static_cast<Writer*>(context);
+  if (!binding.found) {
+    const Error& error = binding.found.error();
+    if (error.code == Errc::kUndefinedSymbol)
+      report::write_undefined(out, error.subject, error.context, error.object);
+    return true;
+  }
+  const Definition& found = *binding.found;
+  if (found.symbol == nullptr) return true;
+  const uint64_t room = binding.reference.size, bytes = found.symbol->size;
+  if (binding.use == Use::kCopy && (bytes > room || (bytes < room && linker.options->verbose)))
+    report::write_copy_size_differs(out, linker.program_name, binding.user.image.string(binding.reference.name));
+  return true;
+}
+
+// ldd -d and -r.
+void warn_about_symbols() {
+  char buffer[4096];
+  Writer out(buffer, sizeof buffer, to_stderr);
+  const Array<Module*>& sorted = linker.program->sorted;
+  for (size_t i = sorted.size(); i-- > 0;)
+    if (!sorted[i]->is_self) for_each_binding(*sorted[i], linker.options->bind_now, judge_binding, &out);
+  out.flush();
+}
+
+bool print_need(void* context, const VersionNeed& need) {
+  const Module* provider = linker.base_space.names.find(need.file);
+  const bool found = provider != nullptr && provider->symbols.versions.defines(need.id);
+  report::write_needed_version(*static_cast<Writer*>(context),
+                               {.file = need.file,
+                                .version = need.version,
+                                .path = found ? provider->path : nullptr,
+                                .weak = need.weak});
+  return true;
+}
+
+// ldd -v.
+void list_versions(Writer& out) {
+  bool first = true;
+  for (const Module* module = linker.base_space.first; module != nullptr; module = module->map.l_next) {
+    if (module->image.verneed == nullptr) continue;
+    if (first) report::write_versions_header(out);
+    first = false;
+    report::write_versions_object(out, module->path);
+    for_each_version_need(module->image, module->symbols.versions, print_need, &out);
+  }
+}
+
+// ldd -u: direct dependencies that none of the program's references is bound to.
+[[noreturn]] void list_unused(Writer& out) {
+  for_each_binding(*linker.program, true, mark_used, nullptr);
+  bool any = false;
+  const Image& image = linker.program->image;
+  for_each_dynamic(image, elf::kDtNeeded, [&](uint64_t offset) {
+    const char* name = image.string(offset);
+    const Module* module = linker.base_space.names.find(name);
+    if (module != nullptr && module->visited) return true;
+    if (!any) report::write_unused_header(out);
+    any = true;
+    report::write_unused(out, module != nullptr ? module->path : name);
+    return true;
+  });
+  out.flush();
+  sys::exit_group(any ? 1 : 0);
 }
 
 }  // namespace
 
-[[noreturn]] void list_objects(Batch& batch, const Array<Module*>& roots) {
-  Missing missing;
-  const bool fatal_if_missing = linker.options->mode == Mode::kList;
-  const Status status = load_closure(linker, batch, roots.data(), static_cast<uint32_t>(roots.size()),
-                                     fatal_if_missing ? nullptr : note_missing, &missing);
-  if (!status) fail(linker, status.error());
+bool is_listing() { return linker.options->mode == Mode::kList || linker.options->trace_objects; }
+
+[[noreturn]] void list_objects() {
+  const Options& options = *linker.options;
+  const bool as_ldd = options.mode != Mode::kList;
   char buffer[4096];
   Writer out(buffer, sizeof buffer, to_stdout);
-  const SearchList& closure = linker.program->closure;
-  if (closure.count == 1 && missing.names.empty()) {
-    report::write_statically_linked(out);
-  } else {
-    if (linker.vdso != nullptr) list_one(out, *linker.vdso);
-    for (uint32_t i = 1; i < closure.count; ++i) list_one(out, *closure.modules[i]);
-    for (const char* name : missing.names) report::write_listed(out, {.name = name, .found = false});
-  }
+  if ((options.debug_mask & bit(Topic::kUnused)) != 0) list_unused(out);
+  list_all(out);
+  if (!as_ldd) list_symbols(out);
+  out.flush();
+  if (as_ldd && options.warn) warn_about_symbols();
+  if (as_ldd && options.verbose) list_versions(out);
   out.flush();
   sys::exit_group(0);
 }
 
-[[noreturn]] void verify_program() {
-  constexpr int kLoadable = 0, kNoInterpreter = 2;
-  sys::exit_group(linker.program->image.interp_size != 0 ? kLoadable : kNoInterpreter);
+[[noreturn]] void verify_program(const Result<Module*>& loaded) {
+  constexpr int kProgram = 0, kNotLoadable = 1, kNoInterpreter = 2;
+  if (!loaded || (*loaded)->image.dynamic_size == 0) sys::exit_group(kNotLoadable);
+  sys::exit_group((*loaded)->image.interp_size != 0 ? kProgram : kNoInterpreter);
 }
 
 }  // namespace prelude::start

@@ -29,32 +29,37 @@ void finish_process() {
   world.json.finish();
 }
 
+void say_debug_help() {
+  char buffer[4096];
+  Writer out(buffer, sizeof buffer);
+  report::write_debug_help(out);
+  sys::write_all(1, out.text().data(), out.text().size());
+  sys::exit_group(0);
+}
+
 void read_options(uint64_t* stack) {
   world.stack = decode_stack(stack);
   const bool direct = world.stack.value(elf::kAtEntry) == reinterpret_cast<uint64_t>(&_start);
   parse_options(world.stack.process, direct, world.parsed);
-  if (world.parsed.usage.kind != UsageError::Kind::kNone) usage_error(world.parsed.usage);
+  const Options& options = world.parsed.options;
+  constexpr int kSecureTrace = 5;
+  if (options.refuse_trace) sys::exit_group(kSecureTrace);
   for (int i = 0; i < world.parsed.warning_count; ++i) {
     char buffer[512];
     Writer out(buffer, sizeof buffer);
     report::write_debug_warning(out, world.parsed.warnings[i]);
     sys::write_all(2, out.text().data(), out.text().size());
   }
+  // The environment has its say before the command line is judged (glibc 2.36).
+  if (options.show_auxv) show_auxv();
+  if (options.debug_help) say_debug_help();
+  if (world.parsed.usage.kind != UsageError::Kind::kNone) usage_error(world.parsed.usage);
 }
 
-// Where a mode prints facts and ends, nothing is loaded.
-void serve_information_modes() {
-  const Options& options = world.parsed.options;
-  if (options.show_auxv) show_auxv();
-  if (options.debug_help) {
-    char buffer[4096];
-    Writer out(buffer, sizeof buffer);
-    report::write_debug_help(out);
-    sys::write_all(1, out.text().data(), out.text().size());
-    sys::exit_group(0);
-  }
-  if (options.mode != Mode::kRun && options.mode != Mode::kList && options.mode != Mode::kVerify)
-    print_and_exit(options.mode);
+// Such a mode prints facts and ends; no program is loaded.
+bool only_informs() {
+  const Mode mode = world.parsed.options.mode;
+  return mode != Mode::kRun && mode != Mode::kList && mode != Mode::kVerify;
 }
 
 void become_program_arguments() {
@@ -62,23 +67,6 @@ void become_program_arguments() {
   drop_arguments(world.stack, options.program_index);
   linker.process = world.stack.process;
   linker.program_name = linker.process.argv[0];
-}
-
-struct VersionErrors {
-  bool any = false;
-};
-
-void report_version(void* context, const Error& error, bool weak) {
-  char buffer[2048];
-  Writer out(buffer, sizeof buffer, [](void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); });
-  if (weak) {
-    if (linker.options->verbose)
-      report::write_weak_version_missing(out, linker.program_name, error.object, error.subject, error.context);
-  } else {
-    report::write_fatal(out, linker.program_name, error);
-    static_cast<VersionErrors*>(context)->any = true;
-  }
-  out.flush();
 }
 
 void check(const Status& status) {
@@ -93,20 +81,11 @@ void load_all(Batch& batch, Array<Module*>& roots) {
     load_program(batch);
   else
     adopt_program();
-  if (world.parsed.options.mode == Mode::kVerify) verify_program();
   adopt_self_and_vdso();
   if (!roots.push(linker.heap, linker.program)) fail(linker, {.code = Errc::kOutOfMemory});
   load_preloads(batch, roots);
-  if (world.parsed.options.trace_objects || world.parsed.options.mode == Mode::kList) list_objects(batch, roots);
-  check(load_closure(linker, batch, roots.data(), static_cast<uint32_t>(roots.size())));
+  load_dependencies(batch, roots);
   linker.statistics.load_cycles = lap(since);
-}
-
-void check_all_versions() {
-  VersionErrors errors;
-  const SearchList& all = linker.program->closure;
-  check_versions(linker, all.modules, all.count, report_version, &errors);
-  if (errors.any) sys::exit_group(1);
 }
 
 void publish_scopes(Batch& batch) {
@@ -161,11 +140,11 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   read_options(stack);
   world.cpu = arch::read_cpu_facts();
   set_up_linker();
-  serve_information_modes();
-  if (world.parsed.options.direct) become_program_arguments();
+  if (world.parsed.options.direct && !only_informs()) become_program_arguments();
   set_up_search();
   linker.personality = &glibc::make_personality({.auxv = world.stack.auxv, .stack_end = world.stack.argc_word,
                                                  .cpu = world.cpu, .debug_text = &world.debug_text});
+  if (only_informs()) print_and_exit(world.parsed.options.mode);
   const arch::VectorState vectors = arch::vector_state(world.cpu);
   arch::use_vector_state(vectors);
   linker.lazy_stub = arch::lazy_binding_stub(vectors.saver);
@@ -179,6 +158,7 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   // From here on the set of objects is fixed.
   check_all_versions();
   publish_scopes(batch);
+  if (is_listing()) list_objects();
   check(linker.personality->recognise(linker));
   debugger::start(linker, _r_debug, _dl_debug_state, world.base);
   debugger::announce(linker, linker.base_space, kRtAdd);

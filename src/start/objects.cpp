@@ -77,36 +77,64 @@ bool names_origin(const Image& image) {
   return found;
 }
 
+// --inhibit-rpath knows the program by its empty name.
+void apply_rpaths(Module& program) {
+  program.requester.rpath = program.image.rpath;
+  program.requester.runpath = program.image.runpath;
+  inhibit_rpath(linker, program.requester, "");
+}
+
 void note_program(Module& program) {
   program.kind = ModuleKind::kProgram;
   program.requester.is_main = true;
+  apply_rpaths(program);
   program.map.l_name = "";
   linker.program = &program;
   const Image& image = program.image;
-  if (linker.options->mode == Mode::kRun && !image.executable(image.entry))
+  if (!is_listing() && !image.executable(image.entry))
     fail(linker, {.code = Errc::kBadField, .object = program.path, .subject = "e_entry",
                   .context = "an address in an executable segment", .value = image.entry});
 }
 
 // Static programs need no loader: the kernel starts them.
 [[noreturn]] void hand_to_kernel(const char* path) {
-  const auto failed = sys::execute(path, world.stack.process.argv, world.stack.process.envp);
+  char** argv = world.stack.process.argv;
+  if (linker.options->argv0 != nullptr) argv[0] = const_cast<char*>(linker.options->argv0);
+  const auto failed = sys::execute(path, argv, world.stack.process.envp);
   char buffer[1024];
   Writer out(buffer, sizeof buffer);
-  report::write_cannot_execute(out, linker.options->self, path, failed ? 0 : sys::raw(failed.error()));
+  report::write_cannot_execute(out, arch::Native::kLoaderSoname, path, failed ? 0 : sys::raw(failed.error()));
   sys::write_all(2, out.text().data(), out.text().size());
   sys::exit_group(127);
 }
 
+// What needs nothing and names no interpreter is for the kernel, a shared object too (Compat: glibc 2.36).
 bool is_static(const Image& image) {
-  if (image.dynamic_size == 0) return true;
-  if (image.interp_size != 0 || (image.flags_1 & elf::kDf1Pie) == 0) return false;
+  if (image.interp_size != 0) return false;
   bool needs = false;
-  for_each_dynamic(image, elf::kDtNeeded, [&](uint64_t) {
-    needs = true;
-    return false;
-  });
+  if (image.dynamic_size != 0)
+    for_each_dynamic(image, elf::kDtNeeded, [&](uint64_t) {
+      needs = true;
+      return false;
+    });
   return !needs;
+}
+
+bool is_loader(const Image& image) {
+  return image.soname != nullptr && equal(image.soname, arch::Native::kLoaderSoname);
+}
+
+// From here on the program goes by the argv[0] it sees.
+void give_argv0(Module& program) {
+  char** argv = world.stack.process.argv;
+  if (linker.options->argv0 != nullptr) argv[0] = const_cast<char*>(linker.options->argv0);
+  linker.program_name = argv[0];
+  if (equal(program.path, argv[0])) return;
+  const char* copy = linker.heap.copy_string(argv[0], string_length(argv[0]));
+  if (copy == nullptr) fail(linker, {.code = Errc::kOutOfMemory, .object = argv[0]});
+  linker.heap.release(const_cast<char*>(program.path), string_length(program.path) + 1);
+  program.path = copy;
+  program.requester.name = copy;
 }
 
 // The auxiliary vector as the program's getauxval is to see it.
@@ -134,7 +162,7 @@ void adopt_self_and_vdso() {
   linker.self->kind = ModuleKind::kNeeded;
   linker.self->relocated = true;
   linker.self->dependencies_known = true;
-  give_names(*linker.self, name != nullptr ? name : arch::Native::kLoaderPath);
+  give_names(*linker.self, name != nullptr ? name : path);
   const uint64_t vdso = world.stack.value(elf::kAtSysinfoEhdr);
   if (vdso == 0) return;
   const MappedFile file = mapped_file(vdso);
@@ -187,12 +215,15 @@ void adopt_program() {
 void load_program(Batch& batch) {
   const Process& process = world.stack.process;
   const char* name = process.argv[0];
-  Module* program = must(load_object(linker, batch, {.name = name, .kind = ModuleKind::kProgram}));
-  if (program->image.soname != nullptr && equal(program->image.soname, arch::Native::kLoaderSoname))
-    fail(linker, {.code = Errc::kSelfLoad, .object = linker.options->self});
-  if (linker.options->mode == Mode::kRun && is_static(program->image)) hand_to_kernel(program->path);
+  const auto loaded = load_object(linker, batch, {.name = name, .kind = ModuleKind::kProgram});
+  if (linker.options->mode == Mode::kVerify) verify_program(loaded);
+  Module* program = must(loaded);
+  if (!is_listing() && is_loader(program->image))
+    fail(linker, {.code = Errc::kSelfLoad, .object = arch::Native::kLoaderSoname});
+  if (!is_listing() && is_static(program->image)) hand_to_kernel(program->path);
   note_program(*program);
   describe_program(*program);
+  give_argv0(*program);
 }
 
 namespace {

@@ -111,7 +111,7 @@ void set_up_search() {
 [[noreturn]] void fail(Linker& at, const Error& error) {
   char buffer[4096];
   Writer out(buffer, sizeof buffer, [](void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); });
-  report::write_fatal(out, at.program_name, error);
+  report::write_fatal(out, at.program_name, error, hint_source());
   out.flush();
   sys::exit_group(report::exit_status(error));
 }

@@ -6,6 +6,7 @@
 
 #include <prelude/link/linker.h>
 #include <prelude/options/options.h>
+#include <prelude/report/messages.h>
 #include <prelude/report/debug_text.h>
 #include <prelude/report/json_trace.h>
 
@@ -28,6 +29,14 @@ InitialStack decode_stack(uint64_t* stack);
 /// that the stack pointer and its alignment stay.
 void drop_arguments(InitialStack& stack, int count);
 
+/// A library that was not found.
+struct MissingLibrary {
+  const char* name;     ///< as the requester names it
+  Module* requester;
+  Module* after;        ///< the last module of the namespace's list at that time
+  Error error;
+};
+
 /// What belongs to the whole process beside the Linker.
 struct World {
   InitialStack stack;
@@ -36,6 +45,7 @@ struct World {
   report::DebugText debug_text;
   report::JsonTrace json;
   SearchSetup search;
+  Array<MissingLibrary> missing;
   uint64_t started = 0;  ///< cycle counter at entry
   uint64_t base = 0;     ///< address of the loader's own ELF header
 };
@@ -65,8 +75,34 @@ void adopt_program();
 /// Direct mode: finds and maps the program named on the command line. May hand over to the kernel.
 void load_program(Batch& batch);
 void load_preloads(Batch& batch, Array<Module*>& roots);
+// ---- needs.cpp
+/// Loads the dependencies of `roots`. Ends the process when a library is missing, after naming all of them;
+/// in ldd mode they go to world.missing instead.
+void load_dependencies(Batch& batch, const Array<Module*>& roots);
+/// Names all versions that do not exist. In ldd mode the process goes on.
+void check_all_versions();
+// ---- bindings.cpp
+struct Binding {
+  Module& user;
+  const elf::Symbol& reference;
+  Use use;
+  Result<Definition> found;  ///< no symbol: weak, and defined nowhere
+};
+/// What the relocations of a module bind to. Nothing is written to memory and no IFUNC resolver runs. `each`
+/// gives false to stop.
+using BindingCallback = bool (*)(void* context, const Binding& binding);
+void for_each_binding(Module& module, bool with_plt, BindingCallback each, void* context);
 // ---- listing.cpp
-[[noreturn]] void list_objects(Batch& batch, const Array<Module*>& roots);
-[[noreturn]] void verify_program();
+/// ldd mode or --list.
+bool is_listing();
+/// Prints what is loaded and ends the process.
+[[noreturn]] void list_objects();
+/// --verify: the status alone says what the file is.
+[[noreturn]] void verify_program(const Result<Module*>& loaded);
+// ---- hints.cpp
+/// A report::HintSource's function: the lines below a fatal message, from the state of the linker.
+void write_hints(void* context, Writer& out, const Error& error);
+/// The hints in force, or null.
+const report::HintSource* hint_source();
 
 }  // namespace prelude::start

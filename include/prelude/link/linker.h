@@ -17,6 +17,7 @@
 #include <prelude/versions/versions.h>
 
 #include <cstdint>
+#include <string_view>
 
 namespace prelude {
 
@@ -160,6 +161,8 @@ Result<Module*> map_object(Linker& linker, OpenedFile& file, const char* path, b
 Result<Module*> adopt_object(Linker& linker, const elf::ProgramHeader* phdr, uint16_t count, uint64_t entry,
                              uint64_t bias, const char* path);
 void discard_object(Linker& linker, Module* module);
+/// --inhibit-rpath: takes RPATH and RUNPATH from the object that goes by `name`, if the list has it.
+void inhibit_rpath(const Linker& linker, Requester& requester, std::string_view name);
 
 // ---- load.cpp
 /// Gives an error whose object name lives until the next error.

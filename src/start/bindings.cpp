@@ -1,0 +1,66 @@
+// What a module's references bind to, found without relocating it: for ldd -d, -r and -u, and for the report
+// of a start-up that failed on a symbol.
+#include "start.h"
+
+#include <arch/native.h>
+
+namespace prelude::start {
+namespace {
+
+using arch::RelocKind;
+
+Use use_of(RelocKind kind) {
+  switch (kind) {
+    case RelocKind::kJumpSlot: return Use::kCall;
+    case RelocKind::kCopy: return Use::kCopy;
+    case RelocKind::kTlsModule:
+    case RelocKind::kTlsOffset:
+    case RelocKind::kTlsStatic:
+    case RelocKind::kTlsDescriptor: return Use::kTls;
+    default: return Use::kData;
+  }
+}
+
+bool names_symbol(RelocKind kind) {
+  return kind != RelocKind::kNone && kind != RelocKind::kRelative && kind != RelocKind::kIndirect;
+}
+
+class Scan {
+ public:
+  Scan(Module& module, BindingCallback each, void* context) : module_(module), each_(each), context_(context) {}
+
+  bool table(const elf::Rela* entries, uint64_t count) {
+    for (uint64_t i = 0; i < count; ++i)
+      if (!entry(entries[i])) return false;
+    return true;
+  }
+
+ private:
+  bool entry(const elf::Rela& rela) {
+    const RelocKind kind = arch::Native::kind_of(rela.type());
+    const uint32_t symbol = rela.symbol();
+    if (!names_symbol(kind) || symbol == 0 || symbol >= module_.image.symbol_limit) return true;
+    // One reference after the other to the same symbol is looked up once, as when relocating.
+    const Use use = use_of(kind);
+    if (symbol == last_symbol_ && use == last_use_) return true;
+    last_symbol_ = symbol;
+    last_use_ = use;
+    return each_(context_, {module_, module_.image.symbols[symbol], use, bind_symbol(linker, module_, symbol, use)});
+  }
+
+  Module& module_;
+  BindingCallback each_;
+  void* context_;
+  uint32_t last_symbol_ = 0;
+  Use last_use_ = Use::kData;
+};
+
+}  // namespace
+
+void for_each_binding(Module& module, bool with_plt, BindingCallback each, void* context) {
+  Scan scan(module, each, context);
+  if (!scan.table(module.image.rela, module.image.rela_count)) return;
+  if (with_plt || module.bind_now) (void)scan.table(module.image.plt_rela, module.image.plt_rela_count);
+}
+
+}  // namespace prelude::start

@@ -1,0 +1,106 @@
+// What the program needs: its libraries and their versions. All that is missing is named before the process
+// ends, not the first alone.
+#include "start.h"
+
+#include <prelude/base/string.h>
+#include <prelude/report/hints.h>
+
+namespace prelude::start {
+namespace {
+
+constexpr size_t kMostReported = 32;
+
+bool is_absence(Errc code) {
+  return code == Errc::kCannotOpen || code == Errc::kWrongClass || code == Errc::kWrongMachine;
+}
+
+bool continues_without() { return linker.options->trace_objects && linker.options->mode == Mode::kRun; }
+
+bool note_missing(void*, Module* requester, const char* name, const Error& error) {
+  if (!is_absence(error.code)) return false;
+  for (const MissingLibrary& known : world.missing)
+    if (equal(known.name, name)) return true;
+  if (!continues_without() && world.missing.size() == kMostReported) return false;
+  MissingLibrary missing{name, requester, linker.base_space.last, error};
+  // The error's own text lives until the next error.
+  if (error.object != nullptr) missing.error.object = linker.heap.copy_string(error.object, string_length(error.object));
+  return world.missing.push(linker.heap, missing);
+}
+
+// The loader stands behind the object that precedes it in search order, the program's vdso or not
+// (Compat: glibc 2.36). By loading order it would come behind the vdso.
+void place_self() {
+  Namespace& space = linker.base_space;
+  const SearchList& closure = linker.program->closure;
+  if (closure.count < 2 || closure.modules[1] != linker.self || linker.program->map.l_next == linker.self) return;
+  for (MissingLibrary& missing : world.missing)
+    if (missing.after == linker.self) missing.after = linker.self->map.l_prev;
+  LinkMap& self = linker.self->map;
+  Module *before = self.l_prev, *after = self.l_next, *next = linker.program->map.l_next;
+  before->map.l_next = after;
+  if (after != nullptr)
+    after->map.l_prev = before;
+  else
+    space.last = before;
+  self.l_prev = linker.program;
+  self.l_next = next;
+  linker.program->map.l_next = linker.self;
+  next->map.l_prev = linker.self;
+}
+
+struct VersionErrors {
+  Array<Error> errors;
+  uint64_t count = 0;
+};
+
+void to_stderr(void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); }
+
+void report_version(void* context, const Error& error, bool weak) {
+  char buffer[2048];
+  Writer out(buffer, sizeof buffer, to_stderr);
+  if (weak) {
+    report::write_weak_version_missing(out, linker.program_name, error.object, error.subject, error.context);
+  } else {
+    auto& found = *static_cast<VersionErrors*>(context);
+    report::write_fatal(out, linker.program_name, error);
+    ++found.count;
+    if (found.errors.size() < kMostReported) (void)found.errors.push(linker.heap, error);
+  }
+  out.flush();
+}
+
+void explain_versions(const VersionErrors& found) {
+  const report::HintSource* hints = hint_source();
+  if (hints == nullptr) return;
+  char buffer[2048];
+  Writer out(buffer, sizeof buffer, to_stderr);
+  for (size_t i = 0; i < found.errors.size(); ++i) {
+    bool said = false;
+    for (size_t k = 0; k < i; ++k) said = said || found.errors[k].object == found.errors[i].object;
+    if (!said) hints->write(hints->context, out, found.errors[i]);
+  }
+  out.flush();
+}
+
+}  // namespace
+
+void load_dependencies(Batch& batch, const Array<Module*>& roots) {
+  // A trace shows the search as it is known: up to the first failure.
+  const bool collect = continues_without() || (hint_source() != nullptr && !linker.tracer.any());
+  const Status status = load_closure(linker, batch, roots.data(), static_cast<uint32_t>(roots.size()),
+                                     collect ? note_missing : nullptr, nullptr);
+  if (!continues_without() && !world.missing.empty()) fail(linker, world.missing[0].error);
+  if (!status) fail(linker, status.error());
+  place_self();
+}
+
+void check_all_versions() {
+  VersionErrors found;
+  const SearchList& all = linker.program->closure;
+  check_versions(linker, all.modules, all.count, report_version, &found);
+  if (found.count == 0 || is_listing()) return;
+  explain_versions(found);
+  sys::exit_group(1);
+}
+
+}  // namespace prelude::start
