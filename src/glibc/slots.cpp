@@ -87,6 +87,10 @@ Module* slot_lookup(const char* name, Module* referrer, const elf::Symbol** refe
                              .context = version != nullptr ? version->name : nullptr}),
           "symbol lookup error");
   }
+  // libc computes the address itself and calls what is an IFUNC resolver.
+  if (found.symbol->type() != elf::kSttTls)
+    if (const auto address = definition_address(linker, found); !address)
+      raise(0, make_exception(address.error()), "symbol lookup error");
   if ((flags & kFlagAddDependency) != 0 && found.module != referrer)
     (void)note_use(linker, *referrer, *found.module);
   *reference = found.symbol;

@@ -3,6 +3,8 @@
 #include <prelude/base/string.h>
 #include <prelude/image/image.h>
 
+#include <iterator>
+
 namespace prelude {
 namespace {
 
@@ -316,29 +318,40 @@ void read_flags(Image& image, const Raw& raw) {
   image.has_filters = raw.has(Raw::kAuxiliary) || raw.has(Raw::kFilter);
 }
 
-// Relocations must not be able to change tables that were checked above. Normally those lie in a
-// read-only segment; otherwise their range is kept for the relocation loop to refuse.
-void note_writable_metadata(Image& image, const Raw& raw) {
-  static constexpr uint8_t kTables[] = {kDtStrTab, kDtSymTab, kDtHash, kDtRela, kDtJmpRel, kDtRelr,
-                                        Raw::kGnuHash, Raw::kVerSym, Raw::kVerDef, Raw::kVerNeed};
-  uint64_t low = UINT64_MAX, high = 0;
-  for (const uint8_t slot : kTables) {
-    if (!raw.has(slot)) continue;
-    const LoadSegment* s = image.file_segment(raw.get(slot), 1);
-    if (s == nullptr || (s->flags & kPfW) == 0) continue;
-    uint64_t bytes = 8;
-    if (slot == kDtStrTab) bytes = image.strings_size;
-    if (slot == kDtSymTab) bytes = uint64_t{image.symbol_limit} * sizeof(Symbol);
-    if (slot == kDtRela) bytes = image.rela_count * sizeof(Rela);
-    if (slot == kDtJmpRel) bytes = image.plt_rela_count * sizeof(Rela);
-    if (slot == kDtRelr) bytes = image.relr_count * 8;
-    if (raw.get(slot) < low) low = raw.get(slot);
-    if (raw.get(slot) + bytes > high) high = raw.get(slot) + bytes;
+uint64_t gnu_hash_bytes(const Image& image) {
+  const GnuHashFacts& hash = image.gnu_hash;
+  if (hash.buckets == nullptr) return 16;
+  return 16 + (uint64_t{hash.bloom_mask} + 1) * 8 + uint64_t{hash.bucket_count} * 4 +
+         uint64_t{image.symbol_limit - hash.first_symbol} * 4;
+}
+
+uint64_t sysv_hash_bytes(const Image& image) {
+  return 8 + (uint64_t{image.sysv_hash.bucket_count} + image.sysv_hash.chain_count) * 4;
+}
+
+// Relocations must not be able to change tables that were checked above and are read again later.
+// Normally those lie in a read-only segment; else their ranges are kept for the relocation loop to refuse.
+// The version records are not among them: they are read once, before any relocation.
+void note_metadata(Image& image, const Raw& raw) {
+  const struct {
+    uint8_t slot;
+    uint64_t bytes;
+  } tables[] = {{kDtStrTab, image.strings_size},
+                {kDtSymTab, uint64_t{image.symbol_limit} * sizeof(Symbol)},
+                {kDtHash, sysv_hash_bytes(image)},
+                {Raw::kGnuHash, gnu_hash_bytes(image)},
+                {Raw::kVerSym, uint64_t{image.symbol_limit} * 2},
+                {kDtRela, image.rela_count * sizeof(Rela)},
+                {kDtJmpRel, image.plt_rela_count * sizeof(Rela)},
+                {kDtRelr, image.relr_count * 8}};
+  static_assert(std::size(tables) <= std::size(Image{}.metadata));
+  for (const auto& table : tables) {
+    if (!raw.has(table.slot) || table.bytes == 0) continue;
+    const uint64_t at = raw.get(table.slot);
+    const LoadSegment* s = image.file_segment(at, 1);
+    if (s == nullptr || ((s->flags & kPfW) == 0 && !image.text_relocations)) continue;
+    image.metadata[image.metadata_count++] = {at, at + table.bytes};
   }
-  if (high == 0) return;
-  image.writable_metadata = true;
-  image.metadata_low = low;
-  image.metadata_high = high;
 }
 
 }  // namespace
@@ -355,7 +368,7 @@ Status decode_dynamic(Image& image) {
   PRELUDE_TRY(read_functions(image, raw));
   read_flags(image, raw);
   PRELUDE_TRY(read_names(image, raw));
-  note_writable_metadata(image, raw);
+  note_metadata(image, raw);
   return Done{};
 }
 

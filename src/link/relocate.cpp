@@ -19,6 +19,53 @@ Error about(Error error, const Module& module) {
   return error;
 }
 
+int segment_prot(uint32_t flags) {
+  return ((flags & elf::kPfR) != 0 ? sys::kProtRead : 0) | ((flags & elf::kPfW) != 0 ? sys::kProtWrite : 0) |
+         ((flags & elf::kPfX) != 0 ? sys::kProtExec : 0);
+}
+
+// Text relocations: the segments that are not writable become so, without being executable meanwhile.
+Status set_text_writable(Linker& linker, Module& module, bool writable) {
+  const uint64_t page = linker.host.page_size;
+  const Image& image = module.image;
+  for (uint32_t i = 0; i < image.segment_count; ++i) {
+    const LoadSegment& s = image.segments[i];
+    if ((s.flags & elf::kPfW) != 0) continue;
+    const uint64_t start = s.vaddr & ~(page - 1), end = (s.vaddr + s.memsz + page - 1) & ~(page - 1);
+    const int prot = writable ? sys::kProtRead | sys::kProtWrite : segment_prot(s.flags);
+    if (auto r = sys::protect(image.address(start), end - start, prot); !r)
+      return Error{.code = writable ? Errc::kTextrelWritable : Errc::kTextrelRestore,
+                   .sys_errno = sys::raw(r.error()), .object = module.path};
+  }
+  return Done{};
+}
+
+// Writes the result of a resolver. In code, which is no longer writable when resolvers run, that takes
+// a moment of write access again, without execution as ever.
+Status store_bytes(Linker& linker, Module& module, uint64_t vaddr, const void* bytes, size_t count) {
+  const LoadSegment* s = module.image.memory_segment(vaddr, count);
+  const bool in_text = s != nullptr && (s->flags & elf::kPfW) == 0;
+  if (in_text) PRELUDE_TRY(set_text_writable(linker, module, true));
+  copy_bytes(module.image.address(vaddr), bytes, count);
+  if (in_text) PRELUDE_TRY(set_text_writable(linker, module, false));
+  return Done{};
+}
+
+Status run_resolver(Linker& linker, const PendingResolver& pending) {
+  using Resolver = uint64_t (*)();
+  Module& module = *pending.module;
+  const uint64_t target = reinterpret_cast<Resolver>(pending.resolver)();  // NOLINT(performance-no-int-to-ptr)
+  const uint64_t value = target + static_cast<uint64_t>(pending.addend);
+  if (pending.form == ResultForm::kWord) return store_bytes(linker, module, pending.slot, &value, sizeof value);
+  const bool relative = pending.form == ResultForm::kPcRelative32;
+  const uint64_t wide = relative ? value - (module.image.bias + pending.slot) : value;
+  const auto narrow = static_cast<uint32_t>(wide);
+  if (wide != (relative ? static_cast<uint64_t>(static_cast<int32_t>(narrow)) : narrow))
+    return Error{.code = Errc::kBadField, .object = module.path, .subject = "IFUNC address",
+                 .context = "an address in reach of a 32-bit relocation", .value = value};
+  return store_bytes(linker, module, pending.slot, &narrow, sizeof narrow);
+}
+
 class LiveBinder {
  public:
   LiveBinder(Linker& linker, Batch& batch, Module& module) : linker_(linker), batch_(batch), module_(module) {}
@@ -41,8 +88,8 @@ class LiveBinder {
     return true;
   }
 
-  bool defer(uint64_t slot, int64_t addend, const Bound& bound) {
-    if (pending_.push(linker_.heap, {&module_, slot, addend, bound.value, bound.module})) return true;
+  bool defer(uint64_t slot, int64_t addend, const Bound& bound, ResultForm form) {
+    if (pending_.push(linker_.heap, {&module_, slot, addend, bound.value, bound.module, form})) return true;
     return fail({.code = Errc::kOutOfMemory});
   }
 
@@ -101,6 +148,11 @@ class LiveBinder {
     return true;
   }
 
+  bool store_result(uint64_t vaddr, uint64_t value) {
+    const Status status = store_bytes(linker_, module_, vaddr, &value, sizeof value);
+    return status || fail(status.error());
+  }
+
   bool overflow(uint32_t symbol, const char* type) {
     const char* name = module_.image.string(module_.image.symbols[symbol].name);
     if (linker_.remark != nullptr) linker_.remark(linker_, "causes overflow in relocation", name, type);
@@ -108,7 +160,10 @@ class LiveBinder {
   }
 
   bool lazy(uint64_t* slot) {
-    // The file's word is the address of the PLT entry's second half; anything else binds at once.
+    // The file's word is the address of the PLT entry's second half; anything else binds at once, as do
+    // slots that will be read-only by then.
+    const auto address = reinterpret_cast<uint64_t>(slot);
+    if (address < module_.relro_end && address + sizeof *slot > module_.relro_start) return false;
     if (!module_.image.executable(*slot)) return false;
     *slot += module_.image.bias;
     return true;
@@ -125,19 +180,13 @@ class LiveBinder {
     bool ok = true;
     for (const PendingResolver& pending : pending_) {
       if (pending.definer != &module_ && !pending.definer->relocated) {
-        ok = ok && batch_.pending.push(linker_.heap, pending);
+        if (!batch_.pending.push(linker_.heap, pending)) ok = fail({.code = Errc::kOutOfMemory});
         continue;
       }
-      run_resolver(pending);
+      if (const Status status = run_resolver(linker_, pending); !status) ok = fail(status.error());
     }
     pending_.release(linker_.heap);
-    return ok || fail({.code = Errc::kOutOfMemory});
-  }
-
-  static void run_resolver(const PendingResolver& pending) {
-    using Resolver = uint64_t (*)();
-    const uint64_t target = reinterpret_cast<Resolver>(pending.resolver)();  // NOLINT(performance-no-int-to-ptr)
-    *static_cast<uint64_t*>(pending.module->image.address(pending.slot)) = target + static_cast<uint64_t>(pending.addend);
+    return ok;
   }
 
   [[nodiscard]] const Error& error() const { return error_; }
@@ -190,27 +239,6 @@ class LiveBinder {
   Array<PendingResolver> pending_;
 };
 
-int segment_prot(uint32_t flags) {
-  return ((flags & elf::kPfR) != 0 ? sys::kProtRead : 0) | ((flags & elf::kPfW) != 0 ? sys::kProtWrite : 0) |
-         ((flags & elf::kPfX) != 0 ? sys::kProtExec : 0);
-}
-
-// Text relocations: the segments that are not writable become so, without being executable meanwhile.
-Status set_text_writable(Linker& linker, Module& module, bool writable) {
-  const uint64_t page = linker.host.page_size;
-  const Image& image = module.image;
-  for (uint32_t i = 0; i < image.segment_count; ++i) {
-    const LoadSegment& s = image.segments[i];
-    if ((s.flags & elf::kPfW) != 0) continue;
-    const uint64_t start = s.vaddr & ~(page - 1), end = (s.vaddr + s.memsz + page - 1) & ~(page - 1);
-    const int prot = writable ? sys::kProtRead | sys::kProtWrite : segment_prot(s.flags);
-    if (auto r = sys::protect(image.address(start), end - start, prot); !r)
-      return Error{.code = writable ? Errc::kTextrelWritable : Errc::kTextrelRestore,
-                   .sys_errno = sys::raw(r.error()), .object = module.path};
-  }
-  return Done{};
-}
-
 // GOT[1] and GOT[2]: what the PLT pushes and where it jumps (psABI x86-64 5.2).
 void prepare_lazy(const Linker& linker, Module& module) {
   auto* got = static_cast<uint64_t*>(module.image.address(module.image.pltgot));
@@ -242,6 +270,9 @@ Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy) 
   if (linker.tracer.wants(Topic::kReloc))
     linker.tracer.emit({.kind = EventKind::kRelocBegin, .topic = Topic::kReloc, .object = module.path,
                         .value = use_lazy ? 1U : 0U});
+  if (image.text_relocations && linker.options->secure)
+    return Error{.code = Errc::kBadField, .object = module.path, .subject = "DT_TEXTREL",
+                 .context = "no text relocations in a secure program"};
   if (image.text_relocations) PRELUDE_TRY(set_text_writable(linker, module, true));
   LiveBinder binder(linker, batch, module);
   const WriteWindow window(image, image.text_relocations);
@@ -271,7 +302,7 @@ Status relocate_batch(Linker& linker, Batch& batch, Module* const* list, size_t 
     if (!has_pending(batch, module)) PRELUDE_TRY(protect(module));
   }
   if (batch.pending.empty()) return Done{};
-  for (const PendingResolver& pending : batch.pending) LiveBinder::run_resolver(pending);
+  for (const PendingResolver& pending : batch.pending) PRELUDE_TRY(run_resolver(linker, pending));
   for (size_t i = 0; i < count; ++i)
     if (has_pending(batch, *list[i])) PRELUDE_TRY(protect(*list[i]));
   batch.pending.clear();

@@ -221,6 +221,8 @@ void load_program(Batch& batch) {
   if (!is_listing() && is_loader(program->image))
     fail(linker, {.code = Errc::kSelfLoad, .object = arch::Native::kLoaderSoname});
   if (!is_listing() && is_static(program->image)) hand_to_kernel(program->path);
+  if (!is_listing() && program->image.dynamic_size == 0)
+    fail(linker, {.code = Errc::kNoDynamic, .object = program->path});
   note_program(*program);
   describe_program(*program);
   give_argv0(*program);

@@ -107,8 +107,11 @@ struct Image {
   const char* runpath = nullptr;
   uint64_t debug_slot = 0;     ///< vaddr of the d_ptr of DT_DEBUG, 0 = none
   bool text_relocations = false, bind_now = false, symbolic = false, has_filters = false;
-  bool writable_metadata = false;  ///< a table used after loading lies in a writable segment
-  uint64_t metadata_low = 0, metadata_high = 0;  ///< vaddr range of those tables, where writable_metadata
+  /// Tables used after loading that relocations could reach, as they lie in writable memory: vaddr ranges.
+  struct Range {
+    uint64_t low, high;
+  } metadata[10] = {};
+  uint32_t metadata_count = 0;
 
   [[nodiscard]] void* address(uint64_t vaddr) const {
     return reinterpret_cast<void*>(bias + vaddr);  // NOLINT(performance-no-int-to-ptr)

@@ -80,6 +80,7 @@ struct PendingResolver {
   int64_t addend;
   uint64_t resolver;
   Module* definer;
+  ResultForm form;
 };
 
 /// The modules added by one request, not yet visible to others: committed or rolled back as a whole.

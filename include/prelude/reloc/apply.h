@@ -34,16 +34,17 @@ class WriteWindow {
   }
   [[nodiscard]] bool holds(uint64_t vaddr, uint64_t bytes) const {
     const uint64_t at = vaddr - start_;
-    if (at < size_ && bytes <= size_ - at && !image_.writable_metadata) [[likely]] return true;
+    if (at < size_ && bytes <= size_ - at && image_.metadata_count == 0) [[likely]] return true;
     return holds_slowly(vaddr, bytes);
   }
 
  private:
   [[nodiscard]] bool holds_slowly(uint64_t vaddr, uint64_t bytes) const {
-    if (image_.writable_metadata && vaddr < image_.metadata_high && vaddr + bytes > image_.metadata_low)
-      return false;
     const LoadSegment* s = image_.memory_segment(vaddr, bytes);
-    return s != nullptr && (any_segment_ || (s->flags & elf::kPfW) != 0);
+    if (s == nullptr || (!any_segment_ && (s->flags & elf::kPfW) == 0)) return false;
+    for (uint32_t i = 0; i < image_.metadata_count; ++i)
+      if (vaddr < image_.metadata[i].high && vaddr + bytes > image_.metadata[i].low) return false;
+    return true;
   }
 
   const Image& image_;
@@ -58,7 +59,8 @@ struct RelocCounts {
 /// One pass over an object's relocations. Binder supplies:
 ///   bool bind(uint32_t symbol, Use use, Bound& out)   false = error recorded
 ///   bool call_resolver(uint64_t address, uint64_t& result)
-///   bool defer(uint64_t slot, int64_t addend, const Bound&)  IFUNC result stored later
+///   bool defer(uint64_t slot, int64_t addend, const Bound&, ResultForm)  IFUNC result stored later
+///   bool store_result(uint64_t slot, uint64_t value)  an IFUNC result of this object
 ///   bool copy(void* to, uint32_t symbol, const Bound&)
 ///   bool tls_module(const Bound&, uint64_t& id), tls_offset(const Bound&, int64_t& from_tp)
 ///   bool tls_descriptor(uint64_t* slot, const Bound&, int64_t addend)
@@ -176,7 +178,7 @@ class Relocator {
         return binder_.fail({.code = Errc::kBadField, .subject = "IFUNC resolver",
                              .context = "an address in an executable segment", .value = resolver});
       if (!binder_.call_resolver(image_.bias + resolver, result)) return false;
-      *slot(rela.offset) = result;
+      if (!binder_.store_result(rela.offset, result)) return false;
     }
     return true;
   }
@@ -194,7 +196,7 @@ class Relocator {
       saw_indirect_ = true;
       return true;
     }
-    if (kind == Kind::kUnknown)
+    if (kind == Kind::kUnknown || (plt_table && !belongs_in_plt(kind)))
       return binder_.fail({.code = plt_table ? Errc::kUnknownPltRelocation : Errc::kUnknownRelocation,
                            .value = rela.type()});
     if (rela.symbol() >= image_.symbol_limit && rela.symbol() != 0)
@@ -204,6 +206,11 @@ class Relocator {
     return symbolic(rela, kind);
   }
 
+  // Code jumps through what the PLT's entries fill in.
+  static bool belongs_in_plt(Kind kind) {
+    return kind == Kind::kJumpSlot || kind == Kind::kTlsDescriptor || kind == Kind::kGlobData ||
+           kind == Kind::kAbsolute64;
+  }
   static uint64_t width_of(Kind kind) {
     switch (kind) {
       case Kind::kAbsolute32:
@@ -235,15 +242,18 @@ class Relocator {
     switch (kind) {
       case Kind::kGlobData:
       case Kind::kJumpSlot:
-        if (bound.resolver) return binder_.defer(rela.offset, 0, bound);
+        if (bound.resolver) return binder_.defer(rela.offset, 0, bound, ResultForm::kWord);
         *at = bound.value;
         return true;
       case Kind::kAbsolute64:
-        if (bound.resolver) return binder_.defer(rela.offset, rela.addend, bound);
+        if (bound.resolver) return binder_.defer(rela.offset, rela.addend, bound, ResultForm::kWord);
         *at = value;
         return true;
-      case Kind::kAbsolute32: return narrow(at, value, value > UINT32_MAX, rela, "R_X86_64_32");
+      case Kind::kAbsolute32:
+        if (bound.resolver) return binder_.defer(rela.offset, rela.addend, bound, ResultForm::kLow32);
+        return narrow(at, value, value > UINT32_MAX, rela, "R_X86_64_32");
       case Kind::kPcRelative32: {
+        if (bound.resolver) return binder_.defer(rela.offset, rela.addend, bound, ResultForm::kPcRelative32);
         const uint64_t distance = value - (image_.bias + rela.offset);
         const bool fits = static_cast<int64_t>(distance) == static_cast<int32_t>(distance);
         return narrow(at, distance, !fits, rela, "R_X86_64_PC32");

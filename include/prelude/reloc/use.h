@@ -12,4 +12,11 @@ enum class Use : uint8_t {
   kTls,
 };
 
+/// How the result of an IFUNC resolver enters its slot.
+enum class ResultForm : uint8_t {
+  kWord,
+  kLow32,         ///< 32 bits, unsigned
+  kPcRelative32,  ///< 32 bits, signed distance from the slot
+};
+
 }  // namespace prelude
