@@ -26,11 +26,17 @@ uint64_t address_of(Linker& linker, const Definition& found) {
   return reinterpret_cast<uint64_t (*)()>(*address)();  // NOLINT(performance-no-int-to-ptr)
 }
 
-// The PLT says which entry it wants; only those that start-up has prepared for it count.
-bool is_lazy_entry(const Image& image, uint64_t index) {
+// The PLT says which entry it wants; only those count that could have been prepared for it.
+bool is_lazy_entry(const Module& module, uint64_t index) {
+  const Image& image = module.image;
   if (index >= image.plt_rela_count) return false;
   const elf::Rela& rela = image.plt_rela[index];
-  return arch::Native::kind_of(rela.type()) == arch::RelocKind::kJumpSlot && rela.symbol() < image.symbol_limit;
+  if (arch::Native::kind_of(rela.type()) != arch::RelocKind::kJumpSlot || rela.symbol() >= image.symbol_limit)
+    return false;
+  const LoadSegment* s = image.memory_segment(rela.offset, sizeof(uint64_t));
+  const uint64_t address = image.bias + rela.offset;
+  const bool closed = address < module.relro_end && address + sizeof(uint64_t) > module.relro_start;
+  return s != nullptr && (s->flags & elf::kPfW) != 0 && !closed;
 }
 
 }  // namespace
@@ -90,9 +96,9 @@ extern "C" void* prelude_lazy_bind(void* pointer, uint64_t index) {
   Linker& linker = *the_linker;
   auto& module = *static_cast<Module*>(pointer);
   const Image& image = module.image;
-  if (!dl::is_lazy_entry(image, index))
+  if (!dl::is_lazy_entry(module, index))
     linker.fatal(linker, {.code = Errc::kBadField, .object = module.path, .subject = "PLT relocation index",
-                          .context = "an entry of DT_JMPREL", .value = index});
+                          .context = "an entry of DT_JMPREL for a writable slot", .value = index});
   const elf::Rela& rela = image.plt_rela[index];
   Definition found;
   {
