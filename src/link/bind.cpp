@@ -49,7 +49,7 @@ bool version_known(const Module& module, uint32_t index) {
 }
 
 SymbolQuery query_of(const Module& module, uint32_t index, const char* name, Use use) {
-  SymbolQuery query = make_query(name);
+  SymbolQuery query = make_query_in_table(name);
   query.function_call = use == Use::kCall;
   const Image& image = module.image;
   if (image.versym != nullptr) {

@@ -73,8 +73,7 @@ struct ChainMatch {
 
 const elf::Symbol* probe_gnu(const LookupRecord& record, const SymbolQuery& query) {
   uint32_t index = record.buckets[query.gnu_hash % record.bucket_count];
-  if (index == 0) return nullptr;
-  if (index < symbol_table_of(*record.module).image->gnu_hash.first_symbol) return nullptr;
+  if (index < record.first_symbol) return nullptr;  // 0 = empty bucket
   ChainMatch match;
   for (; index < record.symbol_limit; ++index) {
     const uint32_t chain = record.chain_zero[index];
@@ -106,44 +105,69 @@ const elf::Symbol* probe_sysv(const LookupRecord& record, SymbolQuery& query) {
   return match.only_candidate();
 }
 
-bool bloom_passes(const LookupRecord& record, uint32_t hash) {
+// Filters of objects without a GNU hash table: all pass (SysV table) or none (no exported symbol).
+constexpr uint64_t kAll = ~uint64_t{0}, kNone = 0;
+
+[[gnu::always_inline]] inline bool bloom_passes(const LookupRecord& record, uint32_t hash) {
   const uint64_t word = record.bloom[(hash / 64) & record.bloom_mask];
   return ((word >> (hash & 63)) & (word >> ((hash >> record.bloom_shift) & 63)) & 1) != 0;
 }
 
-}  // namespace
-
-uint32_t gnu_hash(const char* name) {
-  uint32_t hash = 5381;
-  for (; *name != 0; ++name) hash = hash * 33 + static_cast<uint8_t>(*name);
-  return hash;
+const elf::Symbol* probe(const LookupRecord& record, SymbolQuery& query) {
+  return record.bucket_count != 0 ? probe_gnu(record, query) : probe_sysv(record, query);
 }
 
-SymbolQuery make_query(const char* name) {
-  uint32_t hash = 5381;
-  const char* end = name;
-  for (; *end != 0; ++end) hash = hash * 33 + static_cast<uint8_t>(*end);
+constexpr uint32_t kStart = 5381, kFactor = 33;
+
+SymbolQuery finish_query(const char* name, const char* end, uint32_t hash) {
+  for (; *end != 0; ++end) hash = hash * kFactor + static_cast<uint8_t>(*end);
   return {.name = name, .length = static_cast<uint32_t>(end - name), .gnu_hash = hash};
 }
 
+}  // namespace
+
+uint32_t gnu_hash(const char* name) { return make_query(name).gnu_hash; }
+
+SymbolQuery make_query(const char* name) { return finish_query(name, name, kStart); }
+
+// Eight bytes a step: products of neighbours in 16-bit lanes, then in 32-bit lanes, then both halves.
+// Aligned words never cross a page, so reading past the NUL is harmless in mapped memory.
+__attribute__((no_sanitize("address"))) SymbolQuery make_query_in_table(const char* name) {
+  constexpr uint64_t kBytes = 0x00ff00ff00ff00ff, kPairs = 0x0000ffff0000ffff;
+  constexpr uint64_t kOnes = 0x0101010101010101, kHighs = 0x8080808080808080;
+  constexpr uint32_t kFactor2 = kFactor * kFactor, kFactor4 = kFactor2 * kFactor2;
+  constexpr uint32_t kFactor8 = kFactor4 * kFactor4;
+  uint32_t hash = kStart;
+  const char* at = name;
+  for (; (reinterpret_cast<uintptr_t>(at) & 7) != 0; ++at) {
+    if (*at == 0) return finish_query(name, at, hash);
+    hash = hash * kFactor + static_cast<uint8_t>(*at);
+  }
+  for (;; at += 8) {
+    uint64_t word;
+    __builtin_memcpy(&word, __builtin_assume_aligned(at, 8), sizeof word);
+    if (((word - kOnes) & ~word & kHighs) != 0) return finish_query(name, at, hash);
+    const uint64_t pairs = (word & kBytes) * kFactor + (word >> 8 & kBytes);
+    const uint64_t quads = (pairs & kPairs) * kFactor2 + (pairs >> 16 & kPairs);
+    hash = hash * kFactor8 + static_cast<uint32_t>(quads) * kFactor4 + static_cast<uint32_t>(quads >> 32);
+  }
+}
+
 const elf::Symbol* find_in_object(const LookupRecord& record, SymbolQuery& query) {
-  if (record.bloom == nullptr) return probe_sysv(record, query);
-  return bloom_passes(record, query.gnu_hash) ? probe_gnu(record, query) : nullptr;
+  return bloom_passes(record, query.gnu_hash) ? probe(record, query) : nullptr;
 }
 
 Definition find_in_list(const SearchList& list, SymbolQuery& query, uint32_t from, const Module* skip,
                         uint32_t* position) {
   const LookupRecord* records = list.records;
-  const uint32_t count = list.count;
+  const uint32_t count = list.count, hash = query.gnu_hash;
   constexpr uint32_t kAhead = 6;  // hides the miss on the bloom word of the objects to come
   for (uint32_t i = from; i < count; ++i) {
     const LookupRecord& record = records[i];
-    if (i + kAhead < count) {
-      const LookupRecord& ahead = records[i + kAhead];
-      if (ahead.bloom != nullptr)
-        __builtin_prefetch(ahead.bloom + ((query.gnu_hash / 64) & ahead.bloom_mask));
-    }
-    const elf::Symbol* symbol = find_in_object(record, query);
+    const LookupRecord& ahead = records[i + kAhead < count ? i + kAhead : i];
+    __builtin_prefetch(ahead.bloom + ((hash / 64) & ahead.bloom_mask));
+    if (!bloom_passes(record, hash)) continue;
+    const elf::Symbol* symbol = probe(record, query);
     if (symbol == nullptr || record.module == skip) continue;
     if (position != nullptr) *position = i;
     return {symbol, record.module};
@@ -153,16 +177,17 @@ Definition find_in_list(const SearchList& list, SymbolQuery& query, uint32_t fro
 
 LookupRecord make_record(Module& module, const Image& image) {
   const GnuHashFacts& hash = image.gnu_hash;
-  return {.bloom = hash.bloom,
+  const bool gnu = hash.bloom != nullptr;
+  return {.bloom = gnu ? hash.bloom : image.sysv_hash.buckets != nullptr ? &kAll : &kNone,
           .buckets = hash.buckets,
           .chain_zero = hash.chain_zero,
           .symbols = image.symbols,
-          .strings = image.strings,
           .module = &module,
           .bloom_mask = hash.bloom_mask,
-          .bucket_count = hash.bucket_count,
+          .bucket_count = gnu ? hash.bucket_count : 0,
           .symbol_limit = image.symbol_limit,
-          .bloom_shift = hash.bloom_shift};
+          .bloom_shift = hash.bloom_shift,
+          .first_symbol = hash.first_symbol == 0 ? 1 : hash.first_symbol};
 }
 
 }  // namespace prelude

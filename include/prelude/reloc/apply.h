@@ -146,8 +146,11 @@ class Relocator {
   [[nodiscard]] bool table(const elf::Rela* entries, uint64_t count, bool plt_table) {
     const elf::Symbol* symbols = image_.symbols;
     for (uint64_t i = 0; i < count; ++i) {
+      // Two steps ahead of the lookup: the symbol, then its name.
+      if (i + 8 < count && entries[i + 8].symbol() < image_.symbol_limit)
+        __builtin_prefetch(symbols + entries[i + 8].symbol());
       if (i + 4 < count && entries[i + 4].symbol() < image_.symbol_limit)
-        __builtin_prefetch(symbols + entries[i + 4].symbol());
+        __builtin_prefetch(image_.strings + symbols[entries[i + 4].symbol()].name);
       if (!entry(entries[i], plt_table)) return false;
     }
     return true;

@@ -14,16 +14,16 @@ struct Module;
 
 /// What a lookup touches of an object, packed into one cache line.
 struct alignas(64) LookupRecord {
-  const uint64_t* bloom;  ///< null = the object has no GNU hash table
+  const uint64_t* bloom;  ///< never null: objects without a GNU hash table have a one-word filter
   const uint32_t* buckets;
   const uint32_t* chain_zero;
   const elf::Symbol* symbols;
-  const char* strings;
   Module* module;
   uint32_t bloom_mask;
-  uint32_t bucket_count;
+  uint32_t bucket_count;  ///< 0 = no GNU hash table
   uint32_t symbol_limit;
   uint32_t bloom_shift;
+  uint32_t first_symbol;  ///< smallest index a bucket may hold, at least 1
 };
 static_assert(sizeof(LookupRecord) == 64);
 
@@ -61,6 +61,8 @@ struct SymbolQuery {
 
 /// Hash and length of a name in one pass.
 SymbolQuery make_query(const char* name);
+/// The same, faster, for names in mapped string tables: may read up to seven bytes past the NUL.
+SymbolQuery make_query_in_table(const char* name);
 uint32_t gnu_hash(const char* name);
 
 struct Definition {
