@@ -1,6 +1,8 @@
 // dlclose: what nobody reaches any more is finalised, taken out of every list, and unmapped.
 #include <prelude/dl/dl.h>
 
+#include <arch/native.h>
+
 #include <prelude/base/string.h>
 #include <prelude/debugger/debugger.h>
 
@@ -30,16 +32,30 @@ void mark_needed(Linker& linker, Namespace& space, Module** work) {
   }
 }
 
+// The object's own list where no scope of it holds that yet.
+SearchList* own_list_if_missing(Module& module) {
+  if (module.kind != ModuleKind::kOpened || module.closure.modules == nullptr) return nullptr;
+  for (uint32_t i = 0; i < module.scope_count; ++i)
+    if (module.scope[i] == &module.closure) return nullptr;
+  return &module.closure;
+}
+
 void detach(Linker& linker, Namespace& space, Module& gone) {
-  remove_from_list(linker, *space.global, gone);
   for (Module* module = space.first; module != nullptr; module = module->map.l_next) {
     if (module->removed) continue;
-    const uint32_t before = module->scope_count;
-    remove_scope(linker, *module, &gone.closure);
-    if (module->scope_count != before) linker.personality->module_changed(linker, *module);
+    SearchList** before = module->scope;
+    remove_scope(linker, *module, &gone.closure, own_list_if_missing(*module));
+    if (module->scope != before) linker.personality->module_changed(linker, *module);
     for (size_t i = module->used.size(); i-- > 0;)
       if (module->used[i] == &gone) module->used.remove_at(i);
   }
+}
+
+// A second close of the same handle shall name the object.
+void remember_closed(Linker& linker, const Module& module) {
+  ClosedHandle& place = linker.closed[linker.closed_count++ % ClosedHandle::kKept];
+  if (place.name != nullptr) linker.heap.release(const_cast<char*>(place.name), string_length(place.name) + 1, 1);
+  place = {&module, linker.heap.copy_string(module.path, string_length(module.path))};
 }
 
 void unload(Linker& linker, Namespace& space, Module* const* list, size_t count) {
@@ -69,54 +85,99 @@ void unload(Linker& linker, Namespace& space, Module* const* list, size_t count)
     personality.unlock_tls(linker);
     personality.space_changed(linker, space);
   }
+  for (size_t i = 0; i < count; ++i) remember_closed(linker, *list[i]);
   const bool quiet = wait_for_readers(linker);
   for (size_t i = 0; i < count && quiet; ++i) discard_object(linker, list[i]);
 }
 
-// One round; true when something was unloaded.
-bool collect(Linker& linker, Namespace& space) {
+// Objects that stay although the one that opened them goes need a scope and a closure of their own.
+void prepare_survivors(Linker& linker, Module* const* list, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i)
+    if (list[i]->visited && list[i]->kind == ModuleKind::kOpened) (void)make_own_list(linker, *list[i]);
+}
+
+// Finalises and forgets: whatever looks for the object from here on must not find it.
+void finalise(Linker& linker, Namespace& space, Module& module) {
+  run_finaliser(linker, module);
+  const Change change(linker);
+  module.removed = true;
+  if (module.global) remove_from_list(linker, *space.global, module);
+}
+
+// A finaliser may have opened objects that need one of the condemned. Those stay, without a second
+// finalisation. Gives the number that goes.
+uint32_t spare_reopened(Linker& linker, Namespace& space, Module** list, uint32_t count) {
+  const uint32_t room = space.count;
+  auto* work = linker.heap.make_array<Module*>(room);
+  if (work == nullptr) return count;
+  mark_needed(linker, space, work);
+  linker.heap.release_array(work, room);
+  uint32_t gone = 0;
+  for (uint32_t i = 0; i < count; ++i) {
+    Module* module = list[i];
+    module->removed = !module->visited;
+    if (module->removed) list[gone++] = module;
+  }
+  for (Module* module = space.first; module != nullptr; module = module->map.l_next) module->visited = false;
+  return gone;
+}
+
+// One round: finds what is not needed, finalises it, unloads it. Finalisers run outside of any change.
+void collect(Linker& linker, Namespace& space) {
+  Personality& personality = *linker.personality;
+  personality.begin_change(linker);
   const uint32_t count = space.count;
   auto* list = linker.heap.make_array<Module*>(count);
-  if (list == nullptr) return false;
+  if (list == nullptr) return personality.end_change(linker);
   mark_needed(linker, space, list);
-  uint32_t used = 0, unused = 0;
+  uint32_t used = 0, gone = 0;
   for (Module* module = space.first; module != nullptr; module = module->map.l_next) list[used++] = module;
-  for (uint32_t i = 0; i < used; ++i) unused += list[i]->visited ? 0 : 1;
-  const bool sorted = unused == 0 || sort_closure(linker, list, used, false, true);
-  uint32_t gone = 0;
+  prepare_survivors(linker, list, used);
+  const bool sorted = sort_closure(linker, list, used, space.index == 0, true);
   for (uint32_t i = 0; i < used; ++i) {
     const bool keep = list[i]->visited || !sorted;
     list[i]->visited = false;
     if (!keep) list[gone++] = list[i];
   }
-  for (uint32_t i = 0; i < gone; ++i) run_finaliser(linker, *list[i]);
+  personality.end_change(linker);
+  for (uint32_t i = 0; i < gone; ++i) finalise(linker, space, *list[i]);
+  const Change change(linker);
+  if (gone != 0) gone = spare_reopened(linker, space, list, gone);
   if (gone != 0) {
     debugger::announce(linker, space, kRtDelete);
     unload(linker, space, list, gone);
     debugger::announce(linker, space, kRtConsistent);
   }
   linker.heap.release_array(list, count);
-  return gone != 0;
+  drop_if_empty(linker, space);
 }
 
 }  // namespace
 
+const char* closed_name(const Linker& linker, const void* handle) {
+  for (const ClosedHandle& closed : linker.closed)
+    if (closed.handle == handle) return closed.name;
+  return nullptr;
+}
+
 Status close(Linker& linker, Module& module) {
-  if (module.open_count == 0) return Error{.code = Errc::kNotOpen, .object = module.path};
-  if (linker.tracer.wants(Topic::kFiles))
-    linker.tracer.emit({.kind = EventKind::kFileClosing, .topic = Topic::kFiles, .file = module.path,
-                        .value = module.open_count});
+  if (module.no_delete) return Done{};
+  if (module.open_count == 0) return Error{.code = Errc::kNotOpen, .object = module.map.l_name};
   --module.open_count;
   linker.personality->module_changed(linker, module);
-  if (module.open_count != 0 || module.kind != ModuleKind::kOpened) return Done{};
-  if (linker.closing != 0) {  // from a finaliser: the round under way starts over when it is done
-    linker.closing = 2;
+  const bool last = module.open_count == 0 && module.kind == ModuleKind::kOpened;
+  if (!last || linker.closing != 0) {
+    if (last) linker.closing = 2;  // from a finaliser: the round under way starts over when it is done
+    if (linker.tracer.wants(Topic::kFiles))
+      linker.tracer.emit({.kind = EventKind::kFileClosing, .topic = Topic::kFiles, .file = module.map.l_name,
+                          .value = module.open_count});
     return Done{};
   }
   Namespace& space = *linker.spaces[module.name_space];
   do {
     linker.closing = 1;
-    (void)collect(linker, space);
+    linker.closing_thread = arch::thread_pointer();
+    collect(linker, space);
   } while (linker.closing == 2);
   linker.closing = 0;
   return Done{};

@@ -63,7 +63,7 @@ bool rebuild_index(Linker& linker) {
   idle.count = 0;
   for (Namespace* space : linker.spaces)
     for (Module* module = space->first; module != nullptr; module = module->map.l_next)
-      if (!module->removed) put_module(idle, *module);
+      if (!module->removed && module->stands_for == nullptr) put_module(idle, *module);
   __atomic_store_n(&version, now + 1, __ATOMIC_RELEASE);
   return true;
 }

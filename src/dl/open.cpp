@@ -21,15 +21,39 @@ void keep_first(void* context, const Error& error, bool weak) {
 
 void trace_opened(const Linker& linker, const Module& module) {
   if (linker.tracer.wants(Topic::kFiles))
-    linker.tracer.emit({.kind = EventKind::kFileOpened, .topic = Topic::kFiles, .file = module.path,
+    linker.tracer.emit({.kind = EventKind::kFileOpened, .topic = Topic::kFiles, .file = module.map.l_name,
                         .ns = module.name_space, .value = module.open_count});
 }
 
 Status promote(Linker& linker, Namespace& space, Module& module, uint32_t mode) {
-  if ((mode & kOpenNoDelete) != 0) module.no_delete = true;
-  if ((mode & kOpenGlobal) != 0 && !add_to_global(linker, space, module.closure))
+  if ((mode & kOpenGlobal) != 0 && !module.global && !add_to_global(linker, space, module.closure))
     return Error{.code = Errc::kOutOfMemory, .object = module.path};
   return Done{};
+}
+
+// What is there already needs no loading, and its initialisers are somebody else's: those of an object
+// whose constructor opens it again are under way.
+Status open_again(Linker& linker, Namespace& space, Module& module, uint32_t mode) {
+  trace_opened(linker, module);
+  if ((mode & kOpenNoDelete) != 0) {
+    if (!module.no_delete && linker.tracer.wants(Topic::kFiles))
+      linker.tracer.emit({.kind = EventKind::kNoDelete, .topic = Topic::kFiles, .file = module.path,
+                          .ns = module.name_space});
+    module.no_delete = true;
+  }
+  return promote(linker, space, module, mode);
+}
+
+// Marks of the request become visible in the trace when it can no longer fail.
+void trace_no_delete(const Linker& linker, const Batch& batch) {
+  if (!linker.tracer.wants(Topic::kFiles)) return;
+  for (const Module* module = batch.space->first; module != nullptr; module = module->map.l_next) {
+    bool marked = module->in_new_batch && module->no_delete;
+    for (const Module* pinned : batch.pinned) marked = marked || pinned == module;
+    if (marked)
+      linker.tracer.emit({.kind = EventKind::kNoDelete, .topic = Topic::kFiles, .file = module->path,
+                          .ns = module->name_space, .value = 1});
+  }
 }
 
 // The unrelocated members of the root's closure, sorted for relocation among themselves.
@@ -46,26 +70,42 @@ Status relocate_new(Linker& linker, Batch& batch, Module& root) {
   return status;
 }
 
+// The first object opened in a namespace and its closure are what all others there see.
+Status start_global(Linker& linker, Namespace& space, const Module& root) {
+  if (space.global != nullptr) return Done{};
+  space.global = &space.own_global;
+  return add_to_global(linker, space, root.closure) ? Status(Done{}) : Status(Error{.code = Errc::kOutOfMemory});
+}
+
 Status link_new(Linker& linker, Batch& batch, Module& root) {
   Module* roots[] = {&root};
   PRELUDE_TRY(load_closure(linker, batch, roots, 1));
+  PRELUDE_TRY(start_global(linker, *batch.space, root));
   FirstError missing;
   if (check_versions(linker, batch.modules.data(), batch.modules.size(), keep_first, &missing) != 0)
     return missing.error;
+  PRELUDE_TRY(linker.personality->batch_loaded(linker, batch));
   if (!give_scopes(linker, batch)) return Error{.code = Errc::kOutOfMemory, .object = root.path};
   for (Module* module : batch.modules) linker.personality->module_changed(linker, *module);
   linker.personality->module_changed(linker, root);
   if (!rebuild_index(linker)) return Error{.code = Errc::kOutOfMemory, .object = root.path};
-  trace_scopes(linker, batch.modules.data(), batch.modules.size());
+  trace_scope(linker, root, 0);
+  if ((batch.mode & kOpenNoDelete) != 0 && !root.no_delete) {
+    root.no_delete = true;
+    if (!batch.pinned.push(linker.heap, &root)) return Error{.code = Errc::kOutOfMemory, .object = root.path};
+  }
   PRELUDE_TRY(relocate_new(linker, batch, root));
+  if ((batch.mode & kOpenGlobal) != 0 && !reserve_in_list(linker, *batch.space->global, root.closure.count))
+    return Error{.code = Errc::kOutOfMemory, .object = root.path};
+  trace_no_delete(linker, batch);
+  if (!extend_scopes(linker, root)) return Error{.code = Errc::kOutOfMemory, .object = root.path};
   for (Module* module : batch.late_tls) linker.personality->fill_static_tls(linker, *module);
   if (batch.tls_added) {
     linker.personality->lock_tls(linker);
     linker.tls.publish_generation();
     linker.personality->unlock_tls(linker);
   }
-  PRELUDE_TRY(linker.personality->batch_relocated(linker, batch));
-  return promote(linker, *batch.space, root, batch.mode);
+  return linker.personality->batch_relocated(linker, batch);
 }
 
 // strings of the error may belong to modules that go away with the batch
@@ -84,14 +124,9 @@ Error keep_strings(Linker& linker, const Error& error) {
   return kept;
 }
 
-}  // namespace
-
-Result<Module*> open(Linker& linker, const OpenRequest& request) {
+// All of the request but the initialisers. `fresh` tells whether there may be any to run.
+Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& fresh) {
   Namespace& space = *request.space;
-  if (request.file[0] == 0) {
-    ++space.first->open_count;
-    return space.first;
-  }
   Batch batch;
   batch.space = &space;
   batch.mode = request.mode;
@@ -102,18 +137,11 @@ Result<Module*> open(Linker& linker, const OpenRequest& request) {
   const LoadRequest load{.name = request.file, .requester = request.caller, .kind = ModuleKind::kOpened,
                          .by_dlopen = true, .no_load = (request.mode & kOpenNoLoad) != 0};
   auto loaded = load_object(linker, batch, load);
-  Status status = Done{};
-  Module* root = nullptr;
-  if (!loaded) {
-    status = loaded.error();
-  } else {
-    root = *loaded;
-    batch.root = root;
-    if (root != nullptr && root->closure.modules == nullptr)
-      status = link_new(linker, batch, *root);
-    else if (root != nullptr)
-      status = promote(linker, space, *root, request.mode);
-  }
+  Module* root = loaded ? *loaded : nullptr;
+  batch.root = root;
+  fresh = root != nullptr && root->closure.modules == nullptr;
+  Status status = loaded ? Status(Done{}) : Status(loaded.error());
+  if (fresh) status = link_new(linker, batch, *root);
   linker.batch = outer;
   if (!status) {
     const Error error = keep_strings(linker, status.error());
@@ -123,17 +151,38 @@ Result<Module*> open(Linker& linker, const OpenRequest& request) {
     debugger::announce(linker, space, kRtConsistent);
     return error;
   }
-  if (root == nullptr) {
-    debugger::announce(linker, space, kRtConsistent);
-    return root;
+  if (root != nullptr) {
+    ++root->open_count;
+    linker.personality->module_changed(linker, *root);
+    commit(linker, batch);
+    linker.personality->space_changed(linker, space);
   }
-  ++root->open_count;
-  linker.personality->module_changed(linker, *root);
-  commit(linker, batch);
-  linker.personality->space_changed(linker, space);
   debugger::announce(linker, space, kRtConsistent);
-  trace_opened(linker, *root);
+  if (root != nullptr && !fresh) PRELUDE_TRY(open_again(linker, space, *root, request.mode));
+  return root;
+}
+
+}  // namespace
+
+Result<Module*> open(Linker& linker, const OpenRequest& request) {
+  if (request.file[0] == 0 && request.space->index == 0) {
+    Module& program = *request.space->first;
+    ++program.open_count;
+    PRELUDE_TRY(open_again(linker, *request.space, program, request.mode));
+    return &program;
+  }
+  Module* root = nullptr;
+  bool fresh = false;
+  {
+    const Change change(linker);
+    root = PRELUDE_TRY(open_changes(linker, request, fresh));
+  }
+  if (!fresh) return root;
   run_initialisers(linker, *root);
+  const Change change(linker);
+  // Only now may others bind to the new symbols, as glibc has it; there is room for them.
+  PRELUDE_TRY(promote(linker, *request.space, *root, request.mode));
+  trace_opened(linker, *root);
   return root;
 }
 

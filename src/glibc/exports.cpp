@@ -29,16 +29,7 @@ struct SearchPathWriter {
   uint32_t count = 0;
 };
 
-uint32_t search_flag(prelude::FoundBy source) {
-  switch (source) {
-    case prelude::FoundBy::kRpath:
-    case prelude::FoundBy::kRunpath: return 0x02;  // LA_SER_RUNPATH
-    case prelude::FoundBy::kLibraryPath: return 0x01;
-    default: return 0x40;  // LA_SER_DEFAULT
-  }
-}
-
-void write_directory(void* context, const char* path, prelude::FoundBy source) {
+void write_directory(void* context, const char* path, prelude::FoundBy) {
   auto& out = *static_cast<SearchPathWriter*>(context);
   size_t bytes = prelude::string_length(path);
   if (bytes > 1 && path[bytes - 1] == '/') --bytes;
@@ -46,7 +37,7 @@ void write_directory(void* context, const char* path, prelude::FoundBy source) {
     char* at = out.text + out.text_bytes;
     prelude::copy_bytes(at, path, bytes);
     at[bytes] = 0;
-    out.info->entries[out.count] = {at, search_flag(source)};
+    out.info->entries[out.count] = {at, 0};  // Compat: 2.36 gives no LA_SER_* flags, tests/system/dlfcn_test.py
   }
   out.text_bytes += bytes + 1;
   ++out.count;
@@ -107,6 +98,7 @@ PRELUDE_EXPORT void _dl_rtld_di_serinfo(Module* module, void* pointer, bool coun
     out.info = info;
     out.text = reinterpret_cast<char*>(&info->entries[info->count]);
   }
+  const prelude::Change change(linker);
   linker.searcher.for_each_directory(module->requester, &linker.program->requester, write_directory, &out);
   if (!counting) return;
   info->count = out.count;

@@ -27,9 +27,6 @@ constinit State the_state;
 // The end mark of libc's list of search directories: never empty, never freed.
 constinit std::byte directory_list_end[64] = {};
 
-constexpr uint16_t kMutexKind = 16;  // offset in pthread_mutex_t
-constexpr int kMutexRecursive = 1;
-
 void fill_lists(const RtldGlobal& f) {
   for (const uint16_t offset : {f.dl_stack_used, f.dl_stack_user, f.dl_stack_cache}) {
     auto* head = &field<ListHead>(_rtld_global, offset);
@@ -112,7 +109,10 @@ void fill_globals(Linker& linker) {
 void update_space(Linker& linker, Namespace& space) {
   const Layout& layout = *the_state.layout;
   const RtldGlobal& f = layout.rtld_global;
-  set<uint64_t>(_rtld_global, f.dl_nns, linker.spaces.size() < kNamespaces ? linker.spaces.size() : kNamespaces);
+  uint64_t spaces = 1;  // one more than the highest number in use
+  for (uint64_t i = 1; i < linker.spaces.size() && i < kNamespaces; ++i)
+    if (linker.spaces[i]->first != nullptr) spaces = i + 1;
+  set<uint64_t>(_rtld_global, f.dl_nns, spaces);
   set<uint64_t>(_rtld_global, f.dl_load_adds, linker.adds);
   if (space.index >= kNamespaces) return;
   const LinkNamespaces& n = layout.link_namespaces;
@@ -120,7 +120,7 @@ void update_space(Linker& linker, Namespace& space) {
   set<void*>(at, n.ns_loaded, space.first);
   set<uint32_t>(at, n.ns_nloaded, space.count);
   set<void*>(at, n.ns_main_searchlist, space.global);
-  if (space.index == 0) set<void*>(at, n.libc_map, the_state.libc);
+  set<void*>(at, n.libc_map, space.index == 0 ? the_state.libc : space.names.find("libc.so.6"));
   if (space.first != nullptr) update_link_map(layout, *space.first);
 }
 

@@ -48,7 +48,7 @@ void fill_tls(const glibc::LinkMap& fields, Module& module) {
 
 void fill_link_map(const Layout& layout, Module& module) {
   const glibc::LinkMap& f = layout.link_map;
-  set<void*>(&module, f.l_real, &module);
+  set<void*>(&module, f.l_real, module.stands_for != nullptr ? module.stands_for : &module);
   set<int64_t>(&module, f.l_ns, module.name_space);
   set<const void*>(&module, f.l_libname, module.names);
   fill_info(layout, module);

@@ -11,25 +11,6 @@ static_assert(kMaxLinkMapSize <= kLinkMapBytes);
 
 constexpr const char* kLibcSoname = "libc.so.6";
 
-// The release a libc.so.6 is of: the highest GLIBC_2.N it defines.
-int release_of(const Module& libc) {
-  int highest = -1;
-  for_each_version_def(
-      libc.image,
-      [](void* context, const char* name, uint32_t, uint16_t) {
-        constexpr char kPrefix[] = "GLIBC_2.";
-        if (__builtin_memcmp(name, kPrefix, sizeof kPrefix - 1) != 0) return true;
-        int minor = 0;
-        for (const char* digit = name + sizeof kPrefix - 1; *digit >= '0' && *digit <= '9' && minor < 10000; ++digit)
-          minor = minor * 10 + (*digit - '0');
-        int& best = *static_cast<int*>(context);
-        if (minor > best) best = minor;
-        return true;
-      },
-      &highest);
-  return highest;
-}
-
 const void* libc_object(const Linker& linker, const Module& libc, const char* name) {
   (void)linker;
   SymbolQuery query = make_query(name);
@@ -95,6 +76,7 @@ class GlibcPersonality final : public Personality {
                    .context = "2.36, 2.41, 2.43"};
     }
     s.tunables.start(*s.layout, linker.process.envp, linker.process.secure);
+    linker.program->open_count = 1;  // start-up counts as one dlopen
     fill_globals(linker);
     for (Module* module = linker.base_space.first; module != nullptr; module = module->map.l_next)
       fill_link_map(*s.layout, *module);
@@ -134,12 +116,15 @@ class GlibcPersonality final : public Personality {
     find_allocator(linker, "free", f.free);
     find_function(linker, "pthread_mutex_lock", f.mutex_lock);
     find_function(linker, "pthread_mutex_unlock", f.mutex_unlock);
+    find_function(linker, "pthread_mutex_trylock", f.mutex_trylock);
     if (!state().layout->behaviour.catch_in_loader) {
       find_function(linker, "_dl_catch_error", f.catch_error);
       find_function(linker, "_dl_signal_exception", f.signal_exception);
     }
-    if (f.malloc == nullptr || f.calloc == nullptr || f.free == nullptr || f.mutex_lock == nullptr)
+    if (f.malloc == nullptr || f.calloc == nullptr || f.free == nullptr || f.mutex_lock == nullptr ||
+        f.mutex_unlock == nullptr || f.mutex_trylock == nullptr)
       return Error{.code = Errc::kUndefinedSymbol, .object = state().libc->path, .subject = "malloc"};
+    field<int>(state().change_lock, kMutexKind) = kMutexRecursive;
     linker.thread_memory = {allocate_for_threads, release_for_threads};
     update_tls(linker);
     void (*early_init)(bool) = nullptr;
@@ -154,6 +139,26 @@ class GlibcPersonality final : public Personality {
     if (linker.process.secure || (active() && !state().layout->behaviour.exec_stack_on_dlopen && linker.start_up_done))
       return Error{.code = Errc::kExecStackRefused, .sys_errno = 22};
     return Done{};
+  }
+
+  Status batch_loaded(Linker& linker, Batch& batch) override {
+    return active() ? admit_libc(linker, batch) : Status(Done{});
+  }
+  Status batch_relocated(Linker& linker, Batch& batch) override {
+    if (active()) start_libc_copies(linker, batch);
+    return Done{};
+  }
+
+  void begin_change(Linker& linker) override {
+    if (state().functions.mutex_lock == nullptr) return;
+    if (!state().fork_watched && linker.start_up_done) watch_forks(*state().libc);
+    state().functions.mutex_lock(state().change_lock);
+  }
+  void end_change(Linker&) override {
+    if (state().functions.mutex_unlock != nullptr) state().functions.mutex_unlock(state().change_lock);
+  }
+  bool try_change(Linker&) override {
+    return state().functions.mutex_trylock == nullptr || state().functions.mutex_trylock(state().change_lock) == 0;
   }
 
   void lock_lists(Linker&) override { lock(&RtldGlobal::dl_load_write_lock); }
@@ -195,10 +200,13 @@ constinit GlibcPersonality the_personality;
 
 void* libc_symbol(Linker& linker, const char* name) {
   (void)linker;
+  return function_of(*state().libc, name);
+}
+
+void* function_of(const Module& libc, const char* name) {
   SymbolQuery query = make_query(name);
   query.newest = true;
   query.function_call = true;
-  const Module& libc = *state().libc;
   const elf::Symbol* symbol = find_in_object(libc.record, query);
   return symbol == nullptr ? nullptr : libc.image.address(symbol->value);
 }

@@ -58,6 +58,7 @@ struct LibcFunctions {
   void (*free)(void*) = nullptr;
   int (*mutex_lock)(void*) = nullptr;
   int (*mutex_unlock)(void*) = nullptr;
+  int (*mutex_trylock)(void*) = nullptr;
   int (*catch_error)(const char**, const char**, bool*, void (*)(void*), void*) = nullptr;
   void (*signal_exception)(int, void*, const char*) = nullptr;
 };
@@ -72,6 +73,7 @@ struct KernelFacts {
   uint64_t* stack_end = nullptr;  ///< the argc word
 };
 
+
 /// Everything the personality learns from the composition root before any libc is known.
 struct State {
   const Layout* layout = nullptr;  ///< null: no libc in the process
@@ -83,6 +85,8 @@ struct State {
   report::DebugText* debug_text = nullptr;
   char* main_thread = nullptr;
   uint64_t rseq_offset = 0;        ///< distance of the area below the thread pointer (2.41+)
+  alignas(8) std::byte change_lock[kMutexSize] = {};  ///< held while the linker's data change
+  bool fork_watched = false;
 };
 
 /// The one state of the module.
@@ -90,6 +94,8 @@ State& state();
 
 /// Address of a libc function, private version or public default; null if absent.
 void* libc_symbol(Linker& linker, const char* name);
+/// The same of a given libc.
+void* function_of(const Module& libc, const char* name);
 
 // ---- link_map_view.cpp
 void fill_link_map(const Layout& layout, Module& module);
@@ -103,6 +109,16 @@ void prepare_main_thread(Linker& linker, char* block);
 void start_main_thread(char* block);
 void reserve_rseq(Linker& linker);
 void fill_block_in_all_threads(Module& module);
+// ---- fork.cpp
+/// Has libc call us around fork. Done at the first change after start, so that a start-up does not pay.
+void watch_forks(const Module& libc);
+// ---- spaces.cpp
+/// Refuses a C library whose structures are not those of the first one's.
+Status admit_libc(Linker& linker, const Batch& batch);
+/// Starts a C library of another namespace.
+void start_libc_copies(Linker& linker, const Batch& batch);
+/// The release a libc.so.6 is of, -1 = none.
+int release_of(const Module& libc);
 // ---- slots.cpp
 void fill_slots(const Layout& layout);
 // ---- errors.cpp

@@ -26,7 +26,12 @@ Module* caller_of(Linker& linker, const void* address) {
   raise(number, raised, nullptr);
 }
 
+// The namespace a request is for; null if the number is none.
 Namespace* space_for(Linker& linker, long nsid, const Module* caller) {
+  if (nsid == kNamespaceNew) {
+    const Change change(linker);
+    return new_namespace(linker);
+  }
   if (nsid == kNamespaceCaller) return linker.spaces[caller->name_space];
   if (nsid < 0 || static_cast<size_t>(nsid) >= linker.spaces.size()) return nullptr;
   Namespace* space = linker.spaces[static_cast<size_t>(nsid)];
@@ -40,9 +45,10 @@ void* slot_open(const char* file, int mode, const void* caller_address, long nsi
     raise(22, make_exception({.code = Errc::kInvalidMode, .object = file}), nullptr);
   lock_load(linker);
   Module* caller = caller_of(linker, caller_address);
-  Namespace* space = nsid == kNamespaceNew ? nullptr : space_for(linker, nsid, caller);
+  Namespace* space = space_for(linker, nsid, caller);
   if (space == nullptr) raise_unlocked(linker, {.code = Errc::kInvalidTargetNamespace, .sys_errno = 22, .object = file});
   const auto opened = dl::open(linker, {.file = file, .mode = flags, .caller = caller, .space = space});
+  if (space->first == nullptr) drop_if_empty(linker, *space);
   if (!opened) raise_unlocked(linker, opened.error());
   update_tls(linker);
   unlock_load(linker);
@@ -52,7 +58,10 @@ void* slot_open(const char* file, int mode, const void* caller_address, long nsi
 void slot_close(void* handle) {
   Linker& linker = *the_linker;
   lock_load(linker);
-  if (!dl::is_open_handle(linker, handle)) raise_unlocked(linker, {.code = Errc::kNotOpen, .object = ""});
+  if (!dl::is_open_handle(linker, handle)) {
+    const char* name = dl::closed_name(linker, handle);
+    raise_unlocked(linker, {.code = Errc::kNotOpen, .object = name != nullptr ? name : ""});
+  }
   const Status status = dl::close(linker, *static_cast<Module*>(handle));
   if (!status) raise_unlocked(linker, status.error());
   update_tls(linker);

@@ -18,6 +18,7 @@ bool wait_for_readers(Linker& linker) {
 void roll_back(Linker& linker, Batch& batch) {
   Personality& personality = *linker.personality;
   for (Module* module : batch.pinned) module->no_delete = false;
+  if (linker.init_first != nullptr && linker.init_first->in_new_batch) linker.init_first = nullptr;
   if (batch.root != nullptr)
     for (uint32_t i = 0; i < batch.root->closure.count; ++i) {
       Module& module = *batch.root->closure.modules[i];
@@ -34,6 +35,7 @@ void roll_back(Linker& linker, Batch& batch) {
     if (batch.modules[i]->tls.module_id != 0) linker.tls.undo(*batch.modules[i]);
   personality.unlock_tls(linker);
   for (size_t i = batch.modules.size(); i-- > 0;) discard_object(linker, batch.modules[i]);
+  drop_if_empty(linker, *batch.space);
   personality.space_changed(linker, *batch.space);
   batch.modules.release(linker.heap);
   batch.pending.release(linker.heap);

@@ -80,10 +80,24 @@ void trace_binding(Linker& linker, const Module& module, const SymbolQuery& quer
                       .ns = module.name_space, .ns2 = found.module->name_space, .value = is_protected ? 1U : 0U});
 }
 
+void trace_no_delete(const Linker& linker, const Module& module, const char* reason, const Module* user) {
+  if (!linker.tracer.wants(Topic::kBindings)) return;
+  linker.tracer.emit({.kind = EventKind::kNoDelete, .topic = Topic::kBindings,
+                      .object = user != nullptr ? user->path : nullptr, .file = module.path, .detail = reason,
+                      .ns = module.name_space, .ns2 = user != nullptr ? user->name_space : 0});
+}
+
+// For good, unless the request under way fails.
+bool mark_no_delete(Linker& linker, Module& module) {
+  module.no_delete = true;
+  return linker.batch == nullptr || linker.batch->pinned.push(linker.heap, &module);
+}
+
 }  // namespace
 
 Definition settle_unique(Linker& linker, Module& referrer, const elf::Symbol& reference, const SymbolQuery& query,
                          const Definition& found, Use use) {
+  const Change change(linker);
   Namespace& space = *linker.spaces[referrer.name_space];
   if (const Definition* first = space.unique.find(query.gnu_hash, query.name); first != nullptr)
     // A copy relocation initialises the central copy from the definition it names.
@@ -92,21 +106,45 @@ Definition settle_unique(Linker& linker, Module& referrer, const elf::Symbol& re
   const Definition entry = use == Use::kCopy ? Definition{&reference, &referrer} : found;
   if (!space.unique.add(linker.heap, query.gnu_hash, query.name, entry)) return found;
   if (entry.module->kind == ModuleKind::kOpened && !entry.module->no_delete) {
-    entry.module->no_delete = true;
-    if (linker.batch != nullptr && !entry.module->in_new_batch)
-      (void)linker.batch->pinned.push(linker.heap, entry.module);
+    trace_no_delete(linker, *entry.module, "unique symbol", nullptr);
+    (void)mark_no_delete(linker, *entry.module);
   }
   return found;
 }
 
+namespace {
+
+bool record_use(Linker& linker, Module& user, Module& used) {
+  for (const Module* known : user.used)
+    if (known == &used) return true;
+  if (user.kind != ModuleKind::kOpened) {
+    const bool by_program = user.kind == ModuleKind::kProgram;
+    trace_no_delete(linker, used, by_program ? "reference from main program" : "reference from ",
+                    by_program ? nullptr : &user);
+    return mark_no_delete(linker, used);
+  }
+  if (linker.tracer.wants(Topic::kFiles))
+    linker.tracer.emit({.kind = EventKind::kFileNeeded, .topic = Topic::kFiles, .object = user.path, .name = used.path,
+                        .ns = used.name_space, .ns2 = user.name_space, .value = 2});
+  return user.used.push(linker.heap, &used);
+}
+
+}  // namespace
+
 bool note_use(Linker& linker, Module& user, Module& used) {
   // Nothing loaded at start can be closed.
   if (&user == &used || used.kind != ModuleKind::kOpened || used.no_delete) return true;
-  for (const Module* known : user.needed)
+  for (const Module* known : user.sorted.empty() ? user.needed : user.sorted)
     if (known == &used) return true;
-  for (const Module* known : user.used)
-    if (known == &used) return true;
-  return user.used.push(linker.heap, &used);
+  // A first call on any thread comes here, also below dl_iterate_phdr: it must not wait for a request that
+  // waits for it. Keeping the object for good is the way out.
+  if (!linker.personality->try_change(linker)) {
+    used.no_delete = true;
+    return true;
+  }
+  const bool recorded = record_use(linker, user, used);
+  linker.personality->end_change(linker);
+  return recorded;
 }
 
 Result<uint64_t> definition_address(const Linker& linker, const Definition& found) {
@@ -138,7 +176,7 @@ Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t index, U
                  .context = "the index of a version in DT_VERDEF or DT_VERNEED",
                  .value = image.versym[index] & 0x7fffU};
   SymbolQuery query = query_of(module, index, name, use);
-  const Module* skip = use == Use::kCopy ? &module : nullptr;
+  const Module* skip = use == Use::kCopy ? linker.program : nullptr;
   Definition found = find_in_scope(linker, query, module.scope, skip);
   if (found.symbol == nullptr) {
     if (reference.binding() == elf::kStbWeak) return Definition{};
@@ -149,9 +187,9 @@ Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t index, U
   if (is_protected && reference.shndx != elf::kShnUndef)
     found = settle_protected(linker, module, reference, query, use, found);
   if (found.symbol->binding() == elf::kStbGnuUnique) found = settle_unique(linker, module, reference, query, found, use);
-  if (linker.tracer.wants(Topic::kBindings)) trace_binding(linker, module, query, found, is_protected);
   if (found.module != &module && !note_use(linker, module, *found.module))
     return Error{.code = Errc::kOutOfMemory, .object = module.path};
+  if (linker.tracer.wants(Topic::kBindings)) trace_binding(linker, module, query, found, is_protected);
   return found;
 }
 

@@ -34,9 +34,7 @@ const Error kNoMemory{.code = Errc::kOutOfMemory};
 void enter_self(Linker& linker, Module* module) {
   Namespace& space = *linker.spaces[0];
   if (module != linker.self || module->map.l_prev != nullptr || space.first == module) return;
-  linker.personality->lock_lists(linker);
   append_to_namespace(linker, space, *module);
-  linker.personality->unlock_lists(linker);
 }
 
 Result<Module*> load_needed(Closure& closure, Module& module, const char* name) {
@@ -140,6 +138,14 @@ bool write_sorted(Linker& linker, Module& root) {
   return true;
 }
 
+// Relocation dependencies that the closure holds anyway are none of their own any more.
+void drop_known_uses(Module& root) {
+  for (Module* module : root.sorted) module->visited = true;
+  for (size_t i = root.used.size(); i-- > 0;)
+    if (root.used[i]->visited) root.used.remove_at(i);
+  for (Module* module : root.sorted) module->visited = false;
+}
+
 }  // namespace
 
 Status load_closure(Linker& linker, Batch& batch, Module* const* roots, uint32_t root_count,
@@ -163,6 +169,7 @@ Status load_closure(Linker& linker, Batch& batch, Module* const* roots, uint32_t
   const bool done = sort_closure(linker, sorted.data(), static_cast<uint32_t>(sorted.size()), true, false);
   root.dependencies_known = true;
   root.sorted = sorted;
+  drop_known_uses(root);
   return done ? status : Status(kNoMemory);
 }
 

@@ -19,8 +19,10 @@ uint32_t neighbour(void* context, uint32_t node, uint32_t k, bool weak) {
   const Array<Module*>& direct = module.sorted.empty() ? module.needed : module.sorted;
   const Array<Module*>& edges = weak ? module.used : direct;
   if (!weak && module.sorted.empty() && !module.dependencies_known) return UINT32_MAX;
+  // An object that ever had relocation dependencies makes the walk one with them (glibc 2.36, measured).
+  if (weak && k == 0 && edges.empty() && edges.capacity() != 0) return node;
   if (k >= edges.size()) return UINT32_MAX;
-  const Module* target = edges[k];
+  const Module* target = weak ? edges[edges.size() - 1 - k] : edges[k];  // the latest relocation dependency first
   // Not in this list, or the program: name a node that is always visited already, the node itself.
   if (target->kind == ModuleKind::kProgram || !target->in_walk) return node;
   return target->index;
@@ -66,21 +68,18 @@ void trace_call(const Linker& linker, EventKind kind, const Module& module) {
     linker.tracer.emit({.kind = kind, .topic = Topic::kImpcalls, .object = module.path, .ns = module.name_space});
 }
 
-bool has_initialisers(const Module& module) { return module.image.init != 0 || module.image.init_array.count != 0; }
-
 void initialise(Linker& linker, Module& module) {
-  if (module.init_called || module.is_self || module.is_vdso) {
-    module.init_called = true;
-    return;
-  }
+  if (module.init_called) return;
   module.init_called = true;
   if (module.kind == ModuleKind::kProgram && linker.personality->libc_initialises_program()) return;
   trace_call(linker, EventKind::kInit, module);
-  if (!has_initialisers(module)) return;
-  if (module.image.init != 0)
-    function_at<Initialiser>(module, module.image.bias + module.image.init)(linker.process.argc, linker.process.argv,
-                                                                            linker.process.envp);
-  call_array(linker, module, module.image.init_array);
+  if (!module.is_self && !module.is_vdso) {
+    if (module.image.init != 0)
+      function_at<Initialiser>(module, module.image.bias + module.image.init)(
+          linker.process.argc, linker.process.argv, linker.process.envp);
+    call_array(linker, module, module.image.init_array);
+  }
+  trace_call(linker, EventKind::kInitEnd, module);
 }
 
 void finalise_array(Linker& linker, Module& module) {
@@ -129,24 +128,26 @@ void run_preinitialisers(Linker& linker) {
 
 void run_initialisers(Linker& linker, Module& root) {
   // DF_1_INITFIRST: the last such object loaded goes before all others.
-  Module* first = nullptr;
-  for (uint32_t i = 0; i < root.closure.count; ++i)
-    if ((root.closure.modules[i]->image.flags_1 & elf::kDf1InitFirst) != 0 && !root.closure.modules[i]->init_called)
-      first = root.closure.modules[i];
+  Module* first = linker.init_first;
+  linker.init_first = nullptr;
   if (first != nullptr) initialise(linker, *first);
-  if (!linker.start_up_done) run_preinitialisers(linker);
+  if (&root == linker.program) run_preinitialisers(linker);
   // A constructor may open or close objects, which can change the list under way: walk a copy.
+  linker.personality->begin_change(linker);
   const size_t count = root.sorted.size();
   auto* list = linker.heap.make_array<Module*>(count);
+  if (list != nullptr) copy_bytes(list, root.sorted.data(), count * sizeof(Module*));
+  linker.personality->end_change(linker);
   if (list == nullptr) return;
-  copy_bytes(list, root.sorted.data(), count * sizeof(Module*));
   for (size_t i = count; i-- > 0;) initialise(linker, *list[i]);
+  const Change change(linker);
   linker.heap.release_array(list, count);
 }
 
 void run_finaliser(Linker& linker, Module& module) {
-  if (!module.init_called || module.is_self || module.is_vdso) return;
+  if (!module.init_called) return;
   module.init_called = false;
+  if (module.is_self || module.is_vdso) return;
   if (module.image.fini_array.count == 0 && module.image.fini == 0) return;
   trace_call(linker, EventKind::kFini, module);
   finalise_array(linker, module);
@@ -157,15 +158,21 @@ void run_all_finalisers(Linker& linker) {
   for (size_t n = linker.spaces.size(); n-- > 0;) {
     Namespace& space = *linker.spaces[n];
     if (space.count == 0) continue;
+    linker.personality->begin_change(linker);
     const uint32_t count = space.count;
     auto* list = linker.heap.make_array<Module*>(count);
-    if (list == nullptr) continue;
-    uint32_t used = 0;
-    for (Module* module = space.first; module != nullptr && used < count; module = module->map.l_next)
+    uint32_t used = list != nullptr ? 0 : count;
+    for (Module* module = space.first; module != nullptr && used < count; module = module->map.l_next) {
+      if (n != 0 && module == linker.self) continue;
+      ++module->open_count;  // a finaliser that closes objects must not take them away from this walk
       list[used++] = module;
-    if (sort_closure(linker, list, used, n == 0, true))
-      for (uint32_t i = 0; i < used; ++i) run_finaliser(linker, *list[i]);
-    linker.heap.release_array(list, count);
+    }
+    const bool sorted = list != nullptr && sort_closure(linker, list, used, n == 0, true);
+    linker.personality->end_change(linker);
+    for (uint32_t i = 0; sorted && i < used; ++i) {
+      run_finaliser(linker, *list[i]);
+      --list[i]->open_count;
+    }
   }
 }
 

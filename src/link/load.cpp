@@ -66,7 +66,7 @@ Status search(Linker& linker, const LoadRequest& request, const Namespace& space
   const bool trace = linker.tracer.wants(Topic::kLibs);
   if (trace)
     linker.tracer.emit({.kind = EventKind::kSearchBegin, .topic = Topic::kLibs, .name = request.name, .ns = space.index});
-  const Module* main = space.first;
+  const Module* main = linker.program;
   const Requester none{};
   const Requester& requester = request.requester != nullptr ? request.requester->requester
                                : main != nullptr           ? main->requester
@@ -86,7 +86,8 @@ Status search(Linker& linker, const LoadRequest& request, const Namespace& space
 
 Module* same_file(const Namespace& space, const OpenedFile& file) {
   for (Module* module = space.first; module != nullptr; module = module->map.l_next)
-    if (module->inode == file.status.inode && module->device == file.status.device && module->inode != 0)
+    if (!module->removed && module->inode == file.status.inode && module->device == file.status.device &&
+        module->inode != 0)
       return module;
   return nullptr;
 }
@@ -150,10 +151,9 @@ Status enter(Linker& linker, Batch& batch, const LoadRequest& request, Module& m
   if (module.loader != nullptr) module.requester.loader = &module.loader->requester;
   module.requester.is_main = request.kind == ModuleKind::kProgram;
   if (!batch.modules.push(linker.heap, &module)) return Error{.code = Errc::kOutOfMemory};
+  if ((module.image.flags_1 & elf::kDf1InitFirst) != 0) linker.init_first = &module;
   set_origin(linker, module);
-  linker.personality->lock_lists(linker);
   append_to_namespace(linker, space, module);
-  linker.personality->unlock_lists(linker);
   bool named = add_name(linker, module, request.name);
   if (module.image.soname != nullptr) named = named && add_name(linker, module, module.image.soname);
   if (!named) return Error{.code = Errc::kOutOfMemory};
@@ -187,6 +187,14 @@ Result<Module*> load_object(Linker& linker, Batch& batch, const LoadRequest& req
   if (request.name[0] == 0)
     return Error{.code = Errc::kBadField, .object = request.requester != nullptr ? request.requester->path : "",
                  .subject = "DT_NEEDED", .context = "a name that is not empty"};
+  if (space.index != 0 && linker.self != nullptr && has_name(*linker.self, request.name)) {
+    if (request.no_load) return static_cast<Module*>(nullptr);
+    Module* module = PRELUDE_TRY(make_stand_in(linker, request.name));
+    module->name_space = space.index;
+    PRELUDE_TRY(enter(linker, batch, request, *module));
+    linker.personality->module_ready(linker, *module);
+    return module;
+  }
   Candidate candidate(linker);
   trace_needed(linker, request, space);
   PRELUDE_TRY(contains(request.name, '/') ? open_path(linker, request, candidate)

@@ -291,9 +291,10 @@ Status build(Linker& linker, Module& module, OpenedFile& file, bool as_program) 
 void free_parts(Linker& linker, Module& module) {
   Heap& heap = linker.heap;
   Image& image = module.image;
+  const bool shared = module.stands_for != nullptr;
   if (module.phdr_owned) heap.release_array(image.phdr, image.phnum);
-  heap.release_array(image.segments, image.segment_count == 0 ? 1 : image.segment_count);
-  heap.release_array(module.symbols.versions.entries, module.symbols.versions.count);
+  if (!shared) heap.release_array(image.segments, image.segment_count == 0 ? 1 : image.segment_count);
+  if (!shared) heap.release_array(module.symbols.versions.entries, module.symbols.versions.count);
   if (module.path != nullptr) heap.release(const_cast<char*>(module.path), string_length(module.path) + 1);
   if (module.origin_owned) heap.release(const_cast<char*>(module.origin), string_length(module.origin) + 1);
   for (NameNode* node = module.names; node != nullptr;) {
@@ -402,7 +403,7 @@ void inhibit_rpath(const Linker& linker, Requester& requester, std::string_view 
 
 void discard_object(Linker& linker, Module* module) {
   Image& image = module->image;
-  (void)sys::unmap(image.address(image.low), image.high - image.low);
+  if (module->stands_for == nullptr) (void)sys::unmap(image.address(image.low), image.high - image.low);
   free_parts(linker, *module);
   linker.heap.release(module, sizeof(Module), alignof(Module));
 }

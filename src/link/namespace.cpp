@@ -23,7 +23,7 @@ bool has_name(const Module& module, const char* name) {
 Module* NameTable::find(const char* name) const {
   const uint32_t hash = hash_bytes(name);
   for (const Entry* entry = buckets_[hash % kBuckets]; entry != nullptr; entry = entry->next)
-    if (entry->hash == hash && equal(entry->name, name)) return entry->module;
+    if (entry->hash == hash && !entry->module->removed && equal(entry->name, name)) return entry->module;
   return nullptr;
 }
 
@@ -69,6 +69,7 @@ void UniqueTable::remove(const Module* module) {
     if (entries_[i].definition.module == module) entries_.remove_at(i);
 }
 
+// One store makes the module reachable: those who walk the list need not be kept out.
 void append_to_namespace(Linker& linker, Namespace& space, Module& module) {
   module.name_space = space.index;
   module.map.l_next = nullptr;
@@ -94,6 +95,7 @@ void remove_from_namespace(Linker& linker, Namespace& space, Module& module) {
   else
     space.last = prev;
   --space.count;
+  if (linker.init_first == &module) linker.init_first = nullptr;
   space.names.remove(linker.heap, &module);
   space.unique.remove(&module);
 }
@@ -125,10 +127,44 @@ Namespace* new_namespace(Linker& linker) {
   return space;
 }
 
+void drop_if_empty(Linker& linker, Namespace& space) {
+  if (space.index == 0 || space.first != nullptr) return;
+  linker.heap.release_array(space.own_global.modules, space.own_global.capacity);
+  linker.heap.release_array(space.own_global.records, space.own_global.capacity);
+  space.own_global = {};
+  space.global = nullptr;
+  space.in_use = false;
+}
+
+Result<Module*> make_stand_in(Linker& linker, const char* name) {
+  Module& self = *linker.self;
+  auto* module = linker.heap.make<Module>();
+  if (module == nullptr) return Error{.code = Errc::kOutOfMemory, .object = name};
+  module->path = linker.heap.copy_string(self.path, string_length(self.path));
+  if (module->path == nullptr) {
+    linker.heap.release(module, sizeof(Module), alignof(Module));
+    return Error{.code = Errc::kOutOfMemory, .object = name};
+  }
+  // Everything but identity is the loader's own: tables are shared, found definitions are in the loader.
+  module->stands_for = &self;
+  module->image = self.image;
+  module->symbols = self.symbols;
+  module->record = self.record;
+  module->map = {self.map.l_addr, module->path, self.map.l_ld, nullptr, nullptr};
+  module->map_start = self.map_start;
+  module->map_end = self.map_end;
+  module->segments_contiguous = self.segments_contiguous;
+  module->is_self = true;
+  module->relocated = true;
+  module->init_called = true;
+  module->dependencies_known = true;
+  return module;
+}
+
 Module* module_of_address(const Linker& linker, uint64_t address) {
   for (const Namespace* space : linker.spaces)
     for (Module* module = space->first; module != nullptr; module = module->map.l_next)
-      if (module->contains(address) &&
+      if (module->stands_for == nullptr && module->contains(address) &&
           (module->segments_contiguous || address_in_segments(*module, address)))
         return module;
   return nullptr;

@@ -7,20 +7,25 @@
 
 namespace prelude {
 
-bool append_to_list(Linker& linker, SearchList& list, Module& module) {
+bool reserve_in_list(Linker& linker, SearchList& list, uint32_t more) {
   Heap& heap = linker.heap;
-  if (list.count == list.capacity) {
-    const uint32_t capacity = list.capacity == 0 ? 8 : list.capacity * 2;
-    auto* modules = heap.make_array<Module*>(capacity);
-    auto* records = heap.make_array<LookupRecord>(capacity);
-    if (modules == nullptr || records == nullptr) return false;
-    copy_bytes(modules, list.modules, list.count * sizeof(Module*));
-    copy_bytes(records, list.records, list.count * sizeof(LookupRecord));
-    // The old arrays stay: a reader may be walking them. Doubling bounds the loss.
-    __atomic_store_n(&list.modules, modules, __ATOMIC_RELEASE);
-    __atomic_store_n(&list.records, records, __ATOMIC_RELEASE);
-    list.capacity = capacity;
-  }
+  if (list.capacity - list.count >= more) return true;
+  uint32_t capacity = list.capacity == 0 ? 8 : list.capacity * 2;
+  while (capacity - list.count < more) capacity *= 2;
+  auto* modules = heap.make_array<Module*>(capacity);
+  auto* records = heap.make_array<LookupRecord>(capacity);
+  if (modules == nullptr || records == nullptr) return false;
+  copy_bytes(modules, list.modules, list.count * sizeof(Module*));
+  copy_bytes(records, list.records, list.count * sizeof(LookupRecord));
+  // The old arrays stay: a reader may be walking them. Doubling bounds the loss.
+  __atomic_store_n(&list.modules, modules, __ATOMIC_RELEASE);
+  __atomic_store_n(&list.records, records, __ATOMIC_RELEASE);
+  list.capacity = capacity;
+  return true;
+}
+
+bool append_to_list(Linker& linker, SearchList& list, Module& module) {
+  if (!reserve_in_list(linker, list, 1)) return false;
   list.modules[list.count] = &module;
   list.records[list.count] = module.record;
   __atomic_store_n(&list.count, list.count + 1, __ATOMIC_RELEASE);
@@ -54,14 +59,22 @@ bool give_scope(Linker& linker, Module& module, SearchList* global, SearchList* 
   if (deep && local != nullptr && local != global && !add_scope(linker, module, local, false)) return false;
   if (global != nullptr && !add_scope(linker, module, global, false)) return false;
   if (!deep && local != nullptr && local != global && !add_scope(linker, module, local, false)) return false;
-  // DT_SYMBOLIC: the object's own definitions first (gABI ch. 5).
-  if (!module.image.symbolic || module.kind == ModuleKind::kProgram) return true;
+  // DT_SYMBOLIC: the object's own definitions first (gABI ch. 5). RTLD_DEEPBIND puts other words before that.
+  if (!module.image.symbolic || module.kind == ModuleKind::kProgram || deep) return true;
   return append_to_list(linker, module.self_list, module) && add_scope(linker, module, &module.self_list, true);
 }
 
 }  // namespace
 
-void remove_scope(Linker& linker, Module& module, const SearchList* list) {
+bool make_own_list(Linker& linker, Module& module) {
+  if (module.closure.modules != nullptr) return true;
+  bool ok = append_to_list(linker, module.closure, module);
+  for (Module* dependency : module.needed)
+    if (dependency != &module) ok = ok && append_to_list(linker, module.closure, *dependency);
+  return ok;
+}
+
+void remove_scope(Linker& linker, Module& module, const SearchList* list, SearchList* instead) {
   uint32_t at = 0;
   while (at < module.scope_count && module.scope[at] != list) ++at;
   if (at == module.scope_count) return;
@@ -69,7 +82,10 @@ void remove_scope(Linker& linker, Module& module, const SearchList* list) {
   if (scope == nullptr) return;  // the list stays, empty: harmless
   uint32_t count = 0;
   for (uint32_t i = 0; i < module.scope_count; ++i)
-    if (i != at) scope[count++] = module.scope[i];
+    if (i != at)
+      scope[count++] = module.scope[i];
+    else if (instead != nullptr)
+      scope[count++] = instead;
   SearchList** old = module.scope;
   __atomic_store_n(&module.scope, scope, __ATOMIC_RELEASE);
   module.scope_count = count;
@@ -89,10 +105,12 @@ void remove_from_list(Linker& linker, SearchList& list, const Module& module) {
     modules[count] = list.modules[i];
     records[count++] = list.records[i];
   }
+  // A reader with the old count finds the last entry twice.
+  modules[count] = count != 0 ? modules[count - 1] : list.modules[at];
+  records[count] = count != 0 ? records[count - 1] : list.records[at];
   Module** old_modules = list.modules;
   LookupRecord* old_records = list.records;
-  // The count shrinks first: a reader with the old count and the new arrays sees a null module, one
-  // with the new count and the old arrays misses the last one for a moment.
+  // The count shrinks first: with the new count and the old arrays the last one is missed for a moment.
   __atomic_store_n(&list.count, count, __ATOMIC_RELEASE);
   __atomic_store_n(&list.modules, modules, __ATOMIC_RELEASE);
   __atomic_store_n(&list.records, records, __ATOMIC_RELEASE);
@@ -107,13 +125,20 @@ bool give_scopes(Linker& linker, Batch& batch) {
   const bool deep = (batch.mode & kOpenDeepBind) != 0;
   for (Module* module : batch.modules)
     if (!give_scope(linker, *module, global, local, deep)) return false;
-  if (batch.start_up || local == nullptr) return true;
-  // Objects opened earlier that now belong to another closure see its symbols too.
-  for (uint32_t i = 0; i < local->count; ++i) {
-    Module& module = *local->modules[i];
-    if (module.in_new_batch || module.kind != ModuleKind::kOpened) continue;
-    if (!add_scope(linker, module, local, false)) return false;
-    linker.personality->module_changed(linker, module);
+  return true;
+}
+
+bool extend_scopes(Linker& linker, Module& root) {
+  for (uint32_t i = 0; i < root.closure.count; ++i) {
+    Module& module = *root.closure.modules[i];
+    const uint32_t before = module.scope_count;
+    // An object whose constructor has not run yet belongs to a request that is still under way.
+    if (module.init_called && module.kind == ModuleKind::kOpened) {
+      if (!add_scope(linker, module, &root.closure, false)) return false;
+      if (module.scope_count == before) continue;
+      linker.personality->module_changed(linker, module);
+    }
+    trace_scope(linker, module, module.scope_count == before ? 0 : before);
   }
   return true;
 }
@@ -124,33 +149,43 @@ bool add_to_global(Linker& linker, Namespace& space, const SearchList& closure) 
     if (module.global) continue;
     if (!append_to_list(linker, *space.global, module)) return false;
     module.global = true;
+    if (linker.tracer.wants(Topic::kScopes))
+      linker.tracer.emit({.kind = EventKind::kScopeGlobal, .topic = Topic::kScopes, .file = module.path,
+                          .ns = module.name_space});
   }
   linker.personality->space_changed(linker, space);
   return true;
 }
 
+void trace_scope(Linker& linker, const Module& module, uint32_t from) {
+  if (!linker.tracer.wants(Topic::kScopes)) return;
+  size_t room = 1;
+  for (uint32_t i = from; i < module.scope_count; ++i) {
+    size_t line = 1;
+    for (uint32_t k = 0; k < module.scope[i]->count; ++k) line += string_length(module.scope[i]->modules[k]->path) + 1;
+    if (line > room) room = line;
+  }
+  auto* line = static_cast<char*>(linker.heap.allocate(room, 1));
+  if (line == nullptr) return;
+  const Tracer& tracer = linker.tracer;
+  tracer.emit({.kind = EventKind::kScopeObject, .topic = Topic::kScopes, .object = module.path, .ns = module.name_space});
+  for (uint32_t i = from; i < module.scope_count; ++i) {
+    Writer names(line, room);
+    for (uint32_t k = 0; k < module.scope[i]->count; ++k) {
+      if (k != 0) names.put(' ');
+      names.put(module.scope[i]->modules[k]->path);
+    }
+    tracer.emit({.kind = EventKind::kScopeList, .topic = Topic::kScopes, .name = names.c_str(), .value = i});
+  }
+  if (module.scope == nullptr) tracer.emit({.kind = EventKind::kScopeNone, .topic = Topic::kScopes});
+  tracer.emit({.kind = EventKind::kScopesEnd, .topic = Topic::kScopes});
+  linker.heap.release(line, room, 1);
+}
+
 void trace_scopes(Linker& linker, Module* const* modules, size_t count) {
   if (!linker.tracer.wants(Topic::kScopes)) return;
-  constexpr size_t kLine = 16384;
-  auto* line = static_cast<char*>(linker.heap.allocate(kLine));
-  if (line == nullptr) return;
   linker.tracer.emit({.kind = EventKind::kScopesBegin, .topic = Topic::kScopes});
-  for (size_t m = 0; m < count; ++m) {
-    const Module& module = *modules[m];
-    linker.tracer.emit({.kind = EventKind::kScopeObject, .topic = Topic::kScopes, .object = module.path,
-                        .ns = module.name_space});
-    for (uint32_t i = 0; i < module.scope_count; ++i) {
-      Writer names(line, kLine);
-      for (uint32_t k = 0; k < module.scope[i]->count; ++k) {
-        if (k != 0) names.put(' ');
-        names.put(module.scope[i]->modules[k]->path);
-      }
-      linker.tracer.emit({.kind = EventKind::kScopeList, .topic = Topic::kScopes, .name = names.c_str(), .value = i});
-    }
-    if (module.scope_count == 0) linker.tracer.emit({.kind = EventKind::kScopeNone, .topic = Topic::kScopes});
-  }
-  linker.tracer.emit({.kind = EventKind::kScopesEnd, .topic = Topic::kScopes});
-  linker.heap.release(line, kLine);
+  for (size_t m = 0; m < count; ++m) trace_scope(linker, *modules[m], 0);
 }
 
 }  // namespace prelude

@@ -145,6 +145,7 @@ void no_delete(Lines& lines, const Event& event) {
   } else {
     Writer& out = put_object(lines.begin("marking "), event.file, event.ns).put(" as NODELETE");
     if (event.detail != nullptr) put_whole(out.put(" due to "), event.detail);
+    if (event.object != nullptr) put_object(out, event.object, event.ns2);
   }
   lines.end();
 }

@@ -24,6 +24,9 @@ Status close(Linker& linker, Module& module);
 /// True if the pointer is a module that is open.
 bool is_open_handle(const Linker& linker, const void* handle);
 
+/// The name of the object that a handle stood for before it was closed, or null.
+const char* closed_name(const Linker& linker, const void* handle);
+
 /// An address range and the object it belongs to.
 struct FoundObject {
   uint64_t start, end;

@@ -61,7 +61,8 @@ struct Namespace {
   Module* last = nullptr;
   uint32_t count = 0;
   uint64_t added = 0;       ///< modules ever added
-  SearchList* global = nullptr;  ///< its global scope: the closure of its first module
+  SearchList* global = nullptr;  ///< its global scope: the program's closure, elsewhere `own_global`
+  SearchList own_global{};       ///< begins as the closure of the first object opened in it
   NameTable names;
   UniqueTable unique;
   RDebug debug{};
@@ -96,6 +97,13 @@ struct Batch {
   bool tls_added = false;
 };
 
+/// A handle that was closed, and the name its object had.
+struct ClosedHandle {
+  static constexpr uint32_t kKept = 64;
+  const void* handle = nullptr;
+  const char* name = nullptr;
+};
+
 struct Statistics {
   uint64_t start_cycles = 0, load_cycles = 0, relocation_cycles = 0;
   uint64_t relocations = 0, relative_relocations = 0;
@@ -126,7 +134,11 @@ struct Linker {
   void* lazy_stub = nullptr;    ///< what GOT[2] of a lazily bound object holds
   const char* program_name = "";
   Batch* batch = nullptr;       ///< the request under way
+  Module* init_first = nullptr; ///< last object loaded with DF_1_INITFIRST whose turn has not come
   uint32_t readers = 0;         ///< threads inside a lookup without lock
+  ClosedHandle closed[ClosedHandle::kKept] = {};
+  uint32_t closed_count = 0;    ///< ever remembered
+  const void* closing_thread = nullptr;  ///< whose close is under way
   uint8_t closing = 0;          ///< a close is under way; 2 = it must look again
   const char* error_subject = nullptr;
   const char* error_context = nullptr;
@@ -142,6 +154,10 @@ void append_to_namespace(Linker& linker, Namespace& space, Module& module);
 void remove_from_namespace(Linker& linker, Namespace& space, Module& module);
 [[nodiscard]] bool add_name(Linker& linker, Module& module, const char* name);
 [[nodiscard]] Namespace* new_namespace(Linker& linker);
+/// Gives an empty namespace back; its number is used again.
+void drop_if_empty(Linker& linker, Namespace& space);
+/// The loader under its own name in another namespace: there can only be one of it in a process.
+Result<Module*> make_stand_in(Linker& linker, const char* name);
 /// The module whose segments hold the address, in any namespace, or null.
 Module* module_of_address(const Linker& linker, uint64_t address);
 
@@ -190,14 +206,23 @@ using VersionCallback = void (*)(void* context, const Error& error, bool weak);
 uint32_t check_versions(Linker& linker, Module* const* modules, size_t count, VersionCallback report, void* context);
 
 // ---- scope.cpp
+/// Room for `more` modules, so that appending them cannot fail.
+[[nodiscard]] bool reserve_in_list(Linker& linker, SearchList& list, uint32_t more);
 [[nodiscard]] bool append_to_list(Linker& linker, SearchList& list, Module& module);
 [[nodiscard]] bool add_scope(Linker& linker, Module& module, SearchList* list, bool first);
 [[nodiscard]] bool give_scopes(Linker& linker, Batch& batch);
-void remove_scope(Linker& linker, Module& module, const SearchList* list);
+/// Lets objects that were there before and belong to the new root's closure see its symbols.
+[[nodiscard]] bool extend_scopes(Linker& linker, Module& root);
+/// Gives an object whose opener goes away a list of its own: itself and its direct dependencies.
+[[nodiscard]] bool make_own_list(Linker& linker, Module& module);
+/// `instead` (may be null) takes the place of the removed list.
+void remove_scope(Linker& linker, Module& module, const SearchList* list, SearchList* instead = nullptr);
 /// Takes a module out of a published list (its arrays are replaced).
 void remove_from_list(Linker& linker, SearchList& list, const Module& module);
 [[nodiscard]] bool add_to_global(Linker& linker, Namespace& space, const SearchList& closure);
 void trace_scopes(Linker& linker, Module* const* modules, size_t count);
+/// The lists of one object from index `from` on.
+void trace_scope(Linker& linker, const Module& module, uint32_t from);
 
 // ---- bind.cpp
 /// The definition that `symbol` of `module` binds to. A weak reference may bind to nothing (symbol null).
@@ -208,7 +233,8 @@ Result<uint64_t> definition_address(const Linker& linker, const Definition& foun
 /// Lookup by name along scopes, as dlsym and libc ask for it.
 Definition find_symbol(Linker& linker, SymbolQuery& query, SearchList* const* scope, const Module* skip_until,
                        const Module* referrer);
-/// Records that `user` must keep `used` loaded (relocation dependency).
+/// Records that `user` must keep `used` loaded (relocation dependency). What cannot be closed itself makes
+/// `used` stay for good.
 [[nodiscard]] bool note_use(Linker& linker, Module& user, Module& used);
 /// Decides an STB_GNU_UNIQUE definition: the namespace's first one wins.
 Definition settle_unique(Linker& linker, Module& referrer, const elf::Symbol& reference, const SymbolQuery& query,
@@ -250,6 +276,18 @@ class Reader {
 
 // ---- tls_setup.cpp
 Status place_start_up_tls(Linker& linker);
+
+/// Brackets a change of the linker's data (Personality::begin_change).
+class Change {
+ public:
+  explicit Change(Linker& linker) : linker_(linker) { linker_.personality->begin_change(linker_); }
+  ~Change() { linker_.personality->end_change(linker_); }
+  Change(const Change&) = delete;
+  Change& operator=(const Change&) = delete;
+
+ private:
+  Linker& linker_;
+};
 
 /// The process's linker. Defined in start/; nothing else is a mutable global.
 extern Linker* const the_linker;

@@ -34,6 +34,7 @@ struct Module {
   uint32_t name_space;   ///< index of its namespace
   ModuleKind kind;
   bool is_self, is_vdso;
+  Module* stands_for;    ///< the loader's own module, of which this is the namesake in another namespace
   bool global;           ///< in the global scope of its namespace
   bool no_delete;
   bool relocated, init_called, fini_pending;

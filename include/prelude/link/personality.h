@@ -36,6 +36,8 @@ class Personality {
   virtual void thread_started(Linker& linker, char* block) { (void)linker; (void)block; }
   /// All start-up objects are relocated; the first thread's TLS images are filled.
   virtual Status relocated(Linker& linker) { (void)linker; return Status(Done{}); }
+  /// A batch opened later is mapped, nothing of it is relocated. May refuse it.
+  virtual Status batch_loaded(Linker& linker, Batch& batch) { (void)linker; (void)batch; return Status(Done{}); }
   /// A batch opened later is relocated, its initialisers have not run.
   virtual Status batch_relocated(Linker& linker, Batch& batch) { (void)linker; (void)batch; return Status(Done{}); }
   /// True when the program's own initialisers are run by the libc's start code.
@@ -50,6 +52,12 @@ class Personality {
   virtual void unlock_tls(Linker& linker) { (void)linker; }
   /// Initialises the static TLS block of a late module in every running thread.
   virtual void fill_static_tls(Linker& linker, Module& module) { (void)linker; (void)module; }
+  /// Brackets every change of the linker's own data, but never a call of the program's functions: a fork
+  /// waits for the end, so a child finds nothing half done. Nests.
+  virtual void begin_change(Linker& linker) { (void)linker; }
+  virtual void end_change(Linker& linker) { (void)linker; }
+  /// Begins a change only if no other thread is in one.
+  [[nodiscard]] virtual bool try_change(Linker& linker) { (void)linker; return true; }
   /// Destructors of thread-local objects that pin the module.
   virtual bool pinned(Module& module) { (void)module; return false; }
 

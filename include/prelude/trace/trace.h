@@ -49,7 +49,7 @@ enum class EventKind : uint8_t {
   // symbols, bindings
   kSymbolLookup,   ///< name, file, ns
   kBinding,        ///< object = referer, ns, file = definer, ns2, name, detail = version or null, value = 1 protected
-  kNoDelete,       ///< file, ns, detail = reason or null ("unique symbol"); value = 1 "activating"
+  kNoDelete,       ///< file, ns, detail = reason or null ("unique symbol"), object, ns2 = end of the reason or null; value = 1 "activating"
   // scopes
   kScopesBegin,
   kScopeObject,    ///< object, ns

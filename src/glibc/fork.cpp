@@ -1,0 +1,44 @@
+// fork copies one thread and the memory as it is at that moment. The linker's data must not be half changed
+// then, and locks of threads that stay behind must not stay locked in the child.
+#include "shared_state.h"
+
+#include <prelude/base/string.h>
+
+#include <arch/native.h>
+
+namespace prelude::glibc {
+namespace {
+
+void reset_mutex(void* mutex) {
+  fill_zero(mutex, kMutexSize);
+  field<int>(mutex, kMutexKind) = kMutexRecursive;
+}
+
+void before_fork() { state().functions.mutex_lock(state().change_lock); }
+void after_fork_in_parent() { state().functions.mutex_unlock(state().change_lock); }
+
+// libc has made the load lock and the TLS lock anew already. A close that another thread had under way is
+// forgotten; what it had not finalised stays loaded.
+void after_fork_in_child() {
+  Linker& linker = *the_linker;
+  reset_mutex(state().change_lock);
+  reset_mutex(_rtld_global + state().layout->rtld_global.dl_load_write_lock);
+  linker.readers = 0;
+  if (linker.closing != 0 && linker.closing_thread != arch::thread_pointer()) {
+    linker.closing = 0;
+    for (Namespace* space : linker.spaces)
+      for (Module* module = space->first; module != nullptr; module = module->map.l_next) module->removed = false;
+  }
+}
+
+}  // namespace
+
+void watch_forks(const Module& libc) {
+  State& s = state();
+  if (&libc == s.libc) s.fork_watched = true;
+  int (*at_fork)(void (*)(), void (*)(), void (*)(), void*) = nullptr;
+  at_fork = reinterpret_cast<decltype(at_fork)>(function_of(libc, "__register_atfork"));
+  if (at_fork != nullptr) (void)at_fork(before_fork, after_fork_in_parent, after_fork_in_child, nullptr);
+}
+
+}  // namespace prelude::glibc
