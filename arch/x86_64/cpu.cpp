@@ -229,6 +229,8 @@ CpuFacts read_cpu_facts(const CpuSource& source) {
 
 CpuFacts read_cpu_facts() { return read_cpu_facts({native_cpuid, native_xgetbv, nullptr}); }
 
+CpuidLeaf cpuid(uint32_t leaf, uint32_t subleaf) { return native_cpuid(nullptr, leaf, subleaf); }
+
 uint32_t isa_levels(const CpuFacts& facts) {
   // psABI x86-64 1.0, table 3.1.
   constexpr uint32_t kBaseEdx = 1U << 0 | 1U << 8 | 1U << 15 | 1U << 23 | 1U << 24 | 3U << 25;

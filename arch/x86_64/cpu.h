@@ -56,10 +56,20 @@ inline constexpr uint32_t kMaxCpuid = 10;
 CpuFacts read_cpu_facts(const CpuSource& source);
 /// Of the processor this runs on.
 CpuFacts read_cpu_facts();
+/// One answer of this processor, for diagnostics.
+CpuidLeaf cpuid(uint32_t leaf, uint32_t subleaf = 0);
 
 // GNU_PROPERTY_X86_ISA_1_*: the bits of all levels reached, also for glibc-hwcaps directories.
 inline constexpr uint32_t kIsaBaseline = 1, kIsaV2 = 2, kIsaV3 = 4, kIsaV4 = 8;
 uint32_t isa_levels(const CpuFacts& facts);
+
+/// A subdirectory of glibc-hwcaps and the level it is for, best first.
+struct HwcapsLevel {
+  const char* name;
+  uint32_t isa;
+};
+inline constexpr HwcapsLevel kHwcapsLevels[] = {
+    {"x86-64-v4", kIsaV4}, {"x86-64-v3", kIsaV3}, {"x86-64-v2", kIsaV2}};
 
 /// "haswell" or "xeon_phi" where $PLATFORM says so, else null: the kernel's AT_PLATFORM holds.
 const char* platform_token(const CpuFacts& facts);

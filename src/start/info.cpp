@@ -1,15 +1,165 @@
-// Modes that tell something and end: --help, --version and their kin.
+// Modes that tell something and end: --help, --version and their kin. No program is loaded.
 #include "start.h"
+
+#include "../glibc/describe.h"
 
 #include <arch/native.h>
 
+#include <prelude/base/string.h>
 #include <prelude/report/diagnostics.h>
 #include <prelude/report/help.h>
 
 namespace prelude::start {
 namespace {
 
+constexpr const char* kLibc = "libc.so.6";
+
 void to_stdout(void*, const char* text, size_t bytes) { sys::write_all(1, text, bytes); }
+
+Module* try_load(const char* name) {
+  Batch batch;
+  batch.space = &linker.base_space;
+  batch.start_up = true;
+  const auto loaded = load_object(linker, batch, {.name = name, .kind = ModuleKind::kNeeded});
+  return loaded ? *loaded : nullptr;
+}
+
+// A directory of the user's path that has a libc decides before the cache.
+void look_for_libc(void* context, const char* directory, FoundBy source) {
+  auto& found = *static_cast<Module**>(context);
+  if (found != nullptr || source != FoundBy::kLibraryPath) return;
+  char path[4096];
+  Writer text(path, sizeof path);
+  text.put(directory).put('/').put(kLibc);
+  if (!text.truncated()) found = try_load(text.c_str());
+}
+
+// The C library that programs get here; null when there is none that can be mapped.
+const Image* system_libc() {
+  const Requester none{};
+  Module* found = nullptr;
+  linker.searcher.for_each_directory(none, &none, look_for_libc, &found);
+  if (found == nullptr) found = try_load(kLibc);
+  return found != nullptr ? &found->image : nullptr;
+}
+
+struct PathText {
+  Array<char> text;
+};
+
+void add_directory(void* context, const char* directory, FoundBy source) {
+  if (source != FoundBy::kLibraryPath) return;
+  auto& path = static_cast<PathText*>(context)->text;
+  if (!path.empty()) (void)path.push(linker.heap, ':');
+  for (; *directory != 0; ++directory) (void)path.push(linker.heap, *directory);
+}
+
+// The user's path as the search uses it: tokens expanded, $ORIGIN being where this file lies.
+const char* expanded_library_path() {
+  char target[4096];
+  const auto got = sys::read_link("/proc/self/exe", target, sizeof target - 1);
+  size_t size = got && *got < sizeof target && target[0] == '/' ? *got : 0;
+  while (size > 1 && target[size - 1] != '/') --size;
+  target[size > 1 ? size - 1 : size] = 0;
+  const Requester self{.origin = size != 0 ? target : nullptr, .is_main = true};
+  PathText path;
+  linker.searcher.for_each_directory(self, &self, add_directory, &path);
+  if (path.text.empty() || !path.text.push(linker.heap, 0)) return nullptr;
+  return path.text.data();
+}
+
+bool list_has(const char* list, std::string_view name) {
+  while (*list != 0) {
+    const char* end = list;
+    while (*end != 0 && *end != ':') ++end;
+    if (name == std::string_view(list, static_cast<size_t>(end - list))) return true;
+    list = *end == 0 ? end : end + 1;
+  }
+  return false;
+}
+
+size_t list_hwcaps(report::HwcapsDirectory* out, size_t room) {
+  using State = report::HwcapsDirectory::State;
+  const Options& options = *linker.options;
+  size_t count = 0;
+  for (const char* at = options.hwcaps_prepend; at != nullptr && *at != 0 && count < room;) {
+    const char* end = at;
+    while (*end != 0 && *end != ':') ++end;
+    if (end != at) out[count++] = {{at, static_cast<size_t>(end - at)}, State::kPrepended};
+    at = *end == 0 ? end : end + 1;
+  }
+  for (const arch::HwcapsLevel& level : arch::kHwcapsLevels) {
+    if (count == room) break;
+    const bool supported = (linker.isa_level & level.isa) != 0;
+    const bool masked = options.hwcaps_mask != nullptr && !list_has(options.hwcaps_mask, level.name);
+    const State state = supported ? (masked ? State::kMasked : State::kSearched)
+                                  : (masked ? State::kUnsupportedMasked : State::kUnsupported);
+    out[count++] = {level.name, state};
+  }
+  return count;
+}
+
+constexpr size_t kMostDirectories = 8;
+size_t system_directories(std::string_view* out, bool with_slash) {
+  size_t count = 0;
+  for (const char* directory : arch::Native::kSystemDirectories) {
+    const size_t size = string_length(directory);
+    if (count < kMostDirectories) out[count++] = {directory, with_slash ? size : size - 1};
+  }
+  return count;
+}
+
+void help(Writer& out) {
+  constexpr size_t kMostHwcaps = 64;
+  report::HwcapsDirectory hwcaps[kMostHwcaps];
+  std::string_view directories[kMostDirectories];
+  const Options& options = *linker.options;
+  report::HelpData data;
+  data.loader = options.self;
+  data.interpreter = arch::Native::kLoaderPath;
+  data.library_path = expanded_library_path();
+  data.library_path_from_option = options.library_path_from_option;
+  data.cache = kCachePath;  // Compat: named with --inhibit-cache too
+  data.system_directories = {directories, system_directories(directories, false)};
+  data.hwcaps = {hwcaps, list_hwcaps(hwcaps, kMostHwcaps)};
+  report::write_help(out, data);
+}
+
+void diagnostics(Writer& out, const glibc::Description& description) {
+  std::string_view directories[kMostDirectories];
+  char names[128];
+  Writer levels(names, sizeof names);
+  report::DiagnosticsData data;
+  unsigned index = 0;
+  for (const arch::HwcapsLevel& level : arch::kHwcapsLevels) {
+    levels.put(index == 0 ? "" : ":").put(level.name);
+    if ((linker.isa_level & level.isa) != 0) data.hwcaps_subdirs_active |= uint64_t{1} << index;
+    ++index;
+  }
+  const auto* platform = reinterpret_cast<const char*>(world.stack.value(elf::kAtPlatform));  // NOLINT
+  if (description.platform() != nullptr) platform = description.platform();
+  const auto system = sys::system_name();
+  data.dst_lib = arch::Native::kLibToken;
+  data.hwcap = description.hwcap();
+  data.hwcap2 = world.stack.value(elf::kAtHwcap2);
+  data.hwcaps_subdirs = levels.text();
+  data.page_size = linker.host.page_size;
+  data.platform = platform != nullptr ? platform : "";
+  data.loader_soname = arch::Native::kLoaderSoname;
+  data.libc_soname = kLibc;
+  data.environment = world.stack.process.envp;
+  data.prefix = "/usr";
+  data.interpreter = arch::Native::kLoaderPath;
+  data.sysconfdir = "/etc";
+  data.system_directories = {directories, system_directories(directories, true)};
+  data.release = "stable";
+  data.version = description.release();
+  data.auxv = reinterpret_cast<const uint64_t*>(world.stack.auxv);
+  data.system = system ? &*system : nullptr;
+  data.write_machine = [](void* context, Writer& to) { static_cast<const glibc::Description*>(context)->write_machine(to); };
+  data.machine_context = const_cast<glibc::Description*>(&description);
+  report::write_diagnostics(out, data);
+}
 
 }  // namespace
 
@@ -31,12 +181,14 @@ void show_auxv() {
 [[noreturn]] void print_and_exit(Mode mode) {
   char buffer[4096];
   Writer out(buffer, sizeof buffer, to_stdout);
-  if (mode == Mode::kVersion) report::write_version(out, "2.36");
   if (mode == Mode::kHelp) {
-    report::HelpData data;
-    data.loader = world.parsed.options.self;
-    data.interpreter = arch::Native::kLoaderPath;
-    report::write_help(out, data);
+    help(out);
+  } else {
+    const glibc::Description description(system_libc(), world.stack.process.envp, linker.options->secure, world.cpu,
+                                         world.stack.value(elf::kAtHwcap2));
+    if (mode == Mode::kVersion) report::write_version(out, description.release());
+    if (mode == Mode::kListTunables) description.write_tunables(out);
+    if (mode == Mode::kListDiagnostics) diagnostics(out, description);
   }
   out.flush();
   sys::exit_group(0);

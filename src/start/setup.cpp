@@ -22,17 +22,10 @@ void* get_pages(size_t bytes) {
 }
 void give_pages(void* start, size_t bytes) { (void)sys::unmap(start, bytes); }
 
-struct HwcapsName {
-  const char* name;
-  uint32_t bit;
-};
-
-// The x86 ISA levels that have a directory under glibc-hwcaps, best first.
+// The ISA levels that have a directory under glibc-hwcaps and that the processor reaches, best first.
 void fill_hwcaps(const char** out) {
-  const HwcapsName names[] = {{"x86-64-v4", arch::kIsaV4}, {"x86-64-v3", arch::kIsaV3}, {"x86-64-v2", arch::kIsaV2}};
-  const uint32_t have = arch::isa_levels(world.cpu);
-  for (const HwcapsName& name : names)
-    if ((have & name.bit) != 0) *out++ = name.name;
+  for (const arch::HwcapsLevel& level : arch::kHwcapsLevels)
+    if ((linker.isa_level & level.isa) != 0) *out++ = level.name;
   *out = nullptr;
 }
 
@@ -41,8 +34,8 @@ constinit const char* system_directories[8] = {};
 
 uint32_t cache_level(uint32_t isa) {
   uint32_t level = 0;
-  for (const uint32_t bit : {arch::kIsaV2, arch::kIsaV3, arch::kIsaV4})
-    if ((isa & bit) != 0) ++level;
+  for (const arch::HwcapsLevel& step : arch::kHwcapsLevels)
+    if ((isa & step.isa) != 0) ++level;
   return level;
 }
 
@@ -99,7 +92,7 @@ void set_up_search() {
                   .hwcaps_supported = hwcaps,
                   .hwcaps_prepend = options.hwcaps_prepend,
                   .hwcaps_mask = options.hwcaps_mask,
-                  .cache_path = options.inhibit_cache ? nullptr : "/etc/ld.so.cache",
+                  .cache_path = options.inhibit_cache ? nullptr : kCachePath,
                   .cache_flags = 0x0303,
                   .cache_isa_level = cache_level(linker.isa_level),
                   .library_path = options.library_path,

@@ -50,6 +50,8 @@ struct World {
   uint64_t base = 0;     ///< address of the loader's own ELF header
 };
 extern World world;
+
+inline constexpr const char* kCachePath = "/etc/ld.so.cache";
 extern Linker linker;
 
 /// Makes the pages of our own data that every start-up writes present by one call. `low` is an address

@@ -22,7 +22,7 @@ struct DiagnosticsData {
   std::string_view dst_lib = {};  ///< value of $LIB
   uint64_t hwcap = 0, hwcap2 = 0;
   std::string_view hwcaps_subdirs = {};  ///< all built-in ones, colon-separated, best first
-  uint64_t hwcaps_subdirs_active = 0;    ///< bit i: the i-th from the end is usable
+  uint64_t hwcaps_subdirs_active = 0;    ///< bit i: the i-th of them is usable
   uint64_t page_size = 0;
   std::string_view platform = {};
   std::string_view loader_soname = {}, libc_soname = {};

@@ -1,0 +1,172 @@
+#include "describe.h"
+
+#include <prelude/base/string.h>
+#include <prelude/report/diagnostics.h>
+#include <prelude/versions/versions.h>
+
+namespace prelude::glibc {
+namespace {
+
+int release_of(const Image& libc) {
+  int highest = -1;
+  for_each_version_def(
+      libc,
+      [](void* context, const char* name, uint32_t, uint16_t) {
+        constexpr std::string_view kPrefix = "GLIBC_2.";
+        const std::string_view text(name);
+        if (!text.starts_with(kPrefix)) return true;
+        int minor = 0;
+        for (size_t i = kPrefix.size(); i < text.size() && text[i] >= '0' && text[i] <= '9' && minor < 10000; ++i)
+          minor = minor * 10 + (text[i] - '0');
+        int& best = *static_cast<int*>(context);
+        if (minor > best) best = minor;
+        return true;
+      },
+      &highest);
+  return highest;
+}
+
+const Layout* layout_for(const Image* libc) {
+  const Layout* layout = libc != nullptr ? find_layout(release_of(*libc)) : nullptr;
+  return layout != nullptr ? layout : layouts();
+}
+
+/// A member of the structure: 4 or 8 bytes wide.
+struct Member {
+  char name[32];
+  uint16_t CpuFeatures::*offset;
+  bool wide;
+};
+constexpr Member kBasic[] = {
+    {"basic.kind", &CpuFeatures::kind, false},   {"basic.max_cpuid", &CpuFeatures::max_cpuid, false},
+    {"basic.family", &CpuFeatures::family, false}, {"basic.model", &CpuFeatures::model, false},
+    {"basic.stepping", &CpuFeatures::stepping, false},
+};
+constexpr Member kSizes[] = {
+    {"isa_1", &CpuFeatures::isa_1, false},
+    {"xsave_state_size", &CpuFeatures::xsave_state_size, true},
+    {"xsave_state_full_size", &CpuFeatures::xsave_state_full_size, false},
+    {"data_cache_size", &CpuFeatures::data_cache_size, true},
+    {"shared_cache_size", &CpuFeatures::shared_cache_size, true},
+    {"non_temporal_threshold", &CpuFeatures::non_temporal_threshold, true},
+    {"memset_non_temporal_threshold", &CpuFeatures::memset_non_temporal_threshold, true},
+    {"rep_movsb_threshold", &CpuFeatures::rep_movsb_threshold, true},
+    {"rep_movsb_stop_threshold", &CpuFeatures::rep_movsb_stop_threshold, true},
+    {"rep_stosb_threshold", &CpuFeatures::rep_stosb_threshold, true},
+    {"level1_icache_size", &CpuFeatures::level1_icache_size, true},
+    {"level1_icache_linesize", &CpuFeatures::level1_icache_linesize, true},
+    {"level1_dcache_size", &CpuFeatures::level1_dcache_size, true},
+    {"level1_dcache_assoc", &CpuFeatures::level1_dcache_assoc, true},
+    {"level1_dcache_linesize", &CpuFeatures::level1_dcache_linesize, true},
+    {"level2_cache_size", &CpuFeatures::level2_cache_size, true},
+    {"level2_cache_assoc", &CpuFeatures::level2_cache_assoc, true},
+    {"level2_cache_linesize", &CpuFeatures::level2_cache_linesize, true},
+    {"level3_cache_size", &CpuFeatures::level3_cache_size, true},
+    {"level3_cache_assoc", &CpuFeatures::level3_cache_assoc, true},
+    {"level3_cache_linesize", &CpuFeatures::level3_cache_linesize, true},
+    {"level4_cache_size", &CpuFeatures::level4_cache_size, true},
+    {"cachesize_non_temporal_divisor", &CpuFeatures::cachesize_non_temporal_divisor, true},
+};
+
+struct PreferredName {
+  char name[32];
+  uint8_t bit;                     ///< alike in all releases, or
+  uint16_t CpuRules::*of_release;  ///< where the release has it
+};
+constexpr PreferredName kPreferred[] = {
+    {"Fast_Rep_String", kFastRepString, nullptr},
+    {"Fast_Copy_Backward", kFastCopyBackward, nullptr},
+    {"Slow_BSF", kSlowBsf, nullptr},
+    {"Fast_Unaligned_Load", kFastUnalignedLoad, nullptr},
+    {"Prefer_PMINUB_for_stringop", kPreferPminub, nullptr},
+    {"Fast_Unaligned_Copy", kFastUnalignedCopy, nullptr},
+    {"I586", kI586, nullptr},
+    {"I686", kI686, nullptr},
+    {"Slow_SSE4_2", kSlowSse42, nullptr},
+    {"AVX_Fast_Unaligned_Load", kAvxFastUnalignedLoad, nullptr},
+    {"Prefer_MAP_32BIT_EXEC", 0, &CpuRules::prefer_map_32bit_exec},
+    {"Prefer_No_VZEROUPPER", 0, &CpuRules::prefer_no_vzeroupper},
+    {"Prefer_ERMS", 0, &CpuRules::prefer_erms},
+    {"Prefer_No_AVX512", 0, &CpuRules::prefer_no_avx512},
+    {"MathVec_Prefer_No_AVX512", 0, &CpuRules::mathvec_prefer_no_avx512},
+    {"Prefer_FSRM", 0, &CpuRules::prefer_fsrm},
+    {"Avoid_Short_Distance_REP_MOVSB", 0, &CpuRules::avoid_short_distance_rep_movsb},
+    {"Avoid_Non_Temporal_Memset", 0, &CpuRules::avoid_non_temporal_memset},
+    {"Avoid_STOSB", 0, &CpuRules::avoid_stosb},
+};
+
+Writer& put_key(Writer& out, const char* name) { return out.put("x86.cpu_features.").put(name); }
+
+uint64_t read_member(const std::byte* image, uint16_t offset, bool wide) {
+  uint64_t value = 0;
+  copy_bytes(&value, image + offset, wide ? 8 : 4);
+  return value;
+}
+
+template <size_t kCount>
+void put_members(Writer& out, const Member (&members)[kCount], const CpuFeatures& at, const std::byte* image) {
+  for (const Member& member : members) {
+    const uint16_t offset = at.*member.offset;
+    if (offset != kAbsent)
+      put_key(out, member.name).put("=0x").hex(read_member(image, offset, member.wide)).put('\n');
+  }
+}
+
+/// Words that libc never reads and a normal start does not ask for.
+void complete_words(const Layout& layout, std::byte* image) {
+  struct Row {
+    FeatureEntry entry;
+    uint32_t leaf;
+  };
+  constexpr Row kRows[] = {{kLeaf80000007, 0x80000007}, {kLeaf80000008, 0x80000008}, {kLeaf19, 0x19},
+                           {kLeaf14, 0x14},             {kLeaf24, 0x24}};
+  for (const Row& row : kRows) {
+    if (row.entry >= layout.cpu_features.features_count || arch::cpuid(row.leaf & 0x80000000U).eax < row.leaf) continue;
+    const arch::CpuidLeaf leaf = arch::cpuid(row.leaf);
+    const uint32_t words[4] = {leaf.eax, leaf.ebx, leaf.ecx, leaf.edx};
+    copy_bytes(image + layout.cpu_features.features + row.entry * sizeof(FeatureEntryWords), words, sizeof words);
+  }
+}
+
+}  // namespace
+
+Description::Description(const Image* libc, char** envp, bool secure, const arch::CpuFacts& cpu, uint64_t hwcap2)
+    : layout_(layout_for(libc)) {
+  Writer(release_, sizeof release_ - 1).put("2.").decimal(static_cast<uint64_t>(layout_->minor));
+  tunables_.start(*layout_, envp, secure);
+  if (layout_->cpu_features.size > sizeof features_) return;
+  summary_ = fill_cpu_features(*layout_, cpu, hwcap2, tunables_, features_);
+  complete_words(*layout_, features_);
+}
+
+void Description::write_tunables(Writer& out) const {
+  tunables_.list(out, summary_.tunables, summary_.tunable_count);
+}
+
+void Description::write_features(Writer& out) const {
+  const CpuFeatures& at = layout_->cpu_features;
+  for (uint16_t entry = 0; entry < at.features_count; ++entry)
+    for (unsigned word = 0; word < 8; ++word) {
+      const auto offset = static_cast<uint16_t>(at.features + entry * sizeof(FeatureEntryWords) + word * 4);
+      put_key(out, "features[0x").hex(entry).put(word < 4 ? "].cpuid[0x" : "].active[0x").hex(word % 4);
+      out.put("]=0x").hex(read_member(features_, offset, false)).put('\n');
+    }
+}
+
+void Description::write_preferred(Writer& out) const {
+  const uint64_t preferred = read_member(features_, layout_->cpu_features.preferred, false);
+  for (unsigned bit = 0; bit < 32; ++bit)
+    for (const PreferredName& row : kPreferred) {
+      const unsigned place = row.of_release != nullptr ? layout_->cpu_rules.*row.of_release : row.bit;
+      if (place == bit) put_key(out, "preferred.").put(row.name).put("=0x").hex(preferred >> bit & 1).put('\n');
+    }
+}
+
+void Description::write_machine(Writer& out) const {
+  put_members(out, kBasic, layout_->cpu_features, features_);
+  write_features(out);
+  write_preferred(out);
+  put_members(out, kSizes, layout_->cpu_features, features_);
+}
+
+}  // namespace prelude::glibc
