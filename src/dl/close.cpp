@@ -32,20 +32,21 @@ void mark_needed(Linker& linker, Namespace& space, Module** work) {
   }
 }
 
-// The object's own list where no scope of it holds that yet.
-SearchList* own_list_if_missing(Module& module) {
-  if (module.kind != ModuleKind::kOpened || module.closure.modules == nullptr) return nullptr;
+bool sees(const Module& module, const SearchList& list) {
   for (uint32_t i = 0; i < module.scope_count; ++i)
-    if (module.scope[i] == &module.closure) return nullptr;
-  return &module.closure;
+    if (module.scope[i] == &list) return true;
+  return false;
 }
 
 void detach(Linker& linker, Namespace& space, Module& gone) {
   for (Module* module = space.first; module != nullptr; module = module->map.l_next) {
     if (module->removed) continue;
-    SearchList** before = module->scope;
-    remove_scope(linker, *module, &gone.closure, own_list_if_missing(*module));
-    if (module->scope != before) linker.personality->module_changed(linker, *module);
+    if (sees(*module, gone.closure)) {
+      // An object that stays although its opener goes needs a scope of its own.
+      const bool own = module->closure.modules == nullptr && make_own_list(linker, *module);
+      remove_scope(linker, *module, &gone.closure, own ? &module->closure : nullptr);
+      linker.personality->module_changed(linker, *module);
+    }
     for (size_t i = module->used.size(); i-- > 0;)
       if (module->used[i] == &gone) module->used.remove_at(i);
   }
@@ -90,12 +91,6 @@ void unload(Linker& linker, Namespace& space, Module* const* list, size_t count)
   for (size_t i = 0; i < count && quiet; ++i) discard_object(linker, list[i]);
 }
 
-// Objects that stay although the one that opened them goes need a scope and a closure of their own.
-void prepare_survivors(Linker& linker, Module* const* list, uint32_t count) {
-  for (uint32_t i = 0; i < count; ++i)
-    if (list[i]->visited && list[i]->kind == ModuleKind::kOpened) (void)make_own_list(linker, *list[i]);
-}
-
 // Finalises and forgets: whatever looks for the object from here on must not find it.
 void finalise(Linker& linker, Namespace& space, Module& module) {
   run_finaliser(linker, module);
@@ -132,7 +127,6 @@ void collect(Linker& linker, Namespace& space) {
   mark_needed(linker, space, list);
   uint32_t used = 0, gone = 0;
   for (Module* module = space.first; module != nullptr; module = module->map.l_next) list[used++] = module;
-  prepare_survivors(linker, list, used);
   const bool sorted = sort_closure(linker, list, used, space.index == 0, true);
   for (uint32_t i = 0; i < used; ++i) {
     const bool keep = list[i]->visited || !sorted;

@@ -147,9 +147,10 @@ void run_initialisers(Linker& linker, Module& root) {
 void run_finaliser(Linker& linker, Module& module) {
   if (!module.init_called) return;
   module.init_called = false;
+  if (linker.tracer.wants(Topic::kImpcalls))
+    linker.tracer.emit({.kind = EventKind::kFini, .topic = Topic::kImpcalls, .object = module.map.l_name,
+                        .ns = module.name_space});
   if (module.is_self || module.is_vdso) return;
-  if (module.image.fini_array.count == 0 && module.image.fini == 0) return;
-  trace_call(linker, EventKind::kFini, module);
   finalise_array(linker, module);
   if (module.image.fini != 0) function_at<Finaliser>(module, module.image.bias + module.image.fini)();
 }
