@@ -1,8 +1,12 @@
-#include "describe.h"
+// Facts of a release from the same tables that a start uses; here without a libc that runs.
+#include <prelude/glibc/describe.h>
 
 #include <prelude/base/string.h>
 #include <prelude/report/diagnostics.h>
 #include <prelude/versions/versions.h>
+
+#include "cpu_features.h"
+#include "tunables.h"
 
 namespace prelude::glibc {
 namespace {
@@ -16,7 +20,8 @@ int release_of(const Image& libc) {
         const std::string_view text(name);
         if (!text.starts_with(kPrefix)) return true;
         int minor = 0;
-        for (size_t i = kPrefix.size(); i < text.size() && text[i] >= '0' && text[i] <= '9' && minor < 10000; ++i)
+        for (size_t i = kPrefix.size();
+             i < text.size() && text[i] >= '0' && text[i] <= '9' && minor < 10000; ++i)
           minor = minor * 10 + (text[i] - '0');
         int& best = *static_cast<int*>(context);
         if (minor > best) best = minor;
@@ -38,8 +43,10 @@ struct Member {
   bool wide;
 };
 constexpr Member kBasic[] = {
-    {"basic.kind", &CpuFeatures::kind, false},   {"basic.max_cpuid", &CpuFeatures::max_cpuid, false},
-    {"basic.family", &CpuFeatures::family, false}, {"basic.model", &CpuFeatures::model, false},
+    {"basic.kind", &CpuFeatures::kind, false},
+    {"basic.max_cpuid", &CpuFeatures::max_cpuid, false},
+    {"basic.family", &CpuFeatures::family, false},
+    {"basic.model", &CpuFeatures::model, false},
     {"basic.stepping", &CpuFeatures::stepping, false},
 };
 constexpr Member kSizes[] = {
@@ -104,7 +111,8 @@ uint64_t read_member(const std::byte* image, uint16_t offset, bool wide) {
 }
 
 template <size_t kCount>
-void put_members(Writer& out, const Member (&members)[kCount], const CpuFeatures& at, const std::byte* image) {
+void put_members(Writer& out, const Member (&members)[kCount], const CpuFeatures& at,
+                 const std::byte* image) {
   for (const Member& member : members) {
     const uint16_t offset = at.*member.offset;
     if (offset != kAbsent)
@@ -118,55 +126,91 @@ void complete_words(const Layout& layout, std::byte* image) {
     FeatureEntry entry;
     uint32_t leaf;
   };
-  constexpr Row kRows[] = {{kLeaf80000007, 0x80000007}, {kLeaf80000008, 0x80000008}, {kLeaf19, 0x19},
-                           {kLeaf14, 0x14},             {kLeaf24, 0x24}};
+  constexpr Row kRows[] = {{kLeaf80000007, 0x80000007},
+                           {kLeaf80000008, 0x80000008},
+                           {kLeaf19, 0x19},
+                           {kLeaf14, 0x14},
+                           {kLeaf24, 0x24}};
   for (const Row& row : kRows) {
-    if (row.entry >= layout.cpu_features.features_count || arch::cpuid(row.leaf & 0x80000000U).eax < row.leaf) continue;
+    if (row.entry >= layout.cpu_features.features_count ||
+        arch::cpuid(row.leaf & 0x80000000U).eax < row.leaf)
+      continue;
     const arch::CpuidLeaf leaf = arch::cpuid(row.leaf);
     const uint32_t words[4] = {leaf.eax, leaf.ebx, leaf.ecx, leaf.edx};
-    copy_bytes(image + layout.cpu_features.features + row.entry * sizeof(FeatureEntryWords), words, sizeof words);
+    copy_bytes(image + layout.cpu_features.features + row.entry * sizeof(FeatureEntryWords), words,
+               sizeof words);
   }
 }
 
+class ReleaseFacts final : public Description {
+ public:
+  constexpr ReleaseFacts() = default;
+
+  void fill(const Layout& layout, char** envp, bool secure, const arch::CpuFacts& cpu,
+            uint64_t hwcap2) {
+    layout_ = &layout;
+    Writer text(release_, sizeof release_);
+    text.put("2.").decimal(static_cast<uint64_t>(layout.minor));
+    (void)text.c_str();
+    tunables_.start(layout, envp, secure);
+    if (layout.cpu_features.size > sizeof features_) return;
+    summary_ = fill_cpu_features(layout, cpu, hwcap2, tunables_, features_);
+    complete_words(layout, features_);
+  }
+
+  [[nodiscard]] const char* release() const override { return release_; }
+  [[nodiscard]] uint64_t hwcap() const override { return summary_.hwcap; }
+  [[nodiscard]] const char* platform() const override { return summary_.platform; }
+
+  void write_tunables(Writer& out) const override {
+    tunables_.list(out, summary_.tunables, summary_.tunable_count);
+  }
+  void write_machine(Writer& out) const override {
+    put_members(out, kBasic, layout_->cpu_features, features_);
+    write_features(out);
+    write_preferred(out);
+    put_members(out, kSizes, layout_->cpu_features, features_);
+  }
+
+ private:
+  void write_features(Writer& out) const {
+    const CpuFeatures& at = layout_->cpu_features;
+    for (uint16_t entry = 0; entry < at.features_count; ++entry)
+      for (unsigned word = 0; word < 8; ++word) {
+        const size_t offset = at.features + entry * sizeof(FeatureEntryWords) + word * 4;
+        put_key(out, "features[0x")
+            .hex(entry)
+            .put(word < 4 ? "].cpuid[0x" : "].active[0x")
+            .hex(word % 4);
+        out.put("]=0x").hex(read_member(features_, static_cast<uint16_t>(offset), false)).put('\n');
+      }
+  }
+  void write_preferred(Writer& out) const {
+    const uint64_t preferred = read_member(features_, layout_->cpu_features.preferred, false);
+    for (unsigned bit = 0; bit < 32; ++bit)
+      for (const PreferredName& row : kPreferred) {
+        const unsigned place =
+            row.of_release != nullptr ? layout_->cpu_rules.*row.of_release : row.bit;
+        if (place == bit)
+          put_key(out, "preferred.").put(row.name).put("=0x").hex(preferred >> bit & 1).put('\n');
+      }
+  }
+
+  const Layout* layout_ = nullptr;
+  Tunables tunables_;
+  CpuSummary summary_;
+  char release_[16] = {};
+  alignas(8) std::byte features_[1024] = {};
+};
+
+constinit ReleaseFacts the_facts;
+
 }  // namespace
 
-Description::Description(const Image* libc, char** envp, bool secure, const arch::CpuFacts& cpu, uint64_t hwcap2)
-    : layout_(layout_for(libc)) {
-  Writer(release_, sizeof release_ - 1).put("2.").decimal(static_cast<uint64_t>(layout_->minor));
-  tunables_.start(*layout_, envp, secure);
-  if (layout_->cpu_features.size > sizeof features_) return;
-  summary_ = fill_cpu_features(*layout_, cpu, hwcap2, tunables_, features_);
-  complete_words(*layout_, features_);
-}
-
-void Description::write_tunables(Writer& out) const {
-  tunables_.list(out, summary_.tunables, summary_.tunable_count);
-}
-
-void Description::write_features(Writer& out) const {
-  const CpuFeatures& at = layout_->cpu_features;
-  for (uint16_t entry = 0; entry < at.features_count; ++entry)
-    for (unsigned word = 0; word < 8; ++word) {
-      const auto offset = static_cast<uint16_t>(at.features + entry * sizeof(FeatureEntryWords) + word * 4);
-      put_key(out, "features[0x").hex(entry).put(word < 4 ? "].cpuid[0x" : "].active[0x").hex(word % 4);
-      out.put("]=0x").hex(read_member(features_, offset, false)).put('\n');
-    }
-}
-
-void Description::write_preferred(Writer& out) const {
-  const uint64_t preferred = read_member(features_, layout_->cpu_features.preferred, false);
-  for (unsigned bit = 0; bit < 32; ++bit)
-    for (const PreferredName& row : kPreferred) {
-      const unsigned place = row.of_release != nullptr ? layout_->cpu_rules.*row.of_release : row.bit;
-      if (place == bit) put_key(out, "preferred.").put(row.name).put("=0x").hex(preferred >> bit & 1).put('\n');
-    }
-}
-
-void Description::write_machine(Writer& out) const {
-  put_members(out, kBasic, layout_->cpu_features, features_);
-  write_features(out);
-  write_preferred(out);
-  put_members(out, kSizes, layout_->cpu_features, features_);
+const Description& describe(const Image* libc, char** envp, bool secure, const arch::CpuFacts& cpu,
+                            uint64_t hwcap2) {
+  the_facts.fill(*layout_for(libc), envp, secure, cpu, hwcap2);
+  return the_facts;
 }
 
 }  // namespace prelude::glibc

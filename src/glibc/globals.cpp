@@ -1,4 +1,6 @@
 // The objects _rtld_global and _rtld_global_ro and the small exported variables.
+#include <prelude/glibc/personality.h>
+
 #include "cpu_features.h"
 #include "shared_state.h"
 
@@ -89,6 +91,8 @@ void fill_read_only(Linker& linker, const Layout& layout) {
 }  // namespace
 
 State& state() { return the_state; }
+
+DebuggerSymbols debugger_symbols() { return {_r_debug, _dl_debug_state}; }
 
 void fill_globals(Linker& linker) {
   const Layout& layout = *the_state.layout;

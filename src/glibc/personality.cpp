@@ -1,4 +1,4 @@
-#include "personality.h"
+#include <prelude/glibc/personality.h>
 
 #include "shared_state.h"
 

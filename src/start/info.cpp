@@ -1,11 +1,10 @@
 // Modes that tell something and end: --help, --version and their kin. No program is loaded.
 #include "start.h"
 
-#include "../glibc/describe.h"
-
 #include <arch/native.h>
 
 #include <prelude/base/string.h>
+#include <prelude/glibc/describe.h>
 #include <prelude/report/diagnostics.h>
 #include <prelude/report/help.h>
 
@@ -184,8 +183,9 @@ void show_auxv() {
   if (mode == Mode::kHelp) {
     help(out);
   } else {
-    const glibc::Description description(system_libc(), world.stack.process.envp, linker.options->secure, world.cpu,
-                                         world.stack.value(elf::kAtHwcap2));
+    const glibc::Description& description =
+        glibc::describe(system_libc(), world.stack.process.envp, linker.options->secure, world.cpu,
+                        world.stack.value(elf::kAtHwcap2));
     if (mode == Mode::kVersion) report::write_version(out, description.release());
     if (mode == Mode::kListTunables) description.write_tunables(out);
     if (mode == Mode::kListDiagnostics) diagnostics(out, description);

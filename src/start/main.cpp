@@ -1,21 +1,16 @@
 // A start-up, step by step.
 #include "start.h"
 
-#include "../glibc/personality.h"
-
 #include <arch/native.h>
 
 #include <prelude/debugger/debugger.h>
 #include <prelude/dl/dl.h>
+#include <prelude/glibc/personality.h>
 #include <prelude/report/messages.h>
 
 extern "C" {
 [[gnu::visibility("hidden")]] extern const prelude::elf::FileHeader __ehdr_start;
 [[gnu::visibility("hidden")]] void _start();
-// NOLINTBEGIN(readability-identifier-naming)
-[[gnu::visibility("default")]] extern prelude::RDebug _r_debug;
-[[gnu::visibility("default")]] void _dl_debug_state();
-// NOLINTEND(readability-identifier-naming)
 }
 
 namespace prelude::start {
@@ -160,7 +155,8 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   publish_scopes(batch);
   if (is_listing()) list_objects();
   check(linker.personality->recognise(linker));
-  debugger::start(linker, _r_debug, _dl_debug_state, world.base);
+  const glibc::DebuggerSymbols symbols = glibc::debugger_symbols();
+  debugger::start(linker, symbols.root, symbols.stop, world.base);
   debugger::announce(linker, linker.base_space, kRtAdd);
   check(place_start_up_tls(linker));
   trace_all_scopes();

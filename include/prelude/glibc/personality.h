@@ -1,6 +1,7 @@
 // The glibc personality: makes the loader look like ld-linux to the libc.so.6 it has mapped.
 #pragma once
 
+#include <prelude/abi/link_map.h>
 #include <prelude/elf/format.h>
 #include <prelude/link/personality.h>
 #include <prelude/report/debug_text.h>
@@ -16,6 +17,13 @@ struct Origin {
   arch::CpuFacts cpu;
   report::DebugText* debug_text = nullptr;
 };
+
+/// What debuggers look for by name in the loader's symbols.
+struct DebuggerSymbols {
+  RDebug& root;
+  void (*stop)();
+};
+DebuggerSymbols debugger_symbols();
 
 /// The one personality. It stays inert in a process without libc.so.6.
 Personality& make_personality(const Origin& origin);

@@ -1,0 +1,35 @@
+// What the loader can tell about the C library it serves without running one: for --list-tunables,
+// --list-diagnostics and --version.
+#pragma once
+
+#include <prelude/base/writer.h>
+#include <prelude/image/image.h>
+
+#include <arch/cpu.h>
+
+#include <cstdint>
+
+namespace prelude::glibc {
+
+/// The facts of one release, computed as a process with that libc would have them.
+class Description {
+ public:
+  /// "2.36"
+  [[nodiscard]] virtual const char* release() const = 0;
+  [[nodiscard]] virtual uint64_t hwcap() const = 0;
+  /// Null: the kernel's AT_PLATFORM holds.
+  [[nodiscard]] virtual const char* platform() const = 0;
+  virtual void write_tunables(Writer& out) const = 0;
+  /// x86.cpu_features.*
+  virtual void write_machine(Writer& out) const = 0;
+
+ protected:
+  ~Description() = default;
+};
+
+/// `libc`: the mapped C library that decides the release; null, or a release that is not served:
+/// the oldest one served. `envp` is borrowed. There is one description; a second call replaces it.
+const Description& describe(const Image* libc, char** envp, bool secure, const arch::CpuFacts& cpu,
+                            uint64_t hwcap2);
+
+}  // namespace prelude::glibc
