@@ -273,6 +273,21 @@ Status read_array(const Image& image, const Raw& raw, int address, int size, con
   return Done{};
 }
 
+bool overlap(const FunctionArray& a, const FunctionArray& b) {
+  return a.vaddr < b.vaddr + b.count * 8 && b.vaddr < a.vaddr + a.count * 8;
+}
+
+// A function array that runs into its neighbours would have wrong functions called.
+Status check_arrays(const Image& image) {
+  const FunctionArray section{image.dynamic_vaddr, uint64_t{image.dynamic_count} * 2};
+  const FunctionArray* arrays[] = {&section, &image.preinit_array, &image.init_array, &image.fini_array};
+  for (size_t i = 0; i < std::size(arrays); ++i)
+    for (size_t k = i + 1; k < std::size(arrays); ++k)
+      if (overlap(*arrays[i], *arrays[k]))
+        return bad("function array", arrays[k]->vaddr, "arrays that do not overlap");
+  return Done{};
+}
+
 Status read_functions(Image& image, const Raw& raw) {
   image.init = raw.get(kDtInit);
   image.fini = raw.get(kDtFini);
@@ -282,7 +297,8 @@ Status read_functions(Image& image, const Raw& raw) {
     return bad("DT_FINI", image.fini, "an address in an executable segment");
   PRELUDE_TRY(read_array(image, raw, kDtInitArray, kDtInitArraySz, "DT_INIT_ARRAY", image.init_array));
   PRELUDE_TRY(read_array(image, raw, kDtFiniArray, kDtFiniArraySz, "DT_FINI_ARRAY", image.fini_array));
-  return read_array(image, raw, kDtPreinitArray, kDtPreinitArraySz, "DT_PREINIT_ARRAY", image.preinit_array);
+  PRELUDE_TRY(read_array(image, raw, kDtPreinitArray, kDtPreinitArraySz, "DT_PREINIT_ARRAY", image.preinit_array));
+  return check_arrays(image);
 }
 
 Status read_names(Image& image, const Raw& raw) {

@@ -61,15 +61,17 @@ bool ascending(const LoadSegment* segments, uint32_t count) {
   return true;
 }
 
-// A later segment is laid over the pages it shares with the one below, so those pages get its protection:
-// what the tables say about the lower segment holds only while nothing is taken away from it.
+// A later segment is laid over the pages it shares with the one below: what the tables say about the lower
+// one holds only while these are the same bytes of the file and no permission is lost.
 Status check_overlap(const LoadSegment* segments, uint32_t count, uint64_t page) {
   for (uint32_t i = 1; i < count; ++i) {
     const LoadSegment &below = segments[i - 1], &s = segments[i];
     const uint64_t end = below.vaddr + below.memsz;
     if (s.vaddr < end) return bad("p_vaddr", s.vaddr, "segments that do not overlap");
-    if (end > round_down(s.vaddr, page) && (below.flags & ~s.flags) != 0)
-      return bad("p_vaddr", s.vaddr, "a page of its own, as its protection differs from its neighbour's");
+    if (end <= round_down(s.vaddr, page)) continue;
+    const bool same_bytes = below.vaddr - below.offset == s.vaddr - s.offset && s.filesz != 0;
+    if (!same_bytes || (below.flags & ~s.flags) != 0)
+      return bad("p_vaddr", s.vaddr, "a page of its own, as its neighbour's differs");
   }
   return Done{};
 }
@@ -178,7 +180,7 @@ Status decode_program_headers(const elf::ProgramHeader* headers, uint16_t count,
     const elf::ProgramHeader& ph = headers[i];
     if (ph.type == elf::kPtTls) PRELUDE_TRY(check_tls(ph));
     note_facts(ph, out);
-    if (ph.type != elf::kPtLoad || ph.memsz == 0) continue;
+    if (ph.type != elf::kPtLoad || (ph.memsz | ph.filesz) == 0) continue;
     PRELUDE_TRY(check_load(ph, file_size, host));
     segments[loads++] = {ph.vaddr, ph.filesz, ph.memsz, ph.offset, ph.flags};
     if (ph.vaddr < low) low = ph.vaddr;
