@@ -119,6 +119,10 @@ const char* words_of(Refusal refusal) {
   return "";
 }
 
+bool tells_of_file(Refusal refusal) {
+  return refusal != Refusal::kNoSuchFile && refusal != Refusal::kNotInCache;
+}
+
 void put_tried(Writer& out, const TriedPath& tried) {
   put_hint_name(out.put("  tried "), tried.path);
   if (present(tried.source)) put_name(out.put(" ("), tried.source, kHintNameLimit).put(")");
@@ -144,7 +148,7 @@ void write_missing_library_hints(Writer& out, const MissingLibrary& missing) {
   size_t shown = 0;
   for (const bool existing : {true, false})
     for (const TriedPath& tried : missing.tried)
-      if ((tried.refusal != Refusal::kNoSuchFile) == existing && shown < kMaxTried) {
+      if (tells_of_file(tried.refusal) == existing && shown < kMaxTried) {
         put_tried(out, tried);
         ++shown;
       }

@@ -289,6 +289,20 @@ void Searcher::for_each_directory(const Requester& requester, const Requester* m
     lister.show(state.system_list, FoundBy::kDefault);
 }
 
+const char* Searcher::cached_path(const char* name) {
+  if (state_ == nullptr || state_->setup->cache_path == nullptr) return nullptr;
+  const SearchSetup& setup = *state_->setup;
+  const search::CacheView* cache = state_->cache.view(setup.cache_path);
+  if (cache == nullptr) return nullptr;
+  return cache->find(name, {setup.cache_flags, setup.cache_isa_level, state_->hwcaps});
+}
+
+const char* Searcher::cached_name(uint32_t index) {
+  if (state_ == nullptr || state_->setup->cache_path == nullptr) return nullptr;
+  const search::CacheView* cache = state_->cache.view(state_->setup->cache_path);
+  return cache != nullptr ? cache->name(index) : nullptr;
+}
+
 void Searcher::release_list(DirectoryList* list) {
   if (state_ != nullptr) state_->table.release_list(list);
 }

@@ -102,9 +102,7 @@ bool is_listing();
 /// --verify: the status alone says what the file is.
 [[noreturn]] void verify_program(const Result<Module*>& loaded);
 // ---- hints.cpp
-/// A report::HintSource's function: the lines below a fatal message, from the state of the linker.
-void write_hints(void* context, Writer& out, const Error& error);
-/// The hints in force, or null.
+/// Writes the lines below a fatal message; null where nobody is to get them.
 const report::HintSource* hint_source();
 
 }  // namespace prelude::start
