@@ -53,22 +53,102 @@ void* tls_address_if_present(Linker& linker, Module& module) {
 }
 
 bool tls_start_thread(Linker& linker, char* block, bool fresh) {
+  const ThreadMemory& memory = linker.thread_memory;
+  TlsThread* thread = nullptr;
   DtvEntry* dtv = dtv_of(block);
   if (fresh) {
-    dtv = linker.tls.make_dtv(linker.thread_memory);
-    if (dtv == nullptr) return false;
+    linker.personality->thread_created(linker);
+    thread = static_cast<TlsThread*>(memory.allocate(sizeof(TlsThread)));
+    dtv = linker.tls.make_dtv(memory);
   }
   linker.personality->lock_tls(linker);
-  dtv = linker.tls.initialise_thread(block, dtv, linker.thread_memory);
+  bool ok = dtv != nullptr && (fresh ? thread != nullptr && linker.tls.enter_thread(*thread, block, dtv)
+                                     : linker.tls.catch_up(*TlsRegistry::thread_of(dtv)));
+  if (DtvEntry* filled = ok ? linker.tls.initialise_thread(block, dtv, memory) : nullptr; filled != nullptr)
+    set_dtv(block, filled);
+  else
+    ok = false;
+  if (!ok && fresh && dtv != nullptr && TlsRegistry::thread_of(dtv) != nullptr) linker.tls.leave_thread(*thread);
   linker.personality->unlock_tls(linker);
-  if (dtv == nullptr) return false;
-  set_dtv(block, dtv);
-  return true;
+  if (ok || !fresh) return ok;
+  if (thread != nullptr) memory.release(thread);
+  if (dtv != nullptr) memory.release(dtv - 1);
+  return false;
 }
 
 void tls_end_thread(Linker& linker, char* block) {
-  linker.tls.release_thread(dtv_of(block), linker.initial_dtv, linker.thread_memory);
+  DtvEntry* dtv = dtv_of(block);
+  if (dtv == nullptr) return;
+  TlsThread* thread = TlsRegistry::thread_of(dtv);
+  linker.tls.release_thread(dtv, linker.initial_dtv, linker.thread_memory);
+  if (thread == nullptr) return;
+  linker.personality->lock_tls(linker);
+  linker.tls.leave_thread(*thread);
+  linker.personality->unlock_tls(linker);
+  linker.thread_memory.release(thread);
 }
+
+namespace {
+
+void release_chain(const ThreadMemory& memory, void* chain) {
+  while (chain != nullptr) {
+    void* next = *static_cast<void**>(chain);
+    memory.release(chain);
+    chain = next;
+  }
+}
+
+// The DTV of the calling thread, long enough and new enough for the module. No lock is held while memory is
+// asked for or given back: an allocator may use thread-local storage or wait for threads that do.
+DtvEntry* current_dtv(Linker& linker, char* block, size_t id) {
+  const ThreadMemory& memory = linker.thread_memory;
+  linker.personality->lock_tls(linker);
+  for (;;) {
+    const size_t wanted = linker.tls.entries_wanted(dtv_of(block), id);
+    if (wanted == 0) break;
+    linker.personality->unlock_tls(linker);
+    DtvEntry* longer = linker.tls.make_dtv(memory, wanted);
+    if (longer == nullptr) return nullptr;
+    DtvEntry* old = dtv_of(block);
+    const bool use = old[-1].value < longer[-1].value;  // the allocation may have come here itself
+    if (use) {
+      TlsRegistry::move_dtv(longer, old);
+      set_dtv(block, longer);
+    }
+    DtvEntry* spare = use ? old : longer;
+    if (spare != linker.initial_dtv) memory.release(spare - 1);
+    linker.personality->lock_tls(linker);
+  }
+  void* chain = linker.tls.refresh(dtv_of(block), id);
+  linker.personality->unlock_tls(linker);
+  release_chain(memory, chain);
+  return dtv_of(block);
+}
+
+// The block of the module in the calling thread, made now if it has none.
+char* block_of(Linker& linker, char* block, size_t id) {
+  DtvEntry* dtv = current_dtv(linker, block, id);
+  if (dtv == nullptr) return nullptr;
+  if (dtv[id].value != kTlsUnallocated) return reinterpret_cast<char*>(dtv[id].value);  // NOLINT
+  linker.personality->lock_tls(linker);
+  Module* module = linker.tls.module(id);
+  if (module != nullptr && module->tls.offset == 0) module->tls.offset = kTlsForcedDynamic;
+  const TlsSegment segment = module != nullptr ? module->tls : TlsSegment{};
+  linker.personality->unlock_tls(linker);
+  if (module == nullptr) return nullptr;
+  void* to_free = nullptr;
+  char* at = segment.offset > 0 ? block - segment.offset : make_tls_block(segment, linker.thread_memory, to_free);
+  if (at == nullptr) return nullptr;
+  if (to_free != nullptr) fill_tls_block(at, segment);
+  dtv = dtv_of(block);
+  if (dtv[id].value == kTlsUnallocated)
+    dtv[id] = {reinterpret_cast<uint64_t>(at), to_free};
+  else if (to_free != nullptr)  // the allocator's own access was first
+    linker.thread_memory.release(to_free);
+  return reinterpret_cast<char*>(dtv[id].value);  // NOLINT(performance-no-int-to-ptr)
+}
+
+}  // namespace
 
 }  // namespace prelude::dl
 
@@ -76,16 +156,7 @@ extern "C" void* prelude_tls_get_addr_slow(const void* pointer) {
   using namespace prelude;
   const auto& index = *static_cast<const TlsIndex*>(pointer);
   Linker& linker = *the_linker;
-  char* block = dl::thread_block();
-  linker.personality->lock_tls(linker);
-  char* address = nullptr;
-  DtvEntry* dtv = linker.tls.update_dtv(dl::dtv_of(block), index.module, linker.initial_dtv, linker.thread_memory);
-  if (dtv != nullptr) {
-    dl::set_dtv(block, dtv);
-    Module* module = linker.tls.module(index.module);
-    if (module != nullptr) address = linker.tls.block(dtv, *module, block, linker.thread_memory);
-  }
-  linker.personality->unlock_tls(linker);
+  char* address = dl::block_of(linker, dl::thread_block(), index.module);
   if (address == nullptr)
     linker.fatal(linker, {.code = Errc::kOutOfMemory, .object = "thread-local storage"});
   return address + index.offset;

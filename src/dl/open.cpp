@@ -99,7 +99,9 @@ Status link_new(Linker& linker, Batch& batch, Module& root) {
     return Error{.code = Errc::kOutOfMemory, .object = root.path};
   trace_no_delete(linker, batch);
   if (!extend_scopes(linker, root)) return Error{.code = Errc::kOutOfMemory, .object = root.path};
-  for (Module* module : batch.late_tls) linker.personality->fill_static_tls(linker, *module);
+  linker.personality->lock_tls(linker);
+  for (Module* module : batch.late_tls) linker.tls.fill_everywhere(module->tls);
+  linker.personality->unlock_tls(linker);
   if (batch.tls_added) {
     linker.personality->lock_tls(linker);
     linker.tls.publish_generation();

@@ -14,6 +14,17 @@ void reset_mutex(void* mutex) {
   field<int>(mutex, kMutexKind) = kMutexRecursive;
 }
 
+// In a child only the calling thread is left. libc keeps the stacks it has allocated for others, and with them
+// their thread blocks.
+bool stays_after_fork(const TlsThread& thread) {
+  if (reinterpret_cast<const std::byte*>(thread.block) == arch::thread_pointer()) return true;
+  const Layout& layout = *state().layout;
+  const auto* head = &field<ListHead>(_rtld_global, layout.rtld_global.dl_stack_cache);
+  for (const ListHead* node = head->next; node != head; node = node->next)
+    if (reinterpret_cast<const char*>(node) - layout.pthread.list == thread.block) return true;
+  return false;
+}
+
 void before_fork() { state().functions.mutex_lock(state().change_lock); }
 void after_fork_in_parent() { state().functions.mutex_unlock(state().change_lock); }
 
@@ -24,6 +35,7 @@ void after_fork_in_child() {
   reset_mutex(state().change_lock);
   reset_mutex(_rtld_global + state().layout->rtld_global.dl_load_write_lock);
   linker.readers = 0;
+  linker.tls.keep_threads(stays_after_fork);
   if (linker.closing != 0 && linker.closing_thread != arch::thread_pointer()) {
     linker.closing = 0;
     for (Namespace* space : linker.spaces)

@@ -166,8 +166,8 @@ class GlibcPersonality final : public Personality {
   void lock_tls(Linker&) override { lock(&RtldGlobal::dl_load_tls_lock); }
   void unlock_tls(Linker&) override { unlock(&RtldGlobal::dl_load_tls_lock); }
 
-  void fill_static_tls(Linker&, Module& module) override {
-    if (active()) fill_block_in_all_threads(module);
+  void thread_created(Linker&) override {
+    if (active() && !state().fork_watched) watch_forks(*state().libc);
   }
   bool pinned(Module& module) override {
     return active() && __atomic_load_n(&field<size_t>(&module, state().layout->link_map.l_tls_dtor_count),

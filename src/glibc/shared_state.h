@@ -108,7 +108,6 @@ void update_tls(Linker& linker);
 void prepare_main_thread(Linker& linker, char* block);
 void start_main_thread(char* block);
 void reserve_rseq(Linker& linker);
-void fill_block_in_all_threads(Module& module);
 // ---- fork.cpp
 /// Has libc call us around fork. Done at the first change after start, so that a start-up does not pay.
 void watch_forks(const Module& libc);

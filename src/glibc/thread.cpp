@@ -1,4 +1,4 @@
-// struct pthread of the first thread, and static TLS blocks that come late.
+// struct pthread of the first thread.
 #include "shared_state.h"
 
 #include <prelude/base/string.h>
@@ -34,16 +34,6 @@ void register_rseq(const Layout& layout, char* block) {
   __rseq_size = layout.behaviour.rseq_size_from_auxv ? static_cast<uint32_t>(state().kernel.rseq_feature_size)
                                                      : layout.behaviour.rseq_feature_size;
   if (__rseq_size == 0) __rseq_size = 20;
-}
-
-// Walks libc's lists of thread stacks.
-template <typename Each>
-void for_each_thread(const Layout& layout, Each each) {
-  for (const uint16_t offset : {layout.rtld_global.dl_stack_used, layout.rtld_global.dl_stack_user}) {
-    auto* head = &field<ListHead>(_rtld_global, offset);
-    for (ListHead* node = head->next; node != head; node = node->next)
-      each(reinterpret_cast<char*>(node) - layout.pthread.list);
-  }
 }
 
 }  // namespace
@@ -90,15 +80,6 @@ void start_main_thread(char* block) {
   field<int64_t>(robust, 8) = kRobustFutexOffset;
   (void)sys::set_robust_list(robust, 24);
   register_rseq(layout, block);
-}
-
-void fill_block_in_all_threads(Module& module) {
-  const Layout& layout = *state().layout;
-  const TlsSegment& tls = module.tls;
-  auto& lock = field<int>(_rtld_global, layout.rtld_global.dl_stack_cache_lock);
-  while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE) != 0) arch::pause();
-  for_each_thread(layout, [&](char* block) { fill_tls_block(block - tls.offset, tls); });
-  __atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
 }
 
 }  // namespace prelude::glibc

@@ -117,7 +117,7 @@ class LiveBinder {
     Module& owner = *bound.module;
     if (owner.tls.offset == 0) {
       linker_.personality->lock_tls(linker_);
-      const bool placed = owner.tls.offset == 0 && linker_.tls.place_static(owner.tls);
+      const bool placed = owner.tls.offset == 0 && linker_.tls.place_late(owner.tls, linker_.heap);
       linker_.personality->unlock_tls(linker_);
       if (placed) {
         linker_.personality->module_changed(linker_, owner);

@@ -7,6 +7,21 @@
 
 namespace prelude {
 
+namespace {
+
+MapOutcome map_area(uint64_t address, uint64_t bytes) {
+  void* at = reinterpret_cast<void*>(address);  // NOLINT(performance-no-int-to-ptr)
+  const auto mapped = sys::map_anonymous_exactly(at, bytes, sys::kProtRead | sys::kProtWrite);
+  if (mapped) return MapOutcome::kMapped;
+  return mapped.error() == sys::kEEXIST ? MapOutcome::kOccupied : MapOutcome::kNoMemory;
+}
+
+void unmap_area(uint64_t address, uint64_t bytes) {
+  (void)sys::unmap(reinterpret_cast<void*>(address), bytes);  // NOLINT(performance-no-int-to-ptr)
+}
+
+}  // namespace
+
 Status place_start_up_tls(Linker& linker) {
   const Error no_memory{.code = Errc::kOutOfMemory, .object = linker.program->path};
   TlsRegistry& tls = linker.tls;
@@ -27,7 +42,9 @@ Status place_start_up_tls(Linker& linker) {
   auto tp_address = (reinterpret_cast<uint64_t>(raw) + below + align - 1) & ~(align - 1);
   char* tp = reinterpret_cast<char*>(tp_address);  // NOLINT(performance-no-int-to-ptr)
   linker.initial_dtv = tls.make_dtv(linker.thread_memory);
-  if (linker.initial_dtv == nullptr) return no_memory;
+  tls.set_mapper({map_area, unmap_area});
+  if (linker.initial_dtv == nullptr || !tls.enter_thread(linker.first_thread, tp, linker.initial_dtv))
+    return no_memory;
   arch::write_tcb(tp, arch::Native::kTcbSelf, tp_address);
   arch::write_tcb(tp, arch::Native::kTcbHeaderSelf, tp_address);
   arch::write_tcb(tp, arch::Native::kTcbDtv, reinterpret_cast<uint64_t>(linker.initial_dtv));

@@ -17,7 +17,6 @@ constexpr int kMapPrivate = 2, kMapFixed = 0x10, kMapAnonymous = 0x20,
 constexpr int kAdvisePopulateWrite = 23;
 constexpr int kFutexWaitPrivate = 128, kFutexWakePrivate = 129;
 constexpr int kClockMonotonic = 1;
-constexpr Errno kEEXIST{17};
 constexpr long kLargestError = 4095;
 
 constexpr bool failed(long result) { return result < 0 && result >= -kLargestError; }
@@ -135,15 +134,24 @@ Ret<void*> map_anonymous(void* at, size_t bytes, int prot, bool fixed) {
   return address(map(at, bytes, prot, flags, -1, 0));
 }
 
+namespace {
+
+// Kernels before 4.17 take the flag for a hint and map elsewhere.
+Ret<void*> only_at(void* at, size_t bytes, Ret<void*> mapped) {
+  if (!mapped || *mapped == at) return mapped;
+  arch::syscall(SyscallNumber::kMunmap, *mapped, bytes);
+  return kEEXIST;
+}
+
+}  // namespace
+
 Ret<void*> map_file_exactly(void* at, size_t bytes, int prot, int fd, uint64_t offset) {
-  const Ret<void*> mapped =
-      address(map(at, bytes, prot, kMapPrivate | kMapFixedNoReplace, fd, offset));
-  // Kernels before 4.17 take the flag for a hint and map elsewhere.
-  if (mapped && *mapped != at) {
-    arch::syscall(SyscallNumber::kMunmap, *mapped, bytes);
-    return kEEXIST;
-  }
-  return mapped;
+  return only_at(at, bytes, address(map(at, bytes, prot, kMapPrivate | kMapFixedNoReplace, fd, offset)));
+}
+
+Ret<void*> map_anonymous_exactly(void* at, size_t bytes, int prot) {
+  return only_at(at, bytes,
+                 address(map(at, bytes, prot, kMapPrivate | kMapAnonymous | kMapFixedNoReplace, -1, 0)));
 }
 
 Ret<Done> unmap(void* at, size_t bytes) {

@@ -67,6 +67,7 @@ void TlsRegistry::remove(Module& module) {
   TlsSegment& segment = tls_of(module);
   TlsSlot* taken = slot(segment.module_id);
   if (segment.module_id == 0 || taken == nullptr) return;
+  give_back(segment);
   taken->module = nullptr;
   taken->generation = prelude_tls_generation + 1;
   if (segment.module_id == max_id_) {
@@ -107,6 +108,7 @@ uint64_t TlsRegistry::reserve_static(uint64_t bytes, uint64_t align) {
 void TlsRegistry::close_static(uint64_t surplus, uint64_t tail) {
   static_limit_ = round_up(static_used_ + surplus, static_align_);
   static_size_ = static_limit_ + tail;
+  start_used_ = static_used_;
 }
 
 }  // namespace prelude

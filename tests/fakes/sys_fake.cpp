@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint32_t kRegular = 0100000, kDirectory = 0040000, kLink = 0120000, kTypeMask = 0170000;
 constexpr int kMaxLinks = 40;
-constexpr Errno kELOOP{40}, kENOEXEC{8}, kEBADF{9}, kEEXIST{17}, kEISDIR{21};
+constexpr Errno kELOOP{40}, kENOEXEC{8}, kEBADF{9}, kEISDIR{21};
 
 struct Node {
   uint32_t mode = 0;
@@ -371,6 +371,13 @@ Ret<void*> map_anonymous(void* at, size_t bytes, int prot, bool fixed) {
 Ret<void*> map_file_exactly(void* at, size_t bytes, int prot, int fd, uint64_t offset) {
   FAKE_ENTER("map_file_exactly");
   const auto start = map_content(at, bytes, prot, fd, offset, MAP_FIXED_NOREPLACE);
+  return start ? start : Ret<void*>(kEEXIST);
+}
+
+Ret<void*> map_anonymous_exactly(void* at, size_t bytes, int prot) {
+  FAKE_ENTER("map_anonymous_exactly");
+  const auto start = map_memory(at, bytes, MAP_FIXED_NOREPLACE);
+  if (start && mprotect(*start, bytes, prot) != 0) return kEACCES;
   return start ? start : Ret<void*>(kEEXIST);
 }
 

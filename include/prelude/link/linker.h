@@ -127,6 +127,7 @@ struct Linker {
   HostRules host{};
   uint32_t isa_level = 0;       ///< property bits the processor satisfies
   DtvEntry* initial_dtv = nullptr;
+  TlsThread first_thread{};
   Statistics statistics;
   uint64_t adds = 0, removals = 0;
   bool start_up_done = false;

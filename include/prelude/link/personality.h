@@ -50,8 +50,8 @@ class Personality {
   /// The lock of TLS bookkeeping against other threads.
   virtual void lock_tls(Linker& linker) { (void)linker; }
   virtual void unlock_tls(Linker& linker) { (void)linker; }
-  /// Initialises the static TLS block of a late module in every running thread.
-  virtual void fill_static_tls(Linker& linker, Module& module) { (void)linker; (void)module; }
+  /// The libc is about to start a thread.
+  virtual void thread_created(Linker& linker) { (void)linker; }
   /// Brackets every change of the linker's own data, but never a call of the program's functions: a fork
   /// waits for the end, so a child finds nothing half done. Nests.
   virtual void begin_change(Linker& linker) { (void)linker; }

@@ -11,7 +11,7 @@ namespace prelude::sys {
 
 /// A positive kernel error number.
 enum class Errno : int32_t {};
-inline constexpr Errno kENOENT{2}, kEINTR{4}, kEIO{5}, kEACCES{13}, kENOMEM{12}, kENOTDIR{20}, kEINVAL{22},
+inline constexpr Errno kENOENT{2}, kEINTR{4}, kEIO{5}, kEACCES{13}, kENOMEM{12}, kENOTDIR{20}, kEEXIST{17}, kEINVAL{22},
     kENOSYS{38};
 constexpr int32_t raw(Errno e) { return static_cast<int32_t>(e); }
 
@@ -51,6 +51,8 @@ Ret<void*> map_file(void* at, size_t bytes, int prot, int fd, uint64_t offset, b
 Ret<void*> map_anonymous(void* at, size_t bytes, int prot, bool fixed);
 /// As map_file, but never over an existing mapping (MAP_FIXED_NOREPLACE); for ET_EXEC.
 Ret<void*> map_file_exactly(void* at, size_t bytes, int prot, int fd, uint64_t offset);
+/// Private zero pages exactly there, but never over an existing mapping: kEEXIST.
+Ret<void*> map_anonymous_exactly(void* at, size_t bytes, int prot);
 Ret<Done> unmap(void* at, size_t bytes);
 Ret<Done> protect(void* at, size_t bytes, int prot);
 Ret<Done> advise_populate_write(void* at, size_t bytes);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <prelude/abi/link_map.h>
+#include <prelude/base/array.h>
 #include <prelude/base/heap.h>
 #include <prelude/base/result.h>
 
@@ -54,6 +55,30 @@ struct ThreadMemory {
   void (*release)(void* block) = nullptr;     ///< of any block it or an earlier allocator gave
 };
 
+/// How areas far from the thread pointer come into being.
+enum class MapOutcome : uint8_t { kMapped, kOccupied, kNoMemory };
+struct TlsMapper {
+  MapOutcome (*map)(uint64_t address, uint64_t bytes) = nullptr;  ///< zeroed, never over something else
+  void (*unmap)(uint64_t address, uint64_t bytes) = nullptr;
+};
+
+/// A part of the static TLS area that came too late for the room below the thread pointer. It lies
+/// `distance` below the thread pointer, in a mapping of its own for each thread.
+struct TlsArea {
+  uint64_t distance, bytes, used;
+  uint32_t tenants;
+  bool recycled;  ///< had tenants before: its bytes are not zero
+};
+
+/// What the registry knows of a thread. dtv[-1].to_free points to it.
+struct TlsThread {
+  TlsThread* next;
+  TlsThread* previous;
+  char* block;   ///< its thread pointer
+  size_t areas;  ///< how many it has mapped
+  bool fresh;    ///< all of them are still zero
+};
+
 struct TlsIndex {
   uint64_t module, offset;
 };
@@ -73,6 +98,11 @@ class TlsRegistry {
 
   /// Places a block in the static area; false when it does not fit any more.
   [[nodiscard]] bool place_static(TlsSegment& segment);
+  /// Places a block after start: in the surplus, else in an area, which every known thread gets. False
+  /// when it is out of memory or aligned beyond what thread pointers are.
+  [[nodiscard]] bool place_late(TlsSegment& segment, Heap& heap);
+  /// Writes the initial bytes of a block placed late, in every known thread.
+  void fill_everywhere(const TlsSegment& segment) const;
   /// Reserves `bytes` (a personality's own block) and gives its distance from the thread pointer.
   uint64_t reserve_static(uint64_t bytes, uint64_t align);
   /// Ends the start-up layout: from here on only the surplus is left. `tail` = bytes of the thread
@@ -87,27 +117,54 @@ class TlsRegistry {
   [[nodiscard]] Module* module(size_t id) const;
   [[nodiscard]] size_t slot_generation(size_t id) const;
 
+  void set_mapper(const TlsMapper& mapper) { mapper_ = mapper; }
+  /// From here on the thread takes part in late placement. False when its areas cannot be mapped.
+  [[nodiscard]] bool enter_thread(TlsThread& thread, char* block, DtvEntry* dtv);
+  /// Maps the areas that came while the thread's stack lay idle.
+  [[nodiscard]] bool catch_up(TlsThread& thread);
+  /// The thread is gone: its areas are unmapped.
+  void leave_thread(TlsThread& thread);
+  /// Forgets the threads of which `lives` says no: a fork leaves them behind.
+  void keep_threads(bool (*lives)(const TlsThread& thread));
+  static TlsThread* thread_of(const DtvEntry* dtv) { return static_cast<TlsThread*>(dtv[-1].to_free); }
+  [[nodiscard]] const Array<TlsArea>& areas() const { return areas_; }
+
   /// A DTV for a new thread (entries unallocated), or null.
-  [[nodiscard]] DtvEntry* make_dtv(const ThreadMemory& memory) const;
+  [[nodiscard]] DtvEntry* make_dtv(const ThreadMemory& memory, size_t entries = 0) const;
   /// Fills the static blocks of the thread whose pointer is `tp` and the DTV entries.
   [[nodiscard]] DtvEntry* initialise_thread(char* tp, DtvEntry* dtv, const ThreadMemory& memory) const;
   /// Frees the dynamic blocks of a thread, and the DTV itself where it is not `keep`.
   void release_thread(DtvEntry* dtv, const DtvEntry* keep, const ThreadMemory& memory) const;
-  /// Brings the DTV of the calling thread up to the generation of module `id`. May move it; null =
-  /// out of memory.
-  [[nodiscard]] DtvEntry* update_dtv(DtvEntry* dtv, size_t id, const DtvEntry* keep, const ThreadMemory& memory) const;
-  /// The block of `module` for the thread, allocated if need be; null = out of memory.
-  [[nodiscard]] char* block(DtvEntry* dtv, Module& module, char* tp, const ThreadMemory& memory) const;
+  /// Entries a vector must have before refresh() for the module `id`; 0 = the present one will do.
+  [[nodiscard]] size_t entries_wanted(const DtvEntry* dtv, size_t id) const;
+  /// Moves the entries to the longer vector `fresh`, which make_dtv() gave.
+  static void move_dtv(DtvEntry* fresh, const DtvEntry* dtv);
+  /// Brings a DTV that is long enough up to the generation of module `id`. Gives a chain of blocks to
+  /// free, linked through their first words.
+  [[nodiscard]] void* refresh(DtvEntry* dtv, size_t id) const;
 
  private:
   [[nodiscard]] TlsSlot* slot(size_t id) const;
+  [[nodiscard]] bool place_in(TlsArea& area, TlsSegment& segment);
+  [[nodiscard]] bool add_area(uint64_t bytes, Heap& heap);
+  [[nodiscard]] MapOutcome map_everywhere(const TlsArea& area);
+  void give_back(const TlsSegment& segment);
+  [[nodiscard]] const TlsArea* area_of(const TlsSegment& segment) const;
 
   TlsSlotList* first_ = nullptr;
   size_t max_id_ = 0;
   size_t free_ids_ = 0;  ///< ids below max_id_ whose slot is empty
+  Array<TlsArea> areas_;
+  TlsThread* threads_ = nullptr;
+  TlsMapper mapper_;
+  uint64_t next_distance_ = 0;
+  uint64_t start_used_ = 0;     ///< static_used_ when start-up was over
+  uint32_t late_tenants_ = 0;   ///< modules in the surplus
   uint64_t static_used_ = 0, static_size_ = 0, static_limit_ = UINT64_MAX, static_align_ = 64;
 };
 
+/// Allocates a dynamic block; the address to free goes to `to_free`. Null = out of memory.
+char* make_tls_block(const TlsSegment& segment, const ThreadMemory& memory, void*& to_free);
 /// Copies a TLS image to `to` and clears the rest.
 void fill_tls_block(char* to, const TlsSegment& segment);
 

@@ -1,0 +1,165 @@
+// Static TLS that comes after start. Code of the initial-exec model adds one constant to the thread pointer,
+// in every thread, so a block must lie at the same distance from each thread pointer. Below it there is only
+// the surplus, then the thread's stack. What does not fit there goes to an area far away, where the address
+// space of every thread is free at that distance; each thread, running or new, gets its own mapping there.
+#include <prelude/base/string.h>
+#include <prelude/tls/tls.h>
+
+namespace prelude {
+namespace {
+
+constexpr uint64_t kPage = 4096;  // granularity only: a multiple of it is asked for
+constexpr uint64_t kFirstDistance = uint64_t{16} << 40;
+constexpr uint64_t kLastDistance = uint64_t{100} << 40;
+// Far enough that the areas of threads whose stacks are neighbours do not meet those of the next distance.
+constexpr uint64_t kStep = uint64_t{16} << 30;
+// Small modules share an area. More would keep threads with small stacks from having areas of their own.
+constexpr uint64_t kSmallestArea = uint64_t{16} << 10;
+constexpr uint64_t kLowestAddress = uint64_t{1} << 20;
+constexpr int kTries = 512;
+
+constexpr uint64_t round_up(uint64_t value, uint64_t to) { return (value + to - 1) & ~(to - 1); }
+
+struct PageRange {
+  uint64_t start, bytes;
+};
+
+PageRange pages_of(const TlsArea& area, const char* block) {
+  const uint64_t start = reinterpret_cast<uint64_t>(block) - area.distance;
+  const uint64_t first = start & ~(kPage - 1);
+  return {first, round_up(start + area.bytes, kPage) - first};
+}
+
+MapOutcome map_for(const TlsMapper& mapper, const TlsArea& area, const char* block) {
+  if (mapper.map == nullptr) return MapOutcome::kNoMemory;
+  if (reinterpret_cast<uint64_t>(block) < area.distance + kLowestAddress) return MapOutcome::kOccupied;
+  const PageRange range = pages_of(area, block);
+  return mapper.map(range.start, range.bytes);
+}
+
+void unmap_for(const TlsMapper& mapper, const TlsArea& area, const char* block) {
+  const PageRange range = pages_of(area, block);
+  mapper.unmap(range.start, range.bytes);
+}
+
+}  // namespace
+
+MapOutcome TlsRegistry::map_everywhere(const TlsArea& area) {
+  for (TlsThread* thread = threads_; thread != nullptr; thread = thread->next) {
+    const MapOutcome outcome = map_for(mapper_, area, thread->block);
+    if (outcome == MapOutcome::kMapped) continue;
+    for (const TlsThread* done = threads_; done != thread; done = done->next) unmap_for(mapper_, area, done->block);
+    return outcome;
+  }
+  return MapOutcome::kMapped;
+}
+
+bool TlsRegistry::add_area(uint64_t bytes, Heap& heap) {
+  if (!areas_.reserve(heap, areas_.size() + 1)) return false;
+  // A thread whose areas could not be mapped when it started again must not be given later ones only.
+  for (TlsThread* thread = threads_; thread != nullptr; thread = thread->next)
+    if (!catch_up(*thread)) return false;
+  if (next_distance_ == 0) next_distance_ = kFirstDistance;
+  TlsArea area{0, bytes, 0, 0, false};
+  for (int tries = 0; tries < kTries && next_distance_ < kLastDistance; ++tries) {
+    area.distance = next_distance_;
+    next_distance_ += kStep + round_up(bytes, kStep);
+    const MapOutcome outcome = map_everywhere(area);
+    if (outcome == MapOutcome::kOccupied) continue;
+    if (outcome == MapOutcome::kNoMemory) return false;
+    for (TlsThread* thread = threads_; thread != nullptr; thread = thread->next) ++thread->areas;
+    return areas_.push(heap, area);
+  }
+  return false;
+}
+
+bool TlsRegistry::place_in(TlsArea& area, TlsSegment& segment) {
+  const uint64_t phase = segment.first_byte & (segment.align - 1);
+  const uint64_t at = round_up(area.used < phase ? 0 : area.used - phase, segment.align) + phase;
+  if (at > area.bytes || segment.memsz > area.bytes - at) return false;
+  area.used = at + segment.memsz;
+  ++area.tenants;
+  segment.offset = static_cast<int64_t>(area.distance - at);
+  return true;
+}
+
+bool TlsRegistry::place_late(TlsSegment& segment, Heap& heap) {
+  if (static_limit_ == UINT64_MAX) return place_static(segment);
+  if (segment.align > static_align_) return false;
+  if (place_static(segment)) {
+    ++late_tenants_;
+    return true;
+  }
+  for (TlsArea& area : areas_)
+    if (place_in(area, segment)) return true;
+  if (segment.memsz > kStep) return false;
+  const uint64_t wanted = round_up(segment.memsz + 2 * segment.align, kPage);
+  return add_area(wanted < kSmallestArea ? kSmallestArea : wanted, heap) && place_in(areas_.back(), segment);
+}
+
+const TlsArea* TlsRegistry::area_of(const TlsSegment& segment) const {
+  const auto offset = static_cast<uint64_t>(segment.offset);
+  for (const TlsArea& area : areas_)
+    if (offset <= area.distance && area.distance - offset < area.bytes) return &area;
+  return nullptr;
+}
+
+// Room is used again when the last tenant of a place has gone.
+void TlsRegistry::give_back(const TlsSegment& segment) {
+  if (segment.offset <= 0 || static_limit_ == UINT64_MAX) return;
+  if (auto* area = const_cast<TlsArea*>(area_of(segment)); area != nullptr) {
+    if (--area->tenants != 0) return;
+    area->used = 0;
+    area->recycled = true;
+    return;
+  }
+  const auto offset = static_cast<uint64_t>(segment.offset);
+  if (offset > start_used_ && late_tenants_ != 0 && --late_tenants_ == 0) static_used_ = start_used_;
+}
+
+void TlsRegistry::fill_everywhere(const TlsSegment& segment) const {
+  const TlsArea* area = area_of(segment);
+  const bool clean = area != nullptr && !area->recycled;
+  for (const TlsThread* thread = threads_; thread != nullptr; thread = thread->next) {
+    char* to = thread->block - segment.offset;
+    copy_bytes(to, segment.image, segment.filesz);
+    if (!clean) fill_zero(to + segment.filesz, segment.memsz - segment.filesz);
+  }
+}
+
+bool TlsRegistry::catch_up(TlsThread& thread) {
+  for (; thread.areas < areas_.size(); ++thread.areas)
+    if (map_for(mapper_, areas_[thread.areas], thread.block) != MapOutcome::kMapped) return false;
+  return true;
+}
+
+bool TlsRegistry::enter_thread(TlsThread& thread, char* block, DtvEntry* dtv) {
+  thread = {threads_, nullptr, block, 0, true};
+  if (!catch_up(thread)) {
+    while (thread.areas-- != 0) unmap_for(mapper_, areas_[thread.areas], block);
+    return false;
+  }
+  if (threads_ != nullptr) threads_->previous = &thread;
+  threads_ = &thread;
+  dtv[-1].to_free = &thread;
+  return true;
+}
+
+void TlsRegistry::leave_thread(TlsThread& thread) {
+  for (size_t i = 0; i < thread.areas; ++i) unmap_for(mapper_, areas_[i], thread.block);
+  if (thread.previous != nullptr)
+    thread.previous->next = thread.next;
+  else
+    threads_ = thread.next;
+  if (thread.next != nullptr) thread.next->previous = thread.previous;
+}
+
+void TlsRegistry::keep_threads(bool (*lives)(const TlsThread& thread)) {
+  for (TlsThread* thread = threads_; thread != nullptr;) {
+    TlsThread* const next = thread->next;
+    if (!lives(*thread)) leave_thread(*thread);
+    thread = next;
+  }
+}
+
+}  // namespace prelude
