@@ -15,7 +15,7 @@ int __libc_enable_secure = 0;
 char** _dl_argv = nullptr;
 int64_t __rseq_offset = 0;
 uint32_t __rseq_size = 0;
-PRELUDE_EXPORT const uint32_t __rseq_flags = 0;
+const uint32_t __rseq_flags = 0;
 bool __nptl_initial_report_events = false;
 prelude::RDebug _r_debug = {};
 [[gnu::noinline]] void _dl_debug_state() { asm volatile(""); }
