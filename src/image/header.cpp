@@ -166,7 +166,7 @@ Result<HeaderFacts> decode_header(const std::byte* head, size_t bytes, uint64_t 
   if (header.phentsize != sizeof(elf::ProgramHeader)) return Error{.code = Errc::kBadPhentsize};
   const uint64_t table = uint64_t{header.phnum} * sizeof(elf::ProgramHeader);
   if (header.phoff > file_size || table > file_size - header.phoff)
-    return bad("e_phoff", header.phoff, "program headers inside the file");
+    return Error{.code = Errc::kCannotReadData, .value = header.phoff};
   if (header.phoff % alignof(elf::ProgramHeader) != 0)
     return bad("e_phoff", header.phoff, "a multiple of 8");
   return HeaderFacts{header.type, header.phnum, header.entry, header.phoff};

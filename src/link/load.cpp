@@ -129,10 +129,10 @@ void trace_mapped(const Linker& linker, const Module& module, const char* name) 
                       .value5 = reinterpret_cast<uint64_t>(image.phdr), .value6 = image.phnum});
 }
 
-Status refuse_for_dlopen(const Module& module, const LoadRequest& request, const Batch& batch) {
+Status refuse_for_dlopen(const Module& module, const LoadRequest& request) {
   const Image& image = module.image;
   if (request.kind == ModuleKind::kProgram) return Done{};
-  if ((image.flags_1 & elf::kDf1Pie) != 0 && !batch.start_up) return Error{.code = Errc::kPieAsLibrary};
+  if ((image.flags_1 & elf::kDf1Pie) != 0) return Error{.code = Errc::kPieAsLibrary};
   if ((image.flags_1 & elf::kDf1NoOpen) != 0 && request.by_dlopen) return Error{.code = Errc::kNoOpen};
   return Done{};
 }
@@ -141,6 +141,20 @@ Status check_stack(Linker& linker, const Module& module) {
   // A missing header means the machine's default, which is executable on old objects.
   if (!module.image.has_stack_header || (module.image.stack_flags & elf::kPfX) == 0) return Done{};
   return linker.personality->executable_stack(linker);
+}
+
+// Compat: what glibc finds out when it maps a file is said of the name asked for, not of the path.
+bool tells_of_request(Errc code) {
+  switch (code) {
+    case Errc::kNoLoadSegments:
+    case Errc::kSegmentNotAligned:
+    case Errc::kNoDynamic:
+    case Errc::kExecAsLibrary:
+    case Errc::kCannotMapSegment:
+    case Errc::kCannotMapZeroFill:
+    case Errc::kCannotChangeProtection: return true;
+    default: return false;
+  }
 }
 
 Status enter(Linker& linker, Batch& batch, const LoadRequest& request, Module& module) {
@@ -184,6 +198,7 @@ Error keep_error(Linker& linker, Error error) {
 Result<Module*> load_object(Linker& linker, Batch& batch, const LoadRequest& request) {
   Namespace& space = *batch.space;
   if (Module* known = space.names.find(request.name); known != nullptr) return known;
+  if (request.name[0] == 0 && request.requester == nullptr) return Error{.code = Errc::kCannotOpen};
   if (request.name[0] == 0)
     return Error{.code = Errc::kBadField, .object = request.requester != nullptr ? request.requester->path : "",
                  .subject = "DT_NEEDED", .context = "a name that is not empty"};
@@ -209,7 +224,9 @@ Result<Module*> load_object(Linker& linker, Batch& batch, const LoadRequest& req
   }
   const auto mapped = map_object(linker, candidate.file, path, request.kind == ModuleKind::kProgram);
   if (!mapped) {
-    const Error error = keep_error(linker, mapped.error());
+    Error error = mapped.error();
+    if (tells_of_request(error.code)) error.object = request.name;
+    error = keep_error(linker, error);
     drop_path();
     return error;
   }
@@ -217,11 +234,11 @@ Result<Module*> load_object(Linker& linker, Batch& batch, const LoadRequest& req
   Module* module = *mapped;
   module->name_space = space.index;
   trace_mapped(linker, *module, request.name);
-  Status status = refuse_for_dlopen(*module, request, batch);
+  Status status = refuse_for_dlopen(*module, request);
   if (status) status = check_stack(linker, *module);
   if (!status) {
     Error error = status.error();
-    error.object = module->path;
+    error.object = request.name;
     error = keep_error(linker, error);
     discard_object(linker, module);
     return error;

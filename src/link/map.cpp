@@ -266,7 +266,9 @@ Status build(Linker& linker, Module& module, OpenedFile& file, bool as_program) 
   image.entry = file.facts.entry;
   if (status) status = refuse_type(image, as_program);
   if (status) status = decode_segments(linker, module, *headers, file.facts.phnum, file.status.size);
-  if (status && image.dynamic_size == 0 && !as_program) status = Error{.code = Errc::kNoDynamic};
+  // Only a static program at fixed addresses may do without.
+  if (status && image.dynamic_size == 0 && !(as_program && image.type == elf::kTypeExec))
+    status = Error{.code = Errc::kNoDynamic};
   bool mapped = false;
   if (status) {
     status = map_image(linker, image, file.fd, module.path);

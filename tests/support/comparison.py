@@ -1,0 +1,133 @@
+"""The same command under the system's loader and under ours, compared.
+
+Both loaders are copied under one name into two folders of a temporary directory; a command is a list
+of strings in which {ld} is the loader and {side} its folder. Addresses, process ids and the folders'
+names are made equal before the comparison. LD_HINTS=0 unless a test says otherwise: the system's
+loader gives no hints.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import loader
+
+SIDES = ("reference", "candidate")
+
+
+class Outcome:
+    def __init__(self, status, out, err):
+        self.status = status
+        self.out = out
+        self.err = err
+
+    def __eq__(self, other):
+        return (self.status, self.out, self.err) == (other.status, other.out, other.err)
+
+    def __str__(self):
+        return f"status {self.status}\n--- stdout\n{self.out}--- stderr\n{self.err}"
+
+
+def hide_addresses(text):
+    return re.sub(r"0x[0-9a-f]{12,16}\b", "0xADDRESS", text)
+
+
+class Comparison:
+    """Use as a context manager; the current directory is a temporary one inside."""
+
+    def __init__(self):
+        self.checked = 0
+        self.failures = []
+
+    def __enter__(self):
+        self.before = os.getcwd()
+        self.root = os.path.realpath(tempfile.mkdtemp(prefix="prelude-"))
+        os.chdir(self.root)
+        for side, path in zip(SIDES, (loader.SYSTEM, loader.OURS)):
+            os.mkdir(side)
+            shutil.copy(path, os.path.join(side, "ld.so"))
+        return self
+
+    def __exit__(self, kind, value, trace):
+        os.chdir(self.before)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def ld(self, side):
+        return os.path.join(self.root, side, "ld.so")
+
+    def compile(self, output, source, *options):
+        """C source text to `output`, relative to the temporary directory."""
+        language = "c++" if output.endswith(".cxx") or "-xc++" in options else "c"
+        with open("source." + ("cc" if language == "c++" else "c"), "w") as file:
+            file.write(source)
+        subprocess.run(["gcc", "-O1", "-w", "-o", output, file.name, *options], check=True)
+        return output
+
+    def library(self, output, source, *options):
+        soname = [] if any("-soname" in option for option in options) else ["-Wl,-soname," + os.path.basename(output)]
+        return self.compile(output, source, "-shared", "-fPIC", *soname, *options)
+
+    def program_for_each_side(self, name, source, *options):
+        """The same program with each loader as its interpreter: SIDE/NAME."""
+        for side in SIDES:
+            self.compile(os.path.join(side, name), source, "-Wl,--dynamic-linker=" + self.ld(side), *options)
+
+    def run(self, side, command, env=None, **options):
+        def fill(text):
+            return text.replace("{ld}", self.ld(side)).replace("{side}", side)
+
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "LD_HINTS": "0"}
+        environment.update({key: fill(value) for key, value in (env or {}).items()})
+        options.setdefault("stdin", subprocess.DEVNULL)
+        process = subprocess.Popen([fill(word) for word in command], env=environment, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, **options)
+        try:
+            out, err = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+        return Outcome(process.returncode, *(self.normalise(text, side, process.pid) for text in (out, err)))
+
+    def normalise(self, data, side, pid):
+        text = data.decode("utf-8", "backslashreplace")
+        text = text.replace(f"/{side}/", "/SIDE/").replace(side + "/", "SIDE/")
+        return hide_addresses(text.replace(str(pid), "PID"))
+
+    def same(self, command, env=None, edit=None, **options):
+        """Both sides must give the same; `edit` changes an outcome first. Gives our outcome."""
+        self.checked += 1
+        results = [self.run(side, command, env, **options) for side in SIDES]
+        if edit is not None:
+            for result in results:
+                edit(result)
+        if results[0] != results[1]:
+            self.fail(f"{env or ''} {' '.join(command)}\n=== reference: {results[0]}=== candidate: {results[1]}")
+        return results[1]
+
+    def expect(self, condition, what):
+        self.checked += 1
+        if not condition:
+            self.fail(what)
+
+    def fail(self, what):
+        self.failures.append(what)
+        print("FAILED:", what, flush=True)
+
+    def finish(self):
+        print(f"{self.checked} comparisons, {len(self.failures)} differences")
+        return 1 if self.failures or self.checked == 0 else 0
+
+
+def sort_lines(field):
+    """An `edit` for outputs whose order is not part of the interface."""
+    def edit(outcome):
+        setattr(outcome, field, "".join(sorted(getattr(outcome, field).splitlines(True))))
+    return edit
+
+
+def main(test):
+    with Comparison() as comparison:
+        test(comparison)
+        sys.exit(comparison.finish())
