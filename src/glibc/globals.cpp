@@ -38,10 +38,20 @@ void fill_lists(const RtldGlobal& f) {
     set<int>(_rtld_global, static_cast<uint16_t>(offset + kMutexKind), kMutexRecursive);
 }
 
-uint64_t vdso_function(Linker& linker, const char* name) {
-  if (linker.vdso == nullptr) return 0;
+// In the order in which glibc looks for them.
+constexpr const char* kVdsoFunctions[] = {"__vdso_clock_gettime", "__vdso_gettimeofday", "__vdso_time",
+                                          "__vdso_getcpu", "__vdso_clock_getres"};
+constexpr const char* kVdsoVersion = "LINUX_2.6";
+
+SymbolQuery vdso_query(const Linker& linker, const char* name) {
   SymbolQuery query = make_query(name);
-  query.newest = true;
+  query.version = linker.version_names.find(kVdsoVersion, version_hash(kVdsoVersion));
+  query.versioned = true;
+  return query;
+}
+
+uint64_t vdso_function(Linker& linker, const char* name) {
+  SymbolQuery query = vdso_query(linker, name);
   const elf::Symbol* symbol = find_in_object(linker.vdso->record, query);
   return symbol == nullptr ? 0 : linker.vdso->image.bias + symbol->value;
 }
@@ -89,6 +99,15 @@ void fill_read_only(Linker& linker, const Layout& layout) {
 }
 
 }  // namespace
+
+void trace_vdso(Linker& linker) {
+  if (!linker.tracer.wants(Topic::kSymbols) && !linker.tracer.wants(Topic::kBindings)) return;
+  for (const char* name : kVdsoFunctions) {
+    SymbolQuery query = vdso_query(linker, name);
+    const Definition found = find_symbol(linker, query, linker.vdso->scope, nullptr, linker.vdso);
+    if (found.symbol != nullptr) trace_binding(linker, *linker.vdso, query, found, false);
+  }
+}
 
 State& state() { return the_state; }
 

@@ -47,15 +47,27 @@ void find_function(Linker& linker, const char* name, Function& out) {
   out = reinterpret_cast<Function>(libc_symbol(linker, name));
 }
 
+// What the loader itself imports: the same, said in the trace.
+template <typename Function>
+void find_import(Linker& linker, const char* name, Function& out) {
+  find_function(linker, name, out);
+  if (out == nullptr || (!linker.tracer.wants(Topic::kSymbols) && !linker.tracer.wants(Topic::kBindings))) return;
+  SymbolQuery query = make_query(name);
+  query.version = linker.version_names.find("GLIBC_PRIVATE", version_hash("GLIBC_PRIVATE"));
+  query.versioned = true;
+  const Definition found = find_symbol(linker, query, linker.program->scope, nullptr, linker.self);
+  if (found.symbol != nullptr) trace_binding(linker, *linker.self, query, found, false);
+}
+
 // The allocator the program uses, which need not be libc's.
 template <typename Function>
 void find_allocator(Linker& linker, const char* name, Function& out) {
   SymbolQuery query = make_query(name);
   query.version = linker.version_names.find("GLIBC_2.2.5", version_hash("GLIBC_2.2.5"));
   query.versioned = true;
-  query.function_call = true;
   const Definition found = find_symbol(linker, query, linker.program->scope, nullptr, nullptr);
   if (found.symbol == nullptr) return;
+  trace_binding(linker, *linker.program, query, found, false);
   uint64_t address = found.module->image.bias + found.symbol->value;
   if (found.symbol->type() == elf::kSttGnuIfunc) address = reinterpret_cast<uint64_t (*)()>(address)();  // NOLINT
   out = reinterpret_cast<Function>(address);  // NOLINT(performance-no-int-to-ptr)
@@ -63,6 +75,7 @@ void find_allocator(Linker& linker, const char* name, Function& out) {
 
 class GlibcPersonality final : public Personality {
  public:
+  void vdso_adopted(Linker& linker) override { trace_vdso(linker); }
   Status recognise(Linker& linker) override {
     linker.thread_memory = {allocate_early, release_early};
     State& s = state();
@@ -110,16 +123,18 @@ class GlibcPersonality final : public Personality {
   Status relocated(Linker& linker) override {
     if (!active()) return Done{};
     LibcFunctions& f = state().functions;
-    find_allocator(linker, "malloc", f.malloc);
     find_allocator(linker, "calloc", f.calloc);
-    find_allocator(linker, "realloc", f.realloc);
     find_allocator(linker, "free", f.free);
+    find_allocator(linker, "malloc", f.malloc);
+    find_allocator(linker, "realloc", f.realloc);
+    if (linker.self->map.l_prev != nullptr && linker.tracer.wants(Topic::kReloc))
+      linker.tracer.emit({.kind = EventKind::kRelocBegin, .topic = Topic::kReloc, .object = linker.self->path});
     find_function(linker, "pthread_mutex_lock", f.mutex_lock);
     find_function(linker, "pthread_mutex_unlock", f.mutex_unlock);
     find_function(linker, "pthread_mutex_trylock", f.mutex_trylock);
     if (!state().layout->behaviour.catch_in_loader) {
-      find_function(linker, "_dl_catch_error", f.catch_error);
-      find_function(linker, "_dl_signal_exception", f.signal_exception);
+      find_import(linker, "_dl_signal_exception", f.signal_exception);
+      find_import(linker, "_dl_catch_error", f.catch_error);
     }
     if (f.malloc == nullptr || f.calloc == nullptr || f.free == nullptr || f.mutex_lock == nullptr ||
         f.mutex_unlock == nullptr || f.mutex_trylock == nullptr)

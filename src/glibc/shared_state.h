@@ -102,6 +102,8 @@ void fill_link_map(const Layout& layout, Module& module);
 void update_link_map(const Layout& layout, Module& module);
 // ---- globals.cpp
 void fill_globals(Linker& linker);
+/// Tells the trace which of the vdso's functions libc will be given.
+void trace_vdso(Linker& linker);
 void update_space(Linker& linker, Namespace& space);
 void update_tls(Linker& linker);
 // ---- thread.cpp

@@ -102,6 +102,7 @@ Module* slot_lookup(const char* name, Module* referrer, const elf::Symbol** refe
       raise(0, make_exception(address.error()), "symbol lookup error");
   if ((flags & kFlagAddDependency) != 0 && found.module != referrer)
     (void)note_use(linker, *referrer, *found.module);
+  trace_binding(linker, *referrer, query, found, false);
   *reference = found.symbol;
   return found.module;
 }

@@ -72,14 +72,6 @@ Definition settle_protected(Linker& linker, Module& module, const elf::Symbol& o
   return defined.symbol != nullptr && defined.module != &module ? Definition{&own, &module} : found;
 }
 
-void trace_binding(Linker& linker, const Module& module, const SymbolQuery& query, const Definition& found,
-                   bool is_protected) {
-  linker.tracer.emit({.kind = EventKind::kBinding, .topic = Topic::kBindings, .object = module.path,
-                      .file = found.module->path, .name = query.name,
-                      .detail = query.versioned ? linker.version_names.name(query.version) : nullptr,
-                      .ns = module.name_space, .ns2 = found.module->name_space, .value = is_protected ? 1U : 0U});
-}
-
 void trace_no_delete(const Linker& linker, const Module& module, const char* reason, const Module* user) {
   if (!linker.tracer.wants(Topic::kBindings)) return;
   linker.tracer.emit({.kind = EventKind::kNoDelete, .topic = Topic::kBindings,
@@ -94,6 +86,15 @@ bool mark_no_delete(Linker& linker, Module& module) {
 }
 
 }  // namespace
+
+void trace_binding(const Linker& linker, const Module& module, const SymbolQuery& query, const Definition& found,
+                   bool is_protected) {
+  if (!linker.tracer.wants(Topic::kBindings)) return;
+  linker.tracer.emit({.kind = EventKind::kBinding, .topic = Topic::kBindings, .object = module.path,
+                      .file = found.module->path, .name = query.name,
+                      .detail = query.version != 0 ? linker.version_names.name(query.version) : nullptr,
+                      .ns = module.name_space, .ns2 = found.module->name_space, .value = is_protected ? 1U : 0U});
+}
 
 Definition settle_unique(Linker& linker, Module& referrer, const elf::Symbol& reference, const SymbolQuery& query,
                          const Definition& found, Use use) {
@@ -189,7 +190,7 @@ Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t index, U
   if (found.symbol->binding() == elf::kStbGnuUnique) found = settle_unique(linker, module, reference, query, found, use);
   if (found.module != &module && !note_use(linker, module, *found.module))
     return Error{.code = Errc::kOutOfMemory, .object = module.path};
-  if (linker.tracer.wants(Topic::kBindings)) trace_binding(linker, module, query, found, is_protected);
+  trace_binding(linker, module, query, found, is_protected);
   return found;
 }
 

@@ -269,7 +269,7 @@ Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy) 
   const bool use_lazy = lazy && !module.bind_now && image.pltgot != 0 && image.plt_rela_count != 0;
   if (linker.tracer.wants(Topic::kReloc))
     linker.tracer.emit({.kind = EventKind::kRelocBegin, .topic = Topic::kReloc, .object = module.path,
-                        .value = use_lazy ? 1U : 0U});
+                        .value = lazy && !module.bind_now ? 1U : 0U});
   if (image.text_relocations && linker.options->secure)
     return Error{.code = Errc::kBadField, .object = module.path, .subject = "DT_TEXTREL",
                  .context = "no text relocations in a secure program"};

@@ -90,10 +90,12 @@ void publish_scopes(Batch& batch) {
   for (uint32_t i = 0; i < linker.program->closure.count; ++i) {
     Module& module = *linker.program->closure.modules[i];
     module.global = true;
+    if (module.is_self) continue;  // it looks nothing up
     ok = ok && add_scope(linker, module, &linker.program->closure, false);
     if (module.image.symbolic && module.kind != ModuleKind::kProgram)
       ok = ok && append_to_list(linker, module.self_list, module) && add_scope(linker, module, &module.self_list, true);
   }
+  if (linker.vdso != nullptr) ok = ok && add_scope(linker, *linker.vdso, &linker.program->closure, true);
   if (!ok || !dl::rebuild_index(linker)) fail(linker, {.code = Errc::kOutOfMemory});
 }
 

@@ -178,6 +178,7 @@ void adopt_self_and_vdso() {
   if (!append_to_list(linker, linker.vdso->closure, *linker.vdso) ||
       !add_scope(linker, *linker.vdso, &linker.vdso->closure, true))
     fail(linker, {.code = Errc::kOutOfMemory, .object = "linux-vdso.so.1"});
+  linker.personality->vdso_adopted(linker);
 }
 
 namespace {

@@ -234,6 +234,9 @@ Result<uint64_t> definition_address(const Linker& linker, const Definition& foun
 /// Lookup by name along scopes, as dlsym and libc ask for it.
 Definition find_symbol(Linker& linker, SymbolQuery& query, SearchList* const* scope, const Module* skip_until,
                        const Module* referrer);
+/// Tells the trace what a reference of `module` was bound to.
+void trace_binding(const Linker& linker, const Module& module, const SymbolQuery& query, const Definition& found,
+                   bool is_protected);
 /// Records that `user` must keep `used` loaded (relocation dependency). What cannot be closed itself makes
 /// `used` stay for good.
 [[nodiscard]] bool note_use(Linker& linker, Module& user, Module& used);

@@ -16,6 +16,8 @@ struct Batch;
 
 class Personality {
  public:
+  /// The kernel's vdso is known, nothing else but the program is.
+  virtual void vdso_adopted(Linker& linker) { (void)linker; }
   /// All start-up objects are mapped, nothing is placed or relocated yet. May refuse the process.
   virtual Status recognise(Linker& linker) { (void)linker; return Status(Done{}); }
   /// A module is complete but for its scopes: fill the libc's view of it.
