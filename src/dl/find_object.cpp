@@ -5,6 +5,8 @@
 
 #include <prelude/base/string.h>
 
+#include <algorithm>
+
 namespace prelude::dl {
 namespace {
 
@@ -28,21 +30,15 @@ size_t count_entries(const Linker& linker) {
   return count;
 }
 
-void put_sorted(Buffer& buffer, const FoundObject& entry) {
-  size_t at = buffer.count++;
-  for (; at > 0 && buffer.entries[at - 1].start > entry.start; --at) buffer.entries[at] = buffer.entries[at - 1];
-  buffer.entries[at] = entry;
-}
-
 void put_module(Buffer& buffer, Module& module) {
   if (module.segments_contiguous) {
-    put_sorted(buffer, {module.map_start, module.map_end, &module, eh_frame_of(module)});
+    buffer.entries[buffer.count++] = {module.map_start, module.map_end, &module, eh_frame_of(module)};
     return;
   }
   for (uint32_t i = 0; i < module.image.segment_count; ++i) {
     const LoadSegment& s = module.image.segments[i];
     const uint64_t start = module.image.bias + s.vaddr;
-    put_sorted(buffer, {start, start + s.memsz, &module, eh_frame_of(module)});
+    buffer.entries[buffer.count++] = {start, start + s.memsz, &module, eh_frame_of(module)};
   }
 }
 
@@ -64,27 +60,49 @@ bool rebuild_index(Linker& linker) {
   for (Namespace* space : linker.spaces)
     for (Module* module = space->first; module != nullptr; module = module->map.l_next)
       if (!module->removed && module->stands_for == nullptr) put_module(idle, *module);
+  std::sort(idle.entries, idle.entries + idle.count,
+            [](const FoundObject& a, const FoundObject& b) { return a.start < b.start; });
   __atomic_store_n(&version, now + 1, __ATOMIC_RELEASE);
   return true;
 }
 
+namespace {
+
+// Where the last search ended: unwinding asks for the same object again and again. Only a guess.
+constinit uint32_t last_hit = 0;
+
+// The first entry that ends above the address.
+size_t first_above(const Buffer& buffer, uint64_t address) {
+  size_t low = 0, count = buffer.count;
+  while (count != 0) {
+    const size_t half = count / 2;
+    if (buffer.entries[low + half].end <= address) {
+      low += half + 1;
+      count -= half + 1;
+    } else {
+      count = half;
+    }
+  }
+  return low;
+}
+
+}  // namespace
+
 bool find_object(uint64_t address, FoundObject& out) {
   for (;;) {
     const uint64_t seen = __atomic_load_n(&version, __ATOMIC_ACQUIRE);
-    const Buffer buffer = buffers[seen & 1];
-    size_t low = 0, high = buffer.count;
-    while (low < high) {
-      const size_t middle = low + (high - low) / 2;
-      if (buffer.entries[middle].end <= address)
-        low = middle + 1;
-      else
-        high = middle;
+    const Buffer& buffer = buffers[seen & 1];
+    size_t at = __atomic_load_n(&last_hit, __ATOMIC_RELAXED);
+    const auto holds = [&](size_t i) {
+      return i < buffer.count && address - buffer.entries[i].start < buffer.entries[i].end - buffer.entries[i].start;
+    };
+    bool found = holds(at);
+    if (!found) {
+      at = first_above(buffer, address);
+      found = holds(at);
+      if (found) __atomic_store_n(&last_hit, static_cast<uint32_t>(at), __ATOMIC_RELAXED);
     }
-    bool found = false;
-    if (low < buffer.count && buffer.entries[low].start <= address) {
-      out = buffer.entries[low];
-      found = address >= out.start && address < out.end;
-    }
+    if (found) out = buffer.entries[at];
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     if (__atomic_load_n(&version, __ATOMIC_RELAXED) == seen) return found;
   }

@@ -129,6 +129,12 @@ Error keep_strings(Linker& linker, const Error& error) {
 // All of the request but the initialisers. `fresh` tells whether there may be any to run.
 Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& fresh) {
   Namespace& space = *request.space;
+  if (Module* open = space.names.find(request.file); open != nullptr && open->closure.modules != nullptr) {
+    ++open->open_count;
+    linker.personality->module_changed(linker, *open);
+    PRELUDE_TRY(open_again(linker, space, *open, request.mode));
+    return open;
+  }
   Batch batch;
   batch.space = &space;
   batch.mode = request.mode;

@@ -81,13 +81,10 @@ Module* slot_lookup(const char* name, Module* referrer, const elf::Symbol** refe
     query.versioned = true;
     query.version_hidden = version->hidden != 0;
   }
-  Definition found;
-  {
-    const Reader reader(linker);
-    found = find_symbol(linker, query, scope, skip, referrer);
-    if (found.symbol != nullptr && found.symbol->binding() == elf::kStbGnuUnique)
-      found = settle_unique(linker, *referrer, *found.symbol, query, found, Use::kData);
-  }
+  // libc's dlsym holds the load lock here, so no list can change meanwhile.
+  Definition found = find_symbol(linker, query, scope, skip, referrer);
+  if (found.symbol != nullptr && found.symbol->binding() == elf::kStbGnuUnique)
+    found = settle_unique(linker, *referrer, *found.symbol, query, found, Use::kData);
   if (found.symbol == nullptr) {
     const elf::Symbol* wanted = *reference;
     *reference = nullptr;

@@ -164,7 +164,11 @@ class LiveBinder {
     // slots that will be read-only by then.
     const auto address = reinterpret_cast<uint64_t>(slot);
     if (address < module_.relro_end && address + sizeof *slot > module_.relro_start) return false;
-    if (!module_.image.executable(*slot)) return false;
+    if (code_ == nullptr || *slot - code_->vaddr >= code_->memsz) {
+      const LoadSegment* segment = module_.image.memory_segment(*slot, 1);
+      if (segment == nullptr || (segment->flags & elf::kPfX) == 0) return false;
+      code_ = segment;
+    }
     *slot += module_.image.bias;
     return true;
   }
@@ -235,6 +239,7 @@ class LiveBinder {
   Definition last_;
   uint32_t last_symbol_ = UINT32_MAX;
   Use last_use_ = Use::kData;
+  const LoadSegment* code_ = nullptr;  // where the last lazy slot pointed
   Error error_;
   Array<PendingResolver> pending_;
 };
