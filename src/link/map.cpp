@@ -305,6 +305,8 @@ void free_parts(Linker& linker, Module& module) {
     heap.release(node, sizeof(NameNode), alignof(NameNode));
     node = next;
   }
+  linker.searcher.release_list(module.rpath_list);
+  linker.searcher.release_list(module.runpath_list);
   module.needed.release(heap);
   module.sorted.release(heap);
   module.used.release(heap);
@@ -334,7 +336,11 @@ Verdict open_file(Linker& linker, const char* path, OpenedFile& file, Error& err
   if (!got) return close_with(Verdict::kFailed, system_error(Errc::kCannotReadData, got.error(), path));
   const auto status = sys::status(file.fd);
   if (!status) return close_with(Verdict::kFailed, system_error(Errc::kCannotReadData, status.error(), path));
-  if (!status->regular()) return close_with(Verdict::kFailed, {.code = Errc::kNotRegularFile});
+  if (!status->regular()) {
+    // Compat: LD_PRELOAD=/dev/null is a habit, and its word is known.
+    const Errc code = *got < sizeof(elf::FileHeader) ? Errc::kFileTooShort : Errc::kNotRegularFile;
+    return close_with(Verdict::kFailed, {.code = code});
+  }
   file.status = *status;
   file.head_bytes = *got;
   const auto facts = decode_header(file.head, *got, status->size, linker.host);

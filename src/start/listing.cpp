@@ -26,6 +26,11 @@ void list_one(Writer& out, const Module& module) {
   report::write_listed(out, {.name = name, .path = program ? "" : module.path, .address = module.map_start, .found = true});
 }
 
+void list_missing(Writer& out, const Module* after) {
+  for (const MissingLibrary& missing : world.missing)
+    if (missing.after == after) report::write_listed(out, {.name = missing.name, .found = false});
+}
+
 // The namespace's list, with what was not found where it would have been.
 void list_all(Writer& out) {
   if (!needs_something(linker.program->image)) {
@@ -34,8 +39,9 @@ void list_all(Writer& out) {
   }
   for (const Module* module = linker.base_space.first; module != nullptr; module = module->map.l_next) {
     if (module != linker.program || linker.options->trace_level > 1) list_one(out, *module);
-    for (const MissingLibrary& missing : world.missing)
-      if (missing.after == module) report::write_listed(out, {.name = missing.name, .found = false});
+    // The loader directly follows what precedes it in search order, and what is missing is in no such order.
+    if (module == linker.self) list_missing(out, module->map.l_prev);
+    if (module->map.l_next != linker.self) list_missing(out, module);
   }
 }
 

@@ -18,9 +18,12 @@ bool continues_without() { return linker.options->trace_objects && linker.option
 
 bool note_missing(void*, Module* requester, const char* name, const Error& error) {
   if (!is_absence(error.code)) return false;
-  for (const MissingLibrary& known : world.missing)
-    if (equal(known.name, name)) return true;
-  if (!continues_without() && world.missing.size() == kMostReported) return false;
+  // A listing has a line for each need, a report one for each library.
+  if (!continues_without()) {
+    for (const MissingLibrary& known : world.missing)
+      if (equal(known.name, name)) return true;
+    if (world.missing.size() == kMostReported) return false;
+  }
   MissingLibrary missing{name, requester, linker.base_space.last, error};
   // The error's own text lives until the next error.
   if (error.object != nullptr) missing.error.object = linker.heap.copy_string(error.object, string_length(error.object));

@@ -5,6 +5,7 @@ of strings in which {ld} is the loader and {side} its folder. Addresses, process
 names are made equal before the comparison. LD_HINTS=0 unless a test says otherwise: the system's
 loader gives no hints.
 """
+import difflib
 import os
 import re
 import shutil
@@ -103,7 +104,9 @@ class Comparison:
             for result in results:
                 edit(result)
         if results[0] != results[1]:
-            self.fail(f"{env or ''} {' '.join(command)}\n=== reference: {results[0]}=== candidate: {results[1]}")
+            texts = [str(result).splitlines() for result in results]
+            change = "\n".join(difflib.unified_diff(*texts, *SIDES, lineterm=""))
+            self.fail(f"{env or ''} {' '.join(command)}\n{change}")
         return results[1]
 
     def expect(self, condition, what):
