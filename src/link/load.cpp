@@ -167,7 +167,6 @@ Status enter(Linker& linker, Batch& batch, const LoadRequest& request, Module& m
   if (!batch.modules.push(linker.heap, &module)) return Error{.code = Errc::kOutOfMemory};
   if ((module.image.flags_1 & elf::kDf1InitFirst) != 0) linker.init_first = &module;
   set_origin(linker, module);
-  append_to_namespace(linker, space, module);
   bool named = add_name(linker, module, request.name);
   if (module.image.soname != nullptr) named = named && add_name(linker, module, module.image.soname);
   if (!named) return Error{.code = Errc::kOutOfMemory};
@@ -178,6 +177,9 @@ Status enter(Linker& linker, Batch& batch, const LoadRequest& request, Module& m
     if (!added) return Error{.code = Errc::kOutOfMemory};
     batch.tls_added = true;
   }
+  // Complete before it can be seen: others walk the list without a lock.
+  linker.personality->module_ready(linker, module);
+  append_to_namespace(linker, space, module);
   return Done{};
 }
 
@@ -207,7 +209,6 @@ Result<Module*> load_object(Linker& linker, Batch& batch, const LoadRequest& req
     Module* module = PRELUDE_TRY(make_stand_in(linker, request.name));
     module->name_space = space.index;
     PRELUDE_TRY(enter(linker, batch, request, *module));
-    linker.personality->module_ready(linker, *module);
     return module;
   }
   Candidate candidate(linker);
@@ -244,7 +245,6 @@ Result<Module*> load_object(Linker& linker, Batch& batch, const LoadRequest& req
     return error;
   }
   PRELUDE_TRY(enter(linker, batch, request, *module));
-  linker.personality->module_ready(linker, *module);
   return module;
 }
 

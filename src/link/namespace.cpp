@@ -85,7 +85,11 @@ void append_to_namespace(Linker& linker, Namespace& space, Module& module) {
 }
 
 void remove_from_namespace(Linker& linker, Namespace& space, Module& module) {
+  space.names.remove(linker.heap, &module);
+  space.unique.remove(&module);
+  if (linker.init_first == &module) linker.init_first = nullptr;
   Module *next = module.map.l_next, *prev = module.map.l_prev;
+  if (prev == nullptr && space.first != &module) return;  // the request failed before it was in the list
   if (prev != nullptr)
     __atomic_store_n(&prev->map.l_next, next, __ATOMIC_RELEASE);
   else
@@ -95,9 +99,6 @@ void remove_from_namespace(Linker& linker, Namespace& space, Module& module) {
   else
     space.last = prev;
   --space.count;
-  if (linker.init_first == &module) linker.init_first = nullptr;
-  space.names.remove(linker.heap, &module);
-  space.unique.remove(&module);
 }
 
 bool add_name(Linker& linker, Module& module, const char* name) {
