@@ -110,7 +110,7 @@ constexpr uint64_t kAll = ~uint64_t{0}, kNone = 0;
 
 [[gnu::always_inline]] inline bool bloom_passes(const LookupRecord& record, uint32_t hash) {
   const uint64_t word = record.bloom[(hash / 64) & record.bloom_mask];
-  return ((word >> (hash & 63)) & (word >> ((hash >> record.bloom_shift) & 63)) & 1) != 0;
+  return ((word >> (hash & 63)) & (word >> ((uint64_t{hash} >> record.bloom_shift) & 63)) & 1) != 0;
 }
 
 const elf::Symbol* probe(const LookupRecord& record, SymbolQuery& query) {

@@ -1,0 +1,82 @@
+// Maps an ELF file's bytes as the loader would, into memory of a test, and decodes it. The memory ends
+// with the last page, so that the address sanitizer sees every access outside of the object.
+#pragma once
+
+#include <prelude/image/image.h>
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <vector>
+
+namespace prelude::test {
+
+inline constexpr HostRules kTestHost{62, 4096};
+
+class LoadedObject {
+ public:
+  /// Spans over `limit` bytes are not mapped (status kOutOfMemory).
+  explicit LoadedObject(const std::vector<uint8_t>& file, uint64_t limit = 1 << 22) : status_(Done{}) {
+    status_ = load(file, limit);
+  }
+
+  [[nodiscard]] const Status& status() const { return status_; }
+  [[nodiscard]] bool ok() const { return status_.ok(); }
+  Image& image() { return image_; }
+  [[nodiscard]] const Image& image() const { return image_; }
+  template <typename T>
+  T* at(uint64_t vaddr) {
+    return static_cast<T*>(image_.address(vaddr));
+  }
+  /// After load: whether program headers were fine and the memory exists.
+  [[nodiscard]] bool mapped() const { return memory_ != nullptr; }
+
+ private:
+  struct FreePages {
+    void operator()(std::byte* at) const { ::operator delete(at, std::align_val_t{4096}); }
+  };
+
+  Status load(const std::vector<uint8_t>& file, uint64_t limit) {
+    const auto* bytes = reinterpret_cast<const std::byte*>(file.data());
+    const HeaderFacts facts = PRELUDE_TRY(decode_header(bytes, file.size(), file.size(), kTestHost));
+    headers_.resize(facts.phnum);
+    if (facts.phnum != 0)
+      std::memcpy(headers_.data(), bytes + facts.phoff, facts.phnum * sizeof(elf::ProgramHeader));
+    segments_.resize(size_t{facts.phnum} + 1);
+    image_.type = facts.type;
+    image_.entry = facts.entry;
+    image_.phnum = facts.phnum;
+    image_.phdr = headers_.data();
+    PRELUDE_TRY(decode_program_headers(headers_.data(), facts.phnum, file.size(), kTestHost, segments_.data(), image_));
+    if (image_.end - image_.low > limit) return Error{.code = Errc::kOutOfMemory};
+    map(file);
+    return decode_dynamic(image_);
+  }
+
+  void map(const std::vector<uint8_t>& file) {
+    const uint64_t span = image_.high - image_.low;
+    memory_.reset(static_cast<std::byte*>(::operator new(span, std::align_val_t{4096})));
+    std::memset(memory_.get(), 0, span);
+    image_.bias = reinterpret_cast<uint64_t>(memory_.get()) - image_.low;
+    std::vector<MapStep> steps(1 + 4 * size_t{image_.segment_count});
+    const uint32_t count = plan_mapping(image_, 4096, steps.data());
+    for (uint32_t i = 0; i < count; ++i) run(steps[i], file);
+  }
+
+  void run(const MapStep& step, const std::vector<uint8_t>& file) {
+    auto* to = static_cast<std::byte*>(image_.address(step.vaddr));
+    std::memset(to, 0, step.bytes);
+    if (step.kind != MapStep::Kind::kFile || step.offset >= file.size()) return;
+    const uint64_t room = file.size() - step.offset;
+    std::memcpy(to, file.data() + step.offset, room < step.bytes ? room : step.bytes);
+  }
+
+  Image image_;
+  std::vector<elf::ProgramHeader> headers_;
+  std::vector<LoadSegment> segments_;
+  std::unique_ptr<std::byte, FreePages> memory_;
+  Status status_;
+};
+
+}  // namespace prelude::test
