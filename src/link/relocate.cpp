@@ -285,12 +285,15 @@ Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy) 
     if (!window.holds(image.pltgot, 24))
       return Error{.code = Errc::kBadField, .object = module.path, .subject = "DT_PLTGOT",
                    .context = "an address in a writable segment", .value = image.pltgot};
-    prepare_lazy(linker, module);
   }
   Relocator<LiveBinder> relocator(image, window, binder);
   const bool ok = relocator.run_plain(use_lazy);
   if (image.text_relocations) PRELUDE_TRY(set_text_writable(linker, module, false));
+  // After the relocations, none of which has any business in these slots; before the first resolver, which
+  // may call through the PLT; and again after the results have been stored.
+  if (ok && use_lazy) prepare_lazy(linker, module);
   if (!ok || !relocator.run_indirect() || !binder.settle_pending()) return binder.error();
+  if (use_lazy) prepare_lazy(linker, module);
   linker.statistics.relocations += relocator.counts().symbolic;
   linker.statistics.relative_relocations += relocator.counts().relative;
   module.relocated = true;

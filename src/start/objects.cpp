@@ -84,16 +84,20 @@ void apply_rpaths(Module& program) {
   inhibit_rpath(linker, program.requester, "");
 }
 
+// The kernel would start it all the same, and it would die without a word.
+void check_entry(const Module& program) {
+  const Image& image = program.image;
+  if (is_listing() || image.executable(image.entry)) return;
+  fail(linker, {.code = Errc::kBadField, .object = program.path, .subject = "e_entry",
+                .context = "an address in an executable segment", .value = image.entry});
+}
+
 void note_program(Module& program) {
   program.kind = ModuleKind::kProgram;
   program.requester.is_main = true;
   apply_rpaths(program);
   program.map.l_name = "";
   linker.program = &program;
-  const Image& image = program.image;
-  if (!is_listing() && !image.executable(image.entry))
-    fail(linker, {.code = Errc::kBadField, .object = program.path, .subject = "e_entry",
-                  .context = "an address in an executable segment", .value = image.entry});
 }
 
 // Static programs need no loader: the kernel starts them.
@@ -206,6 +210,7 @@ void adopt_program() {
   const uint64_t bias = bias_of_program(headers, count, stack.value(elf::kAtEntry));
   Module* program = must(adopt_object(linker, headers, count, stack.value(elf::kAtEntry), bias, linker.program_name));
   if (program->image.dynamic_size == 0) fail(linker, {.code = Errc::kNoDynamic, .object = program->path});
+  check_entry(*program);
   note_program(*program);
   if (names_origin(program->image)) find_program_origin(*program);
   append_to_namespace(linker, linker.base_space, *program);
@@ -221,6 +226,7 @@ void load_program(Batch& batch) {
   Module* program = must(loaded);
   if (!is_listing() && is_loader(program->image))
     fail(linker, {.code = Errc::kSelfLoad, .object = arch::Native::kLoaderSoname});
+  check_entry(*program);
   if (!is_listing() && is_static(program->image)) hand_to_kernel(program->path);
   if (!is_listing() && program->image.dynamic_size == 0)
     fail(linker, {.code = Errc::kNoDynamic, .object = program->path});
