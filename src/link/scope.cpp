@@ -49,7 +49,7 @@ bool add_scope(Linker& linker, Module& module, SearchList* list, bool first) {
   __atomic_store_n(&module.scope, scope, __ATOMIC_RELEASE);
   module.scope_count = count;
   module.scope_capacity = capacity;
-  if (old != nullptr && module.in_new_batch) linker.heap.release_array(old, old_capacity);
+  if (old != nullptr && (module.in_new_batch || wait_for_readers(linker))) linker.heap.release_array(old, old_capacity);
   return true;
 }
 
