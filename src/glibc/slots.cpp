@@ -88,10 +88,11 @@ Module* slot_lookup(const char* name, Module* referrer, const elf::Symbol** refe
   if (found.symbol == nullptr) {
     const elf::Symbol* wanted = *reference;
     *reference = nullptr;
-    if (wanted != nullptr && wanted->binding() == elf::kStbWeak) return nullptr;
-    raise(0, make_exception({.code = Errc::kUndefinedSymbol, .object = referrer->path, .subject = name,
-                             .context = version != nullptr ? version->name : nullptr}),
-          "symbol lookup error");
+    if ((wanted != nullptr && wanted->binding() == elf::kStbWeak) || linker.tracer.wants(Topic::kUnused)) return nullptr;
+    const Error error{.code = Errc::kUndefinedSymbol, .object = referrer->path, .subject = name,
+                      .context = version != nullptr ? version->name : nullptr};
+    if (linker.tracer.wants(Topic::kErrors)) linker.trace_error(linker, error);
+    raise(0, make_exception(error), "symbol lookup error");
   }
   // libc computes the address itself and calls what is an IFUNC resolver.
   if (found.symbol->type() != elf::kSttTls)

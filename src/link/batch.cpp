@@ -3,6 +3,8 @@
 
 #include <arch/native.h>
 
+#include <prelude/base/string.h>
+
 namespace prelude {
 
 bool wait_for_readers(Linker& linker) {
@@ -15,8 +17,27 @@ bool wait_for_readers(Linker& linker) {
   return false;
 }
 
+namespace {
+
+// In the order in which finalisers would run.
+void trace_removal(Linker& linker, const Batch& batch) {
+  const size_t count = batch.modules.size();
+  if (count == 0 || !linker.tracer.wants(Topic::kFiles)) return;
+  auto* list = linker.heap.make_array<Module*>(count);
+  if (list == nullptr) return;
+  copy_bytes(list, batch.modules.data(), count * sizeof(Module*));
+  (void)sort_closure(linker, list, static_cast<uint32_t>(count), false, true);
+  for (size_t i = 0; i < count; ++i)
+    linker.tracer.emit({.kind = EventKind::kFileRemoved, .topic = Topic::kFiles, .file = list[i]->path,
+                        .ns = list[i]->name_space});
+  linker.heap.release_array(list, count);
+}
+
+}  // namespace
+
 void roll_back(Linker& linker, Batch& batch) {
   Personality& personality = *linker.personality;
+  trace_removal(linker, batch);
   for (Module* module : batch.pinned) module->no_delete = false;
   if (linker.init_first != nullptr && linker.init_first->in_new_batch) linker.init_first = nullptr;
   if (batch.root != nullptr)

@@ -180,9 +180,12 @@ Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t index, U
   const Module* skip = use == Use::kCopy ? linker.program : nullptr;
   Definition found = find_in_scope(linker, query, module.scope, skip);
   if (found.symbol == nullptr) {
-    if (reference.binding() == elf::kStbWeak) return Definition{};
-    return Error{.code = Errc::kUndefinedSymbol, .object = module.path, .subject = name,
-                 .context = query.versioned ? linker.version_names.name(query.version) : nullptr};
+    // Who asks for unused dependencies wants them of programs that do not work, too (as glibc has it).
+    if (reference.binding() == elf::kStbWeak || linker.tracer.wants(Topic::kUnused)) return Definition{};
+    const Error error{.code = Errc::kUndefinedSymbol, .object = module.path, .subject = name,
+                      .context = query.versioned ? linker.version_names.name(query.version) : nullptr};
+    if (linker.tracer.wants(Topic::kErrors)) linker.trace_error(linker, error);
+    return error;
   }
   const bool is_protected = visibility == elf::kStvProtected;
   if (is_protected && reference.shndx != elf::kShnUndef)

@@ -201,10 +201,10 @@ bool check_need(void* context, const VersionNeed& need) {
     return true;
   }
   if (provider->symbols.versions.defines(need.id)) return true;
-  check.report(check.context,
-               {.code = Errc::kVersionNotFound, .object = provider->path, .subject = need.version,
-                .context = check.module.path},
-               need.weak);
+  const Error error{.code = Errc::kVersionNotFound, .object = provider->path, .subject = need.version,
+                    .context = check.module.path};
+  if (!need.weak && linker.tracer.wants(Topic::kErrors)) linker.trace_error(linker, error);
+  check.report(check.context, error, need.weak);
   if (!need.weak) ++check.missing;
   return true;
 }

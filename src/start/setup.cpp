@@ -59,7 +59,8 @@ void set_up_linker() {
   linker.isa_level = arch::isa_levels(world.cpu);
   linker.fatal = fail;
   linker.remark = remark;
-  linker.lazy_allowed = !options.bind_now;
+  linker.trace_error = trace_error;
+  linker.lazy_allowed = !options.bind_now && (options.debug_mask & bit(Topic::kUnused)) == 0;
   linker.program_name = linker.process.argc > 0 ? linker.process.argv[0] : "";
   (void)linker.spaces.push(linker.heap, &linker.base_space);
   linker.base_space.in_use = true;
@@ -107,6 +108,16 @@ void set_up_search() {
   report::write_fatal(out, at.program_name, error, hint_source());
   out.flush();
   sys::exit_group(report::exit_status(error));
+}
+
+void trace_error(Linker& at, const Error& error) {
+  char buffer[2048];
+  Writer scratch(buffer, sizeof buffer);
+  // Start-up collects missing versions, and ldd mode missing symbols, before anything ends.
+  const bool goes_on = is_listing() || (error.code == Errc::kVersionNotFound && !at.start_up_done);
+  at.tracer.emit({.kind = EventKind::kError, .topic = Topic::kErrors, .object = error.object,
+                  .name = report::error_occasion(error), .detail = report::error_text(error, scratch),
+                  .value = goes_on ? 0U : 1U});
 }
 
 void remark(Linker& at, const char* what, const char* a, const char* b) {

@@ -46,6 +46,7 @@ struct World {
   report::JsonTrace json;
   SearchSetup search;
   Array<MissingLibrary> missing;
+  Module* broken_for = nullptr;  ///< who needs the file that a start failed on
   uint64_t started = 0;  ///< cycle counter at entry
   uint64_t base = 0;     ///< address of the loader's own ELF header
 };
@@ -63,6 +64,7 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out);
 /// Prints and ends the process.
 [[noreturn]] void fail(Linker& linker, const Error& error);
 void remark(Linker& linker, const char* what, const char* a, const char* b);
+void trace_error(Linker& linker, const Error& error);
 
 // ---- info.cpp: modes that print and end
 [[noreturn]] void print_and_exit(Mode mode);

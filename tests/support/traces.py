@@ -46,8 +46,8 @@ def normalise(text):
 
 
 # glibc 2.36's loader imports two more functions of libc than we do: it throws and catches through them. For
-# an error libc calls back for a third one, lazily; our exception is complete when libc gets it.
-INTERNAL = r"(_dl_catch_exception|_dl_signal_error|_dl_exception_create|_dl_exception_create_format)"
+# an error libc calls back for others, lazily; our exceptions are complete, and our last words our own.
+INTERNAL = r"(_dl_fatal_printf|_dl_catch_exception|_dl_signal_error|_dl_exception_create|_dl_exception_create_format)"
 OWN_IMPORTS = re.compile(r"\d+: (symbol=" + INTERNAL + ";  lookup in file="
                          r"|binding file .* to .*`" + INTERNAL + r"' \[GLIBC_PRIVATE\])")
 
@@ -69,6 +69,12 @@ def explained(lines):
 def difference(theirs, ours):
     return [line for line in difflib.unified_diff(explained(normalise(theirs)), explained(normalise(ours)),
                                                   "system", "ours", lineterm="", n=1)]
+
+
+def listing_difference(theirs, ours):
+    """Output of ldd mode: only the addresses may differ."""
+    return list(difflib.unified_diff(ADDRESS.sub("ADDRESS", theirs).split("\n"), ADDRESS.sub("ADDRESS", ours).split("\n"),
+                                     "system", "ours", lineterm="", n=1))
 
 
 def with_interpreter(program, copy, interpreter):

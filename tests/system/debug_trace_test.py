@@ -37,6 +37,8 @@ int main(void) {
   int (*call)(void) = (int (*)(void))dlsym(b, "call_used");
   printf("%d %d %p %d\n", m == again, self != 0, none, present == b);
   printf("%d %d %d\n", call ? call() : -1, dlsym(RTLD_DEFAULT, "used") != 0, dlvsym(m, "cos", "GLIBC_2.2.5") != 0);
+  printf("%d %d\n", dlsym(b, "no_such") != 0, dlvsym(m, "cos", "GLIBC_9.9") != 0);
+  printf("%d\n", dlopen("./libc1.so", RTLD_NOW) != 0);
   dlclose(a);
   dlclose(present);
   dlclose(b);
@@ -66,10 +68,35 @@ def compile_opener(directory):
     return program
 
 
+def compile_failing(directory):
+    """Programs that end at a missing symbol, at once and at the first call, and at a missing version."""
+    def compile(name, source, *options):
+        file = os.path.join(directory, os.path.basename(name) + ".c")
+        with open(file, "w") as out:
+            out.write(source)
+        subprocess.run(["gcc", "-o", os.path.join(directory, name), file, *options], check=True, cwd=directory)
+    with open(os.path.join(directory, "v.map"), "w") as out:
+        out.write("V_1 { global: fun; local: *; }; V_2 { global: more; } V_1;")
+    compile("libv.so", "int fun(void) { return 1; } int more(void) { return 2; }", "-shared", "-fPIC",
+            "-Wl,--version-script=v.map", "-Wl,-soname,libv.so")
+    compile("programs/calls", "int fun(void); int more(void); int main(void) { return fun() + more(); }", "./libv.so",
+            "-Wl,-z,lazy")
+    compile("libw.so", "int fun(void) { return 1; }", "-shared", "-fPIC", "-Wl,-soname,libw.so")
+    compile("programs/late", "int fun(void); int used(void); int main(void) { return used() + fun(); }", "./liba.so",
+            "./libw.so", "-Wl,-z,lazy")
+    compile("libw.so", "int other(void) { return 1; }", "-shared", "-fPIC", "-Wl,-soname,libw.so")
+    with open(os.path.join(directory, "v.map"), "w") as out:
+        out.write("V_1 { global: fun; local: *; };")
+    compile("libv.so", "int fun(void) { return 1; }", "-shared", "-fPIC", "-Wl,--version-script=v.map",
+            "-Wl,-soname,libv.so")
+    return os.path.join(directory, "programs", "calls"), os.path.join(directory, "programs", "late")
+
+
 def check(pair, mode, command, environment):
     theirs, ours = pair.both(mode, command, {"PATH": os.environ["PATH"], "LC_ALL": "C", **environment})
     lines = traces.difference(theirs[1], ours[1])
-    if not lines and theirs[0] == ours[0] and theirs[2] == ours[2]:
+    lines += traces.listing_difference(theirs[0], ours[0])
+    if not lines and theirs[2] == ours[2]:
         return len(traces.normalise(theirs[1]))
     print("%s %s %s: status %d and %d, %d lines of difference" % (mode, environment, command, theirs[2], ours[2],
                                                                  len(lines)))
@@ -82,12 +109,18 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         pair = traces.Pair(directory)
         opener = compile_opener(directory)
+        failing = compile_failing(directory)
         for mode in ("direct", "interp"):
             for category in CATEGORIES:
                 for program in PROGRAMS + ([opener],):
                     if os.path.exists(program[0]):
                         results.append(check(pair, mode, program, {"LD_DEBUG": category}))
             results.append(check(pair, mode, [opener], {"LD_DEBUG": "all", "LD_BIND_NOW": "1"}))
+            for program in failing:
+                for variables in ({}, {"LD_BIND_NOW": "1"}, {"LD_TRACE_LOADED_OBJECTS": "1", "LD_WARN": "1",
+                                                             "LD_BIND_NOW": "1"}):
+                    results.append(check(pair, mode, [program], {"LD_DEBUG": "bindings", "LD_LIBRARY_PATH": ".",
+                                                                 "LD_HINTS": "0", **variables}))
             results.append(check(pair, mode, ["/bin/ls"], {"LD_DEBUG": "files,libs", "LD_PRELOAD": "libm.so.6"}))
             results.append(check(pair, mode, ["/bin/ls"], {"LD_DEBUG": "libs", "LD_LIBRARY_PATH": "/usr/lib:/nowhere::."}))
     print("traces: %d, lines: %d, different: %d" % (len(results), sum(r for r in results if r > 0), results.count(-1)))

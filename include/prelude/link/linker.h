@@ -148,6 +148,8 @@ struct Linker {
   void (*fatal)(Linker&, const Error&) = nullptr;
   /// Says a non-fatal remark on standard error, formatted by report.
   void (*remark)(Linker&, const char* format_text, const char* a, const char* b) = nullptr;
+  /// Tells the trace of a symbol or version that was not found, whatever becomes of it.
+  void (*trace_error)(Linker&, const Error&) = nullptr;
 };
 
 // ---- namespace.cpp

@@ -160,9 +160,13 @@ class Relocator {
     if (!lazy) return table(image_.plt_rela, image_.plt_rela_count, true);
     for (uint64_t i = 0; i < image_.plt_rela_count; ++i) {
       const elf::Rela& rela = image_.plt_rela[i];
-      if (arch::Native::kind_of(rela.type()) == Kind::kJumpSlot) {
+      const Kind kind = arch::Native::kind_of(rela.type());
+      if (kind == Kind::kJumpSlot) {
         if (!window_.holds(rela.offset, 8)) return outside(rela.offset);
         if (rela.symbol() < image_.symbol_limit && binder_.lazy(slot(rela.offset))) continue;
+      } else if (kind != Kind::kTlsDescriptor && kind != Kind::kIndirect) {
+        // An entry that fills nothing leaves a call into nowhere; linkers make such of symbols told to ignore.
+        return binder_.fail({.code = Errc::kUnknownPltRelocation, .value = rela.type()});
       }
       if (!entry(rela, true)) return false;
     }

@@ -20,7 +20,7 @@ enum class Topic : uint32_t {
   kScopes = 512,
   kHelp = 1024,
   kTls = 2048,
-  kErrors = 0xb7f,  ///< every topic but statistics and help: for EventKind::kError
+  kErrors = 0xa7f,  ///< every topic but statistics, unused and help: for EventKind::kError
 };
 constexpr uint32_t bit(Topic topic) { return static_cast<uint32_t>(topic); }
 
