@@ -16,7 +16,7 @@ Pages pages_of(const LoadSegment& s, uint64_t page) {
 
 }  // namespace
 
-uint32_t plan_mapping(const Image& image, uint64_t page_size, MapStep* steps) {
+uint32_t plan_mapping(const Image& image, uint64_t page_size, MapStep* steps, MapStyle style) {
   uint32_t count = 0;
   const LoadSegment& first = image.segments[0];
   const uint64_t first_delta = first.vaddr - first.offset;
@@ -35,7 +35,7 @@ uint32_t plan_mapping(const Image& image, uint64_t page_size, MapStep* steps) {
     if (file_span && pages.start > covered)
       steps[count++] = {MapStep::Kind::kNone, 0, covered, pages.start - covered, 0};
     const bool lent = file_span && s.flags == first.flags && s.vaddr - s.offset == first_delta &&
-                      (i == 0 || pages.start >= covered);
+                      (i == 0 || (pages.start >= covered && style == MapStyle::kEconomical));
     if (s.filesz != 0 && !lent)
       steps[count++] = {MapStep::Kind::kFile, s.flags, pages.start, pages.file_end - pages.start,
                         s.offset - (s.vaddr - pages.start)};

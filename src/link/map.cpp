@@ -112,7 +112,7 @@ Status map_image(Linker& linker, Image& image, int fd, const char* path) {
   const size_t room = 1 + size_t{4} * image.segment_count;
   MapStep* steps = room <= kUsual ? usual : linker.heap.make_array<MapStep>(room);
   if (steps == nullptr) return Error{.code = Errc::kOutOfMemory, .object = path};
-  const uint32_t count = plan_mapping(image, page, steps);
+  const uint32_t count = plan_mapping(image, page, steps, linker.map_style);
   Status status = map_span(image, steps[0], fd, page, path);
   const bool mapped = status.ok();
   for (uint32_t i = 1; i < count && status; ++i) status = run_step(image, steps[i], fd, page, path);

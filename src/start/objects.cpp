@@ -98,6 +98,12 @@ void note_program(Module& program) {
   apply_rpaths(program);
   program.map.l_name = "";
   linker.program = &program;
+  // A link map without any name is more than libc expects.
+  if (program.names != nullptr) return;
+  auto* node = linker.heap.make<NameNode>();
+  if (node == nullptr) fail(linker, {.code = Errc::kOutOfMemory, .object = program.path});
+  *node = {"", nullptr, 1};
+  program.names = node;
 }
 
 // Static programs need no loader: the kernel starts them.

@@ -57,6 +57,8 @@ void set_up_linker() {
   linker.process = world.stack.process;
   linker.host = {arch::Native::kMachine, world.stack.value(elf::kAtPageSize, arch::Native::kPageSize)};
   linker.isa_level = arch::isa_levels(world.cpu);
+  // What watches our calls from outside brings a preloaded part of its own into the process.
+  linker.map_style = options.env_preload != nullptr ? MapStyle::kSeparate : MapStyle::kEconomical;
   linker.fatal = fail;
   linker.remark = remark;
   linker.trace_error = trace_error;

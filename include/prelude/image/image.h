@@ -150,9 +150,13 @@ struct MapStep {
   uint32_t flags;  ///< PF_*
   uint64_t vaddr, bytes, offset;
 };
+/// Whether segments may share a mapping. Programs that watch the calls (valgrind) know a segment only by a
+/// call of its own.
+enum class MapStyle : uint8_t { kEconomical, kSeparate };
 /// Step 0 maps the whole span; the others lie inside. Gives the number of steps (at most
 /// 1 + 4 * segment_count).
-uint32_t plan_mapping(const Image& image, uint64_t page_size, MapStep* steps);
+uint32_t plan_mapping(const Image& image, uint64_t page_size, MapStep* steps,
+                      MapStyle style = MapStyle::kEconomical);
 
 /// The 32-bit value of a GNU property (`type`) of the object, or 0.
 uint32_t gnu_property(const Image& image, uint32_t type);

@@ -125,6 +125,7 @@ struct Linker {
   Module* vdso = nullptr;
   Personality* personality = nullptr;
   HostRules host{};
+  MapStyle map_style = MapStyle::kEconomical;
   uint32_t isa_level = 0;       ///< property bits the processor satisfies
   DtvEntry* initial_dtv = nullptr;
   TlsThread first_thread{};
