@@ -17,7 +17,14 @@ int64_t __rseq_offset = 0;
 uint32_t __rseq_size = 0;
 const uint32_t __rseq_flags = 0;
 bool __nptl_initial_report_events = false;
-prelude::RDebug _r_debug = {};
+[[gnu::visibility("hidden")]] prelude::RDebug prelude_debug_root = {};
+// Programs may copy the exported object: what they know of it is version 1, without r_next.
+asm(R"(
+    .globl _r_debug
+    .type _r_debug, @object
+    .set _r_debug, prelude_debug_root
+    .size _r_debug, 40
+)");
 [[gnu::noinline]] void _dl_debug_state() { asm volatile(""); }
 }
 // NOLINTEND(readability-identifier-naming)
