@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""Thread-local storage of objects opened late: initial-exec beyond every surplus, dynamic on first use,
+TLS descriptors, alignment, ids used again; all models also at start, against the system's loader."""
+import concurrent.futures
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+import comparison  # noqa: E402
+
+STARTED = '''
+#include <pthread.h>
+#include <stdio.h>
+int start_using(int), use_again(int);
+__thread __attribute__((aligned(4096))) int aligned = 3;
+__thread int *own = &aligned_target, after = 9;
+static void *work(void *a) {
+  int r = start_using((int)(long)a);
+  return (void *)(long)(r ? r : use_again((int)(long)a) + ((unsigned long)&aligned % 4096 != 0 || aligned != 3 || *own != 4 || after != 9) * 16); }
+int main(void) {
+  pthread_t t[8]; void *r; long all = (long)work((void *)90);
+  for (long i = 0; i < 8; i++) pthread_create(&t[i], 0, work, (void *)(i + 1));
+  for (int i = 0; i < 8; i++) { pthread_join(t[i], &r); all |= (long)r; }
+  printf("%ld\\n", all); return all != 0; }
+'''.replace("__thread int *own", "static int aligned_target = 4;\n__thread int *own")
+
+
+def source(name):
+    with open(os.path.join(HERE, "tls", name)) as file:
+        return file.read()
+
+
+def late_libraries(numbers, model, size, align, options=()):
+    """size and align by number. Compiled side by side: there are many."""
+    with open("late_library.c", "w") as file:
+        file.write(source("late_library.c"))
+
+    def compile_one(number):
+        subprocess.run(["gcc", "-O1", "-shared", "-fPIC", "-o", f"late{number}.so", "late_library.c", f"-DN={number}",
+                        f"-DBYTES={size(number)}", f"-DALIGN={align(number)}", f'-DMODEL="{model}"', *options], check=True)
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(compile_one, numbers))
+
+
+def run_late(c, what, count, threads):
+    outcome = c.run("candidate", ["{ld}", "./late", str(count), str(threads)])
+    c.expect(outcome.status == 0 and outcome.out == f"{count} opened, right\n", f"{what}: {outcome}")
+
+
+def main():
+    with comparison.Comparison() as c:
+        c.compile("late", source("late.c"), "-pthread")
+        late_libraries(range(1, 201), "initial-exec", lambda n: 65536, lambda n: 64)
+        run_late(c, "initial-exec, 64 KiB each", 200, 50)
+        late_libraries(range(1, 41), "initial-exec", lambda n: 1 + 1000 * (n % 5), lambda n: 1 << n % 7)
+        run_late(c, "initial-exec, small", 40, 10)
+        # What the system's loader can do as well.
+        dialects = (["-mtls-dialect=gnu"], ["-mtls-dialect=gnu2"])
+        for options in dialects:
+            late_libraries(range(1, 41), "global-dynamic", lambda n: 5000, lambda n: 1 << n % 13, options)
+            outcome = c.same(["{ld}", "./late", "40", "10"])
+            c.expect(outcome.status == 0, f"dynamic {options}: {outcome}")
+        for model in ("initial-exec", "global-dynamic", "local-dynamic"):
+            for options in dialects:
+                late_libraries([1], model, lambda n: 300, lambda n: 64, options)
+                c.compile("started", STARTED, "./late1.so", "-pthread", *options)
+                outcome = c.same(["{ld}", "./started"], {"LD_LIBRARY_PATH": "."})
+                c.expect(outcome.status == 0, f"{model} {options}: {outcome}")
+        return c.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
