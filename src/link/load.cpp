@@ -12,9 +12,17 @@ struct Candidate {
   Error error;
   const char* path = nullptr;   // heap copy of the accepted path
   uint64_t other_class = 0;     // EI_CLASS of a skipped file
+  bool marked_only = false;     // see is_marked()
 
   explicit Candidate(Linker& l) : linker(l) {}
 };
+
+// A library says by its set-user-ID bit that it is fit for secure programs, if nobody but root could
+// have written it.
+bool is_marked(const sys::FileStatus& status) {
+  constexpr uint32_t kSetUserId = 04000, kOthersWrite = 022, kRoot = 0;
+  return (status.mode & kSetUserId) != 0 && (status.mode & kOthersWrite) == 0 && status.owner == kRoot;
+}
 
 Verdict try_candidate(void* context, const char* path) {
   auto& candidate = *static_cast<Candidate*>(context);
@@ -23,6 +31,10 @@ Verdict try_candidate(void* context, const char* path) {
     candidate.other_class = candidate.error.value;
   if (verdict == Verdict::kFailed) candidate.error = keep_error(candidate.linker, candidate.error);
   if (verdict == Verdict::kAccepted) {
+    if (candidate.marked_only && !is_marked(candidate.file.status)) {
+      sys::close(candidate.file.fd);
+      return Verdict::kAbsent;
+    }
     candidate.path = candidate.linker.heap.copy_string(path, string_length(path));
     if (candidate.path == nullptr) {
       sys::close(candidate.file.fd);
@@ -45,7 +57,9 @@ Status open_path(Linker& linker, const LoadRequest& request, Candidate& candidat
   const char* origin = nullptr;
   const Module* owner = request.requester != nullptr ? request.requester : linker.program;
   if (owner != nullptr) origin = owner->origin;
-  auto expanded = linker.searcher.expand(request.name, origin);
+  // A path that the program itself gives to dlopen is its own business, in secure mode too.
+  const bool as_it_is = request.by_dlopen && !contains(request.name, '$');
+  auto expanded = as_it_is ? Result<const char*>(request.name) : linker.searcher.expand(request.name, origin);
   if (!expanded) {
     Error error = expanded.error();
     error.object = owner != nullptr ? owner->path : request.name;
@@ -71,7 +85,9 @@ Status search(Linker& linker, const LoadRequest& request, const Namespace& space
   const Requester& requester = request.requester != nullptr ? request.requester->requester
                                : main != nullptr           ? main->requester
                                                            : none;
-  const FoundBy found = linker.searcher.find(request.name, requester,
+  Requester trusting = requester;
+  trusting.system_only = request.trusted_only;
+  const FoundBy found = linker.searcher.find(request.name, request.trusted_only ? trusting : requester,
                                              main != nullptr ? &main->requester : nullptr, try_candidate, &candidate);
   if (trace) linker.tracer.emit({.kind = EventKind::kSearchEnd, .topic = Topic::kLibs, .ns = space.index});
   if (found == FoundBy::kFailed) return candidate.error;
@@ -212,6 +228,7 @@ Result<Module*> load_object(Linker& linker, Batch& batch, const LoadRequest& req
     return module;
   }
   Candidate candidate(linker);
+  candidate.marked_only = request.trusted_only;
   trace_needed(linker, request, space);
   PRELUDE_TRY(contains(request.name, '/') ? open_path(linker, request, candidate)
                                           : search(linker, request, space, candidate));

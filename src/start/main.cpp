@@ -35,6 +35,7 @@ void say_debug_help() {
 void read_options(uint64_t* stack) {
   world.stack = decode_stack(stack);
   const bool direct = world.stack.value(elf::kAtEntry) == reinterpret_cast<uint64_t>(&_start);
+  guard_secure_start(direct);
   parse_options(world.stack.process, direct, world.parsed);
   const Options& options = world.parsed.options;
   constexpr int kSecureTrace = 5;

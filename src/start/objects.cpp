@@ -243,8 +243,9 @@ void load_program(Batch& batch) {
 
 namespace {
 
-void preload_one(Batch& batch, Array<Module*>& roots, const char* name, const char* source) {
-  const LoadRequest request{.name = name, .requester = linker.program, .kind = ModuleKind::kNeeded};
+void preload_one(Batch& batch, Array<Module*>& roots, const char* name, const char* source, bool trusted_only) {
+  const LoadRequest request{.name = name, .requester = linker.program, .kind = ModuleKind::kNeeded,
+                            .trusted_only = trusted_only};
   const char* expanded = name;
   Status status = Done{};
   if (contains(name, '$')) {
@@ -272,8 +273,12 @@ bool is_separator(char c, bool file) {
   return c == ':' || c == ' ' || (file && (c == '\t' || c == '\n'));
 }
 
-// In secure mode only names without a slash count, from trusted directories, with the mark on the file.
-bool secure_allows(const char* name) { return !linker.options->secure || !contains(name, '/'); }
+// Of the user's list, a secure program takes plain names only. What root wrote down is taken as it is.
+bool acceptable(const char* name, bool file) {
+  constexpr size_t kLongest = 255;
+  if (!linker.options->secure || file) return true;
+  return !contains(name, '/') && !contains(name, '$') && string_length(name) <= kLongest;
+}
 
 void preload_list(Batch& batch, Array<Module*>& roots, const char* text, size_t size, const char* source, bool file) {
   size_t at = 0;
@@ -287,10 +292,18 @@ void preload_list(Batch& batch, Array<Module*>& roots, const char* text, size_t 
     while (end < size && !is_separator(text[end], file) && !(file && text[end] == '#')) ++end;
     if (end == at) continue;
     const char* name = linker.heap.copy_string(text + at, end - at);
-    if (name != nullptr && secure_allows(name)) preload_one(batch, roots, name, source);
+    if (name != nullptr && acceptable(name, file))
+      preload_one(batch, roots, name, source, linker.options->secure && !file);
     if (name != nullptr) linker.heap.release(const_cast<char*>(name), end - at + 1, 1);
     at = end;
   }
+}
+
+void say(const char* before, const char* name, const char* after) {
+  char buffer[256];
+  Writer out(buffer, sizeof buffer);
+  out.put("ERROR: ld.so: ").put(before).put(name).put(after);
+  sys::write_all(2, out.text().data(), out.text().size());
 }
 
 void preload_from_file(Batch& batch, Array<Module*>& roots) {
@@ -299,7 +312,10 @@ void preload_from_file(Batch& batch, Array<Module*>& roots) {
   if (!fd) return;
   const auto status = sys::status(*fd);
   constexpr uint64_t kLimit = 1 << 20;
-  if (status && status->regular() && status->size != 0 && status->size < kLimit) {
+  constexpr uint32_t kOthersWrite = 022;
+  const bool trusted = status && status->owner == 0 && (status->mode & kOthersWrite) == 0;
+  if (status && !trusted) say("object list in ", kFile, " ignored: writable by others than root\n");
+  if (trusted && status->regular() && status->size != 0 && status->size < kLimit) {
     auto* text = static_cast<char*>(linker.heap.allocate(status->size, 1));
     const auto got = text == nullptr ? sys::Ret<size_t>(sys::kENOMEM) : sys::read_at(*fd, text, status->size, 0);
     if (got) preload_list(batch, roots, text, *got, kFile, true);
@@ -312,8 +328,9 @@ void preload_from_file(Batch& batch, Array<Module*>& roots) {
 
 void load_preloads(Batch& batch, Array<Module*>& roots) {
   const Options& options = *linker.options;
-  if (options.env_preload != nullptr)
-    preload_list(batch, roots, options.env_preload, string_length(options.env_preload), "LD_PRELOAD", false);
+  const char* from_environment = options.secure ? options.secure_preload : options.env_preload;
+  if (from_environment != nullptr)
+    preload_list(batch, roots, from_environment, string_length(from_environment), "LD_PRELOAD", false);
   if (options.option_preload != nullptr)
     preload_list(batch, roots, options.option_preload, string_length(options.option_preload), "--preload", false);
   preload_from_file(batch, roots);

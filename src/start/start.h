@@ -79,6 +79,10 @@ void adopt_program();
 /// Direct mode: finds and maps the program named on the command line. May hand over to the kernel.
 void load_program(Batch& batch);
 void load_preloads(Batch& batch, Array<Module*>& roots);
+// ---- secure.cpp
+/// Opens missing standard descriptors of a secure process, or ends it; ends a secure loader that was started
+/// directly.
+void guard_secure_start(bool direct);
 // ---- needs.cpp
 /// Loads the dependencies of `roots`. Ends the process when a library is missing, after naming all of them;
 /// in ldd mode they go to world.missing instead.

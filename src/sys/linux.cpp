@@ -8,7 +8,7 @@ namespace {
 
 using arch::SyscallNumber;
 
-constexpr int kReadOnly = 0, kWriteOnly = 1, kReadWrite = 2;
+constexpr int kReadOnly = 0, kWriteOnly = 1;
 constexpr int kCreate = 0100, kAppend = 02000, kNonBlock = 04000, kNoFollow = 0400000,
               kCloseOnExec = 02000000;
 constexpr int kAtCurrentDirectory = -100;
@@ -36,12 +36,15 @@ Ret<void*> address(long result) {
   return reinterpret_cast<void*>(result);
 }
 
+// Bounded: a kernel that answers EINTR for ever must not hang a start-up.
 template <typename Call>
 long retry(Call call) {
-  long result;
-  do {
+  constexpr int kTries = 10000;
+  long result = 0;
+  for (int i = 0; i < kTries; ++i) {
     result = call();
-  } while (result == -raw(kEINTR));
+    if (result != -raw(kEINTR)) break;
+  }
   return result;
 }
 
@@ -63,6 +66,7 @@ Ret<FileStatus> file_status(long result, const arch::KernelStat& stat) {
                     .mode = stat.mode,
                     .owner = stat.owner,
                     .links = stat.links,
+                    .special_device = stat.special_device,
                     .mtime_s = stat.mtime_s,
                     .mtime_ns = stat.mtime_ns,
                     .ctime_s = stat.ctime_s,
@@ -80,7 +84,7 @@ Ret<int> open_for_trace(const char* path) {
 }
 
 Ret<int> open_device(const char* path, bool writable) {
-  return open(path, writable ? kReadWrite : kReadOnly);
+  return open(path, writable ? kWriteOnly : kReadOnly);
 }
 
 // Not repeated after EINTR: the descriptor is gone by then (close(2), "Notes").

@@ -194,6 +194,7 @@ struct LoadRequest {
   ModuleKind kind = ModuleKind::kNeeded;
   bool by_dlopen = false;        ///< the object a dlopen names: `requester` is the caller, not its loader
   bool no_load = false;          ///< only look whether it is there
+  bool trusted_only = false;     ///< a preload of a secure process: default directories, marked files
 };
 /// Finds or loads one object. A new one is put into the batch and the namespace's list. With no_load the
 /// result may be null.

@@ -11,7 +11,7 @@ namespace prelude::sys {
 
 /// A positive kernel error number.
 enum class Errno : int32_t {};
-inline constexpr Errno kENOENT{2}, kEINTR{4}, kEIO{5}, kEACCES{13}, kENOMEM{12}, kENOTDIR{20}, kEEXIST{17}, kEINVAL{22},
+inline constexpr Errno kENOENT{2}, kEINTR{4}, kEIO{5}, kEBADF{9}, kEACCES{13}, kENOMEM{12}, kENOTDIR{20}, kEEXIST{17}, kEINVAL{22},
     kENOSYS{38};
 constexpr int32_t raw(Errno e) { return static_cast<int32_t>(e); }
 
@@ -23,6 +23,7 @@ struct FileStatus {
   uint32_t mode;                 ///< st_mode
   uint32_t owner;
   uint64_t links;
+  uint64_t special_device;  ///< which device a device file is
   int64_t mtime_s, mtime_ns, ctime_s, ctime_ns;
   [[nodiscard]] bool regular() const { return (mode & 0170000) == 0100000; }
   [[nodiscard]] bool directory() const { return (mode & 0170000) == 0040000; }
@@ -34,7 +35,7 @@ enum Prot : int { kProtNone = 0, kProtRead = 1, kProtWrite = 2, kProtExec = 4 };
 Ret<int> open_for_reading(const char* path);
 /// O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode 0666.
 Ret<int> open_for_trace(const char* path);
-/// O_RDWR without O_CLOEXEC: used for the standard descriptors of secure programs only.
+/// O_WRONLY or O_RDONLY without O_CLOEXEC: used for the standard descriptors of secure programs only.
 Ret<int> open_device(const char* path, bool writable);
 void close(int fd);
 /// Reads until `bytes` or end of file; gives the count read.
