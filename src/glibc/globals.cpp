@@ -87,7 +87,7 @@ void fill_read_only(Linker& linker, const Layout& layout) {
   set<int>(ro, f.dl_clktck, static_cast<int>(s.kernel.clock_tick));
   set<int>(ro, f.dl_debug_fd, 2);
   set<int>(ro, f.dl_lazy, linker.lazy_allowed ? 1 : 0);
-  set<int>(ro, f.dl_verbose, linker.options->verbose ? 1 : 0);
+  set<int>(ro, f.dl_verbose, linker.options->warn ? 1 : 0);
   set<uint16_t>(ro, f.dl_fpu_control, 0x37f);
   const CpuSummary cpu =
       fill_cpu_features(layout, s.cpu, s.kernel.hwcap2, s.tunables, ro + f.dl_x86_cpu_features);

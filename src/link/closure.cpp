@@ -19,10 +19,14 @@ struct Closure {
     module->visited = true;
     return list.push(linker.heap, module);
   }
-  bool insert_before(size_t at, Module* module) {
-    if (module->visited) return true;
-    if (!append(module)) return false;
-    for (size_t i = list.size() - 1; i > at; --i) list[i] = list[i - 1];
+  // `moved` tells that the module is before `at` only now: it was not there, or behind.
+  bool insert_before(size_t at, Module* module, bool& moved) {
+    size_t from = 0;
+    while (from < list.size() && list[from] != module) ++from;
+    moved = from > at;
+    if (!moved) return true;
+    if (from == list.size() && !append(module)) return false;
+    for (size_t i = from; i > at; --i) list[i] = list[i - 1];
     list[at] = module;
     return true;
   }
@@ -58,46 +62,57 @@ Result<Module*> load_needed(Closure& closure, Module& module, const char* name) 
   return loaded;
 }
 
-// DT_FILTER and DT_AUXILIARY: the filtee comes before the filter in scope; a missing auxiliary is no error.
-Status load_filtees(Closure& closure, size_t& position) {
+bool is_filtee_tag(int64_t tag) { return tag == elf::kDtAuxiliary || tag == elf::kDtFilter; }
+
+// DT_FILTER and DT_AUXILIARY: the filtee comes before the filter, in scope and in the namespace's list; a
+// missing auxiliary one is no error. `position` is where the filter stands.
+Status load_filtee(Closure& closure, const elf::Dynamic& entry, size_t& position) {
+  Linker& linker = closure.linker;
   Module* module = closure.list[position];
-  const Image& image = module->image;
-  for (uint32_t i = 0; i < image.dynamic_count; ++i) {
-    const elf::Dynamic& entry = image.dynamic[i];
-    if (entry.tag != elf::kDtAuxiliary && entry.tag != elf::kDtFilter) continue;
-    const char* name = image.string(entry.value);
-    if (name == nullptr)
-      return Error{.code = Errc::kBadField, .object = module->path,
-                   .subject = entry.tag == elf::kDtFilter ? "DT_FILTER" : "DT_AUXILIARY",
-                   .context = "an offset inside the string table", .value = entry.value};
-    if (closure.linker.tracer.wants(Topic::kFiles))
-      closure.linker.tracer.emit({.kind = EventKind::kFileAuxiliary, .topic = Topic::kFiles,
-                                  .object = module->path, .name = name});
-    auto filtee = load_needed(closure, *module, name);
-    if (!filtee && entry.tag == elf::kDtAuxiliary) continue;
-    if (!filtee) return filtee.error();
-    if (!module->needed.push(closure.linker.heap, *filtee)) return kNoMemory;
-    const size_t before = closure.list.size();
-    if (!closure.insert_before(position, *filtee)) return kNoMemory;
-    if (closure.list.size() != before) ++position;
+  const bool optional = entry.tag == elf::kDtAuxiliary;
+  const char* name = module->image.string(entry.value);
+  if (name == nullptr)
+    return Error{.code = Errc::kBadField, .object = module->path,
+                 .subject = optional ? "DT_AUXILIARY" : "DT_FILTER",
+                 .context = "an offset inside the string table", .value = entry.value};
+  if (linker.tracer.wants(Topic::kLibs))
+    linker.tracer.emit({.kind = EventKind::kFileAuxiliary, .topic = Topic::kLibs, .object = module->path, .name = name,
+                        .value = optional ? 0U : 1U});
+  auto filtee = load_needed(closure, *module, name);
+  if (!filtee) {
+    const bool noted = closure.missing != nullptr && closure.missing(closure.context, module, name, filtee.error());
+    return noted || optional ? Status(Done{}) : Status(filtee.error());
   }
+  if (!module->needed.push(linker.heap, *filtee)) return kNoMemory;
+  bool moved = false;
+  if (!closure.insert_before(position, *filtee, moved)) return kNoMemory;
+  if (!moved) return Done{};
+  ++position;
+  move_in_namespace(linker, *closure.batch.space, **filtee, *module);
   return Done{};
 }
 
-Status load_direct(Closure& closure, Module& module) {
-  Status status = Done{};
-  for_each_dynamic(module.image, elf::kDtNeeded, [&](uint64_t offset) {
-    const char* name = module.image.string(offset);
-    auto loaded = load_needed(closure, module, name);
-    if (!loaded) {
-      if (closure.missing != nullptr && closure.missing(closure.context, &module, name, loaded.error())) return true;
-      status = loaded.error();
-      return false;
-    }
-    if (!module.needed.push(closure.linker.heap, *loaded) || !closure.append(*loaded)) status = kNoMemory;
-    return status.ok();
-  });
-  return status;
+Status load_direct(Closure& closure, Module& module, const char* name) {
+  auto loaded = load_needed(closure, module, name);
+  if (!loaded) {
+    if (closure.missing != nullptr && closure.missing(closure.context, &module, name, loaded.error())) return Done{};
+    return loaded.error();
+  }
+  if (!module.needed.push(closure.linker.heap, *loaded) || !closure.append(*loaded)) return kNoMemory;
+  return Done{};
+}
+
+Status load_dependencies(Closure& closure, size_t& position) {
+  Module& module = *closure.list[position];
+  for (uint32_t i = 0; i < module.image.dynamic_count; ++i) {
+    const elf::Dynamic& entry = module.image.dynamic[i];
+    if (entry.tag == elf::kDtNeeded)
+      PRELUDE_TRY(load_direct(closure, module, module.image.string(entry.value)));
+    else if (module.image.has_filters && is_filtee_tag(entry.tag))
+      PRELUDE_TRY(load_filtee(closure, entry, position));
+  }
+  module.dependencies_known = true;
+  return Done{};
 }
 
 Status walk(Closure& closure) {
@@ -109,9 +124,7 @@ Status walk(Closure& closure) {
       continue;
     }
     size_t position = i;
-    if (module->image.has_filters) PRELUDE_TRY(load_filtees(closure, position));
-    PRELUDE_TRY(load_direct(closure, *module));
-    module->dependencies_known = true;
+    PRELUDE_TRY(load_dependencies(closure, position));
     if (position != i) --i;  // the filtees inserted here have dependencies too
   }
   return Done{};

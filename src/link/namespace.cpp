@@ -101,6 +101,29 @@ void remove_from_namespace(Linker& linker, Namespace& space, Module& module) {
   --space.count;
 }
 
+void move_in_namespace(Linker& linker, Namespace& space, Module& module, Module& before) {
+  if (&module == &before) return;
+  linker.personality->lock_lists(linker);
+  Module *next = module.map.l_next, *prev = module.map.l_prev;
+  if (prev != nullptr)
+    __atomic_store_n(&prev->map.l_next, next, __ATOMIC_RELEASE);
+  else
+    space.first = next;
+  if (next != nullptr)
+    next->map.l_prev = prev;
+  else
+    space.last = prev;
+  Module* const ahead = before.map.l_prev;
+  module.map.l_prev = ahead;
+  module.map.l_next = &before;
+  before.map.l_prev = &module;
+  if (ahead != nullptr)
+    __atomic_store_n(&ahead->map.l_next, &module, __ATOMIC_RELEASE);
+  else
+    space.first = &module;
+  linker.personality->unlock_lists(linker);
+}
+
 bool add_name(Linker& linker, Module& module, const char* name) {
   // The path does not count: the first name is the one it was asked for by, also where both are equal.
   for (const NameNode* node = module.names; node != nullptr; node = node->next)

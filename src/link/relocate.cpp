@@ -96,7 +96,7 @@ class LiveBinder {
   bool copy(void* to, uint32_t symbol, const Bound& bound) {
     const uint64_t room = module_.image.symbols[symbol].size;
     const uint64_t bytes = bound.size < room ? bound.size : room;
-    if (room != bound.size && (room < bound.size || linker_.options->verbose))
+    if (room != bound.size && (room < bound.size || linker_.options->warn))
       remark("has different size in shared object, consider re-linking", symbol);
     const Image& from = bound.module->image;
     if (from.memory_segment(bound.value - from.bias, bytes) == nullptr)

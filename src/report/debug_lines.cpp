@@ -112,7 +112,8 @@ void file_closing(Lines& lines, const Event& event) {
 }
 
 void file_auxiliary(Lines& lines, const Event& event) {
-  Writer& out = put_whole(lines.begin("load auxiliary object="), event.name);
+  const char* what = event.value == 1 ? "load filtered object=" : "load auxiliary object=";
+  Writer& out = put_whole(lines.begin(what), event.name);
   put_whole(out.put(" requested by file="), event.object);
   lines.end();
 }

@@ -109,7 +109,7 @@ const char* fixed_text(Errc code) {
 
 void compose_undefined(Writer& out, const Error& error) {
   put_name(out.put("undefined symbol: "), error.subject);
-  if (present(error.context)) put_name(out.put(", version "), error.context);
+  if (error.context != nullptr) put_name(out.put(", version "), error.context);
 }
 
 void compose_version(Writer& out, const Error& error) {

@@ -1,5 +1,5 @@
-// What the program needs: its libraries and their versions. All that is missing is named before the process
-// ends, not the first alone.
+// What the program needs: its libraries and their versions. All that is missing is named before the
+// process ends, not the first alone.
 #include "start.h"
 
 #include <prelude/base/string.h>
@@ -14,19 +14,39 @@ bool is_absence(Errc code) {
   return code == Errc::kCannotOpen || code == Errc::kWrongClass || code == Errc::kWrongMachine;
 }
 
-bool continues_without() { return linker.options->trace_objects && linker.options->mode == Mode::kRun; }
+bool continues_without() {
+  return linker.options->trace_objects && linker.options->mode == Mode::kRun;
+}
+
+// DT_AUXILIARY and DT_FILTER name libraries, too.
+bool names_filtee(const Module& module, int64_t tag, const char* name) {
+  bool found = false;
+  for_each_dynamic(module.image, tag, [&](uint64_t offset) {
+    found = module.image.string(offset) == name;
+    return !found;
+  });
+  return found;
+}
 
 bool note_missing(void*, Module* requester, const char* name, const Error& error) {
-  if (!is_absence(error.code)) return false;
+  const bool auxiliary = names_filtee(*requester, elf::kDtAuxiliary, name);
+  if (auxiliary && !continues_without()) return false;  // nobody misses it
+  if (!is_absence(error.code)) {
+    world.broken_for = requester;
+    return false;
+  }
   // A listing has a line for each need, a report one for each library.
   if (!continues_without()) {
     for (const MissingLibrary& known : world.missing)
       if (equal(known.name, name)) return true;
     if (world.missing.size() == kMostReported) return false;
   }
-  MissingLibrary missing{name, requester, linker.base_space.last, error};
+  const bool filtee = auxiliary || names_filtee(*requester, elf::kDtFilter, name);
+  Module* after = filtee ? requester->map.l_prev : linker.base_space.last;
+  MissingLibrary missing{name, requester, after, error};
   // The error's own text lives until the next error.
-  if (error.object != nullptr) missing.error.object = linker.heap.copy_string(error.object, string_length(error.object));
+  if (error.object != nullptr)
+    missing.error.object = linker.heap.copy_string(error.object, string_length(error.object));
   return world.missing.push(linker.heap, missing);
 }
 
@@ -35,7 +55,9 @@ bool note_missing(void*, Module* requester, const char* name, const Error& error
 void place_self() {
   Namespace& space = linker.base_space;
   const SearchList& closure = linker.program->closure;
-  if (closure.count < 2 || closure.modules[1] != linker.self || linker.program->map.l_next == linker.self) return;
+  if (closure.count < 2 || closure.modules[1] != linker.self ||
+      linker.program->map.l_next == linker.self)
+    return;
   for (MissingLibrary& missing : world.missing)
     if (missing.after == linker.self) missing.after = linker.self->map.l_prev;
   LinkMap& self = linker.self->map;
@@ -62,7 +84,8 @@ void report_version(void* context, const Error& error, bool weak) {
   char buffer[2048];
   Writer out(buffer, sizeof buffer, to_stderr);
   if (weak) {
-    report::write_weak_version_missing(out, linker.program_name, error.object, error.subject, error.context);
+    report::write_weak_version_missing(out, linker.program_name, error.object, error.subject,
+                                       error.context);
   } else {
     auto& found = *static_cast<VersionErrors*>(context);
     report::write_fatal(out, linker.program_name, error);
@@ -90,8 +113,9 @@ void explain_versions(const VersionErrors& found) {
 void load_dependencies(Batch& batch, const Array<Module*>& roots) {
   // A trace shows the search as it is known: up to the first failure.
   const bool collect = continues_without() || (hint_source() != nullptr && !linker.tracer.any());
-  const Status status = load_closure(linker, batch, roots.data(), static_cast<uint32_t>(roots.size()),
-                                     collect ? note_missing : nullptr, nullptr);
+  const Status status =
+      load_closure(linker, batch, roots.data(), static_cast<uint32_t>(roots.size()),
+                   collect ? note_missing : nullptr, nullptr);
   if (!continues_without() && !world.missing.empty()) fail(linker, world.missing[0].error);
   if (!status) fail(linker, status.error());
   place_self();

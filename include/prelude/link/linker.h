@@ -156,6 +156,8 @@ struct Linker {
 // ---- namespace.cpp
 void append_to_namespace(Linker& linker, Namespace& space, Module& module);
 void remove_from_namespace(Linker& linker, Namespace& space, Module& module);
+/// Puts a module directly before another one of the list.
+void move_in_namespace(Linker& linker, Namespace& space, Module& module, Module& before);
 [[nodiscard]] bool add_name(Linker& linker, Module& module, const char* name);
 [[nodiscard]] Namespace* new_namespace(Linker& linker);
 /// Gives an empty namespace back; its number is used again.

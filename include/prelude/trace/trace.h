@@ -38,7 +38,7 @@ enum class EventKind : uint8_t {
   kFileMapped,     ///< object; value = dynamic, value2 = base, value3 = size, value4 = entry, value5 = phdr, value6 = phnum
   kFileOpened,     ///< file, ns, value = direct_opencount (dlopen)
   kFileClosing,    ///< file, value = direct_opencount
-  kFileAuxiliary,  ///< name = auxiliary, object = filter file
+  kFileAuxiliary,  ///< name = filtee, object = filter file, value = 1 DT_FILTER
   kFileFlags1,     ///< value = unsupported DT_FLAGS_1 bits
   kFileRemoved,    ///< file, ns: "file=F [N];  destroying link map"
   // versions
