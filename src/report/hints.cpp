@@ -46,7 +46,9 @@ class Nearest {
 
  private:
   [[nodiscard]] uint32_t allowed_edits() const {
-    const auto third = static_cast<uint32_t>(stem_.size() / 3);
+    // All libraries begin alike: that tells nothing.
+    const size_t shared = kind_ == Kind::kLibrary && stem_.starts_with("lib") ? 3 : 0;
+    const auto third = static_cast<uint32_t>((stem_.size() - shared) / 3);
     return third > kMaxEdits ? kMaxEdits : third;
   }
   /// The same library in another version is what is meant most often: it wins over any other name.

@@ -1,5 +1,5 @@
-// What a module's references bind to, found without relocating it: for ldd -d, -r and -u, and for the report
-// of a start-up that failed on a symbol.
+// What a module's references bind to, found without relocating it: for ldd -d, -r and -u, and for
+// the report of a start-up that failed on a symbol.
 #include "start.h"
 
 #include <arch/native.h>
@@ -11,13 +11,17 @@ using arch::RelocKind;
 
 Use use_of(RelocKind kind) {
   switch (kind) {
-    case RelocKind::kJumpSlot: return Use::kCall;
-    case RelocKind::kCopy: return Use::kCopy;
+    case RelocKind::kJumpSlot:
+      return Use::kCall;
+    case RelocKind::kCopy:
+      return Use::kCopy;
     case RelocKind::kTlsModule:
     case RelocKind::kTlsOffset:
     case RelocKind::kTlsStatic:
-    case RelocKind::kTlsDescriptor: return Use::kTls;
-    default: return Use::kData;
+    case RelocKind::kTlsDescriptor:
+      return Use::kTls;
+    default:
+      return Use::kData;
   }
 }
 
@@ -27,7 +31,8 @@ bool names_symbol(RelocKind kind) {
 
 class Scan {
  public:
-  Scan(Module& module, BindingCallback each, void* context) : module_(module), each_(each), context_(context) {}
+  Scan(Module& module, BindingCallback each, void* context)
+      : module_(module), each_(each), context_(context) {}
 
   bool table(const elf::Rela* entries, uint64_t count) {
     for (uint64_t i = 0; i < count; ++i)
@@ -45,7 +50,8 @@ class Scan {
     if (symbol == last_symbol_ && use == last_use_) return true;
     last_symbol_ = symbol;
     last_use_ = use;
-    return each_(context_, {module_, module_.image.symbols[symbol], use, bind_symbol(linker, module_, symbol, use)});
+    return each_(context_, {module_, module_.image.symbols[symbol], use,
+                            bind_symbol(linker, module_, symbol, use)});
   }
 
   Module& module_;
@@ -60,7 +66,8 @@ class Scan {
 void for_each_binding(Module& module, bool with_plt, BindingCallback each, void* context) {
   Scan scan(module, each, context);
   if (!scan.table(module.image.rela, module.image.rela_count)) return;
-  if (with_plt || module.bind_now) (void)scan.table(module.image.plt_rela, module.image.plt_rela_count);
+  if (with_plt || module.bind_now)
+    (void)scan.table(module.image.plt_rela, module.image.plt_rela_count);
 }
 
 }  // namespace prelude::start

@@ -1,5 +1,5 @@
-// Gathers what report/hints.h makes lines of. Runs once, in a process that is about to end, perhaps inside a
-// lazy call of one thread among many: it takes no heap, and its work is bounded.
+// Gathers what report/hints.h makes lines of. Runs once, in a process that is about to end, perhaps
+// inside a lazy call of one thread among many: it takes no heap, and its work is bounded.
 #include "start.h"
 
 #include <prelude/base/string.h>
@@ -12,22 +12,33 @@ constexpr size_t kMostTried = 16;
 constexpr size_t kMostChain = 32;
 constexpr size_t kPathRoom = 512;
 
-// ---- a library that was not found
+const Module* module_named(const char* path) {
+  if (path == nullptr) return nullptr;
+  for (const Namespace* space : linker.spaces)
+    for (const Module* module = space->first; module != nullptr; module = module->map.l_next)
+      if (equal(module->path, path)) return module;
+  return nullptr;
+}
 
-using Chain = std::span<const char* const>;
+// ---- a library that was not found
 
 size_t chain_of(const Module* requester, const char** out) {
   size_t count = 0;
-  for (; requester != nullptr && count < kMostChain; requester = requester->loader) out[count++] = requester->path;
+  for (; requester != nullptr && count < kMostChain; requester = requester->loader)
+    out[count++] = requester->path;
   return count;
 }
 
 const char* source_name(FoundBy source) {
   switch (source) {
-    case FoundBy::kRpath: return "RPATH";
-    case FoundBy::kRunpath: return "RUNPATH";
-    case FoundBy::kLibraryPath: return world.search.library_path_source;
-    default: return nullptr;
+    case FoundBy::kRpath:
+      return "RPATH";
+    case FoundBy::kRunpath:
+      return "RUNPATH";
+    case FoundBy::kLibraryPath:
+      return world.search.library_path_source;
+    default:
+      return nullptr;
   }
 }
 
@@ -70,14 +81,20 @@ class Places {
  private:
   static report::Refusal refusal_of(const Error& error) {
     switch (error.code) {
-      case Errc::kWrongClass: return report::Refusal::kWrongClass;
-      case Errc::kWrongMachine: return report::Refusal::kWrongMachine;
-      case Errc::kNotRegularFile: return report::Refusal::kNotRegular;
+      case Errc::kWrongClass:
+        return report::Refusal::kWrongClass;
+      case Errc::kWrongMachine:
+        return report::Refusal::kWrongMachine;
+      case Errc::kNotRegularFile:
+        return report::Refusal::kNotRegular;
       case Errc::kBadMagic:
-      case Errc::kFileTooShort: return report::Refusal::kNotElf;
+      case Errc::kFileTooShort:
+        return report::Refusal::kNotElf;
       case Errc::kCannotOpen:
-        return error.sys_errno == sys::raw(sys::kEACCES) ? report::Refusal::kNotAllowed : report::Refusal::kNoSuchFile;
-      default: return report::Refusal::kOther;
+        return error.sys_errno == sys::raw(sys::kEACCES) ? report::Refusal::kNotAllowed
+                                                         : report::Refusal::kNoSuchFile;
+      default:
+        return report::Refusal::kOther;
     }
   }
   static report::TriedPath judge(const char* path, const char* source) {
@@ -128,7 +145,8 @@ void explain_library(Writer& out, const char* name, const Module* requester, Det
     if (!contains(name, '$')) places.try_path(name, nullptr);
   } else if (requester != nullptr) {
     const Module* main = linker.base_space.first;
-    linker.searcher.for_each_directory(requester->requester, main != nullptr ? &main->requester : nullptr,
+    linker.searcher.for_each_directory(requester->requester,
+                                       main != nullptr ? &main->requester : nullptr,
                                        Places::try_directory, &places);
   } else {
     places.try_cache();
@@ -136,6 +154,17 @@ void explain_library(Writer& out, const char* name, const Module* requester, Det
   if (!contains(name, '/')) missing.names = {next_cached_name, &names};
   places.put(missing);
   report::write_missing_library_hints(out, missing);
+}
+
+// A file that was found and refused: who wanted it.
+void explain_broken(Writer& out, const Error& error) {
+  const Module* requester = world.broken_for;
+  if (requester == nullptr) {
+    const Module* module = module_named(error.object);
+    requester = module != nullptr ? module->loader : nullptr;
+  }
+  const char* chain[kMostChain];
+  report::write_missing_library_hints(out, {.chain = {chain, chain_of(requester, chain)}});
 }
 
 void explain_libraries(Writer& out) {
@@ -159,36 +188,36 @@ struct VersionNamesOf {
 bool next_version(void* context, std::string_view& name) {
   auto& names = *static_cast<VersionNamesOf*>(context);
   uint32_t total = 0;
-  for_each_version_def(*names.image, [](void* at, const char*, uint32_t, uint16_t flags) {
-    if ((flags & elf::kVerFlagBase) == 0) ++*static_cast<uint32_t*>(at);
-    return true;
-  }, &total);
+  for_each_version_def(
+      *names.image,
+      [](void* at, const char*, uint32_t, uint16_t flags) {
+        if ((flags & elf::kVerFlagBase) == 0) ++*static_cast<uint32_t*>(at);
+        return true;
+      },
+      &total);
   if (names.given >= total) return false;
   names.wanted = total - 1 - names.given++;
-  for_each_version_def(*names.image, [](void* at, const char* text, uint32_t, uint16_t flags) {
-    auto& state = *static_cast<VersionNamesOf*>(at);
-    if ((flags & elf::kVerFlagBase) != 0) return true;
-    state.found = text;
-    return state.wanted-- != 0;
-  }, &names);
+  for_each_version_def(
+      *names.image,
+      [](void* at, const char* text, uint32_t, uint16_t flags) {
+        auto& state = *static_cast<VersionNamesOf*>(at);
+        if ((flags & elf::kVerFlagBase) != 0) return true;
+        state.found = text;
+        return state.wanted-- != 0;
+      },
+      &names);
   name = names.found;
   return true;
-}
-
-const Module* module_named(const char* path) {
-  if (path == nullptr) return nullptr;
-  for (const Namespace* space : linker.spaces)
-    for (const Module* module = space->first; module != nullptr; module = module->map.l_next)
-      if (equal(module->path, path)) return module;
-  return nullptr;
 }
 
 void explain_version(Writer& out, const Error& error) {
   const Module* provider = module_named(error.object);
   if (provider == nullptr) return;
   VersionNamesOf names{&provider->image};
-  report::write_missing_version_hints(out, {.version = error.subject, .provider = error.object,
-                                            .requester = error.context, .names = {next_version, &names}});
+  report::write_missing_version_hints(out, {.version = error.subject,
+                                            .provider = error.object,
+                                            .requester = error.context,
+                                            .names = {next_version, &names}});
 }
 
 // ---- a symbol that no object defines
@@ -206,7 +235,8 @@ bool next_symbol(void* context, std::string_view& name) {
       while (++names.symbol < image.symbol_limit) {
         const elf::Symbol& symbol = image.symbols[names.symbol];
         const char* text = image.string(symbol.name);
-        if (symbol.shndx == elf::kShnUndef || symbol.binding() == elf::kStbLocal || text == nullptr) continue;
+        if (symbol.shndx == elf::kShnUndef || symbol.binding() == elf::kStbLocal || text == nullptr)
+          continue;
         name = text;
         return true;
       }
@@ -259,7 +289,8 @@ const Module* versions_of(const Module& user, const char* name, Writer& versions
         const elf::Symbol& symbol = image.symbols[s];
         const char* text = image.string(symbol.name);
         const VersionId id = module.symbols.versions.id(image.versym[s] & 0x7fff);
-        if (symbol.shndx == elf::kShnUndef || text == nullptr || id == 0 || !equal(text, name)) continue;
+        if (symbol.shndx == elf::kShnUndef || text == nullptr || id == 0 || !equal(text, name))
+          continue;
         versions.put(provider == nullptr ? "" : " ").put(linker.version_names.name(id));
         provider = &module;
       }
@@ -274,18 +305,21 @@ void explain_symbol(Writer& out, const Error& error) {
   const char* scope[kMostScope];
   size_t count = 0;
   for (SearchList* const* list = user->scope; *list != nullptr; ++list)
-    for (uint32_t i = 0; i < (*list)->count && count < kMostScope; ++i) scope[count++] = (*list)->modules[i]->path;
+    for (uint32_t i = 0; i < (*list)->count && count < kMostScope; ++i)
+      scope[count++] = (*list)->modules[i]->path;
   char text[256];
   Writer versions(text, sizeof text);
-  const Module* provider = error.context != nullptr ? versions_of(*user, error.subject, versions) : nullptr;
+  const Module* provider =
+      error.context != nullptr ? versions_of(*user, error.subject, versions) : nullptr;
   SymbolNames names{user->scope};
-  report::write_missing_symbol_hints(out, {.name = error.subject,
-                                           .version = error.context,
-                                           .user = error.object,
-                                           .provider = provider != nullptr ? provider->path : nullptr,
-                                           .provider_versions = provider != nullptr ? versions.c_str() : nullptr,
-                                           .scope = {scope, count},
-                                           .names = {next_symbol, &names}});
+  report::write_missing_symbol_hints(
+      out, {.name = error.subject,
+            .version = error.context,
+            .user = error.object,
+            .provider = provider != nullptr ? provider->path : nullptr,
+            .provider_versions = provider != nullptr ? versions.c_str() : nullptr,
+            .scope = {scope, count},
+            .names = {next_symbol, &names}});
   if (!linker.start_up_done && !linker.tracer.any()) list_further_symbols(out, error.subject);
 }
 
@@ -299,9 +333,15 @@ void write_hints(void*, Writer& out, const Error& error) {
       else if (error.object != nullptr)
         explain_library(out, error.object, nullptr, Detail::kFull);
       break;
-    case Errc::kVersionNotFound: explain_version(out, error); break;
-    case Errc::kUndefinedSymbol: explain_symbol(out, error); break;
-    default: break;
+    case Errc::kVersionNotFound:
+      explain_version(out, error);
+      break;
+    case Errc::kUndefinedSymbol:
+      explain_symbol(out, error);
+      break;
+    default:
+      explain_broken(out, error);
+      break;
   }
 }
 

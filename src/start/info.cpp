@@ -90,7 +90,8 @@ size_t list_hwcaps(report::HwcapsDirectory* out, size_t room) {
   for (const arch::HwcapsLevel& level : arch::kHwcapsLevels) {
     if (count == room) break;
     const bool supported = (linker.isa_level & level.isa) != 0;
-    const bool masked = options.hwcaps_mask != nullptr && !list_has(options.hwcaps_mask, level.name);
+    const bool masked =
+        options.hwcaps_mask != nullptr && !list_has(options.hwcaps_mask, level.name);
     const State state = supported ? (masked ? State::kMasked : State::kSearched)
                                   : (masked ? State::kUnsupportedMasked : State::kUnsupported);
     out[count++] = {level.name, state};
@@ -135,7 +136,8 @@ void diagnostics(Writer& out, const glibc::Description& description) {
     if ((linker.isa_level & level.isa) != 0) data.hwcaps_subdirs_active |= uint64_t{1} << index;
     ++index;
   }
-  const auto* platform = reinterpret_cast<const char*>(world.stack.value(elf::kAtPlatform));  // NOLINT
+  const auto* platform =
+      reinterpret_cast<const char*>(world.stack.value(elf::kAtPlatform));  // NOLINT
   if (description.platform() != nullptr) platform = description.platform();
   const auto system = sys::system_name();
   data.dst_lib = arch::Native::kLibToken;
@@ -155,7 +157,9 @@ void diagnostics(Writer& out, const glibc::Description& description) {
   data.version = description.release();
   data.auxv = reinterpret_cast<const uint64_t*>(world.stack.auxv);
   data.system = system ? &*system : nullptr;
-  data.write_machine = [](void* context, Writer& to) { static_cast<const glibc::Description*>(context)->write_machine(to); };
+  data.write_machine = [](void* context, Writer& to) {
+    static_cast<const glibc::Description*>(context)->write_machine(to);
+  };
   data.machine_context = const_cast<glibc::Description*>(&description);
   report::write_diagnostics(out, data);
 }

@@ -1,5 +1,6 @@
-// ldd mode: what would be loaded, without running any of it. LD_TRACE_LOADED_OBJECTS with LD_WARN, LD_BIND_NOW,
-// LD_VERBOSE and LD_DEBUG=unused is what the ldd script uses; `ld.so --list` is for people.
+// ldd mode: what would be loaded, without running any of it. LD_TRACE_LOADED_OBJECTS with LD_WARN,
+// LD_BIND_NOW, LD_VERBOSE and LD_DEBUG=unused is what the ldd script uses; `ld.so --list` is for
+// people.
 #include "start.h"
 
 #include <prelude/base/string.h>
@@ -23,7 +24,10 @@ bool needs_something(const Image& image) {
 void list_one(Writer& out, const Module& module) {
   const bool program = &module == linker.program;
   const char* name = program ? "" : module.names != nullptr ? module.names->name : module.path;
-  report::write_listed(out, {.name = name, .path = program ? "" : module.path, .address = module.map_start, .found = true});
+  report::write_listed(out, {.name = name,
+                             .path = program ? "" : module.path,
+                             .address = module.map_start,
+                             .found = true});
 }
 
 void list_missing(Writer& out, const Module* after) {
@@ -37,9 +41,11 @@ void list_all(Writer& out) {
     report::write_statically_linked(out);
     return;
   }
-  for (const Module* module = linker.base_space.first; module != nullptr; module = module->map.l_next) {
+  for (const Module* module = linker.base_space.first; module != nullptr;
+       module = module->map.l_next) {
     if (module != linker.program || linker.options->trace_level > 1) list_one(out, *module);
-    // The loader directly follows what precedes it in search order, and what is missing is in no such order.
+    // The loader directly follows what precedes it in search order, and what is missing is in no
+    // such order.
     if (module == linker.self) list_missing(out, module->map.l_prev);
     if (module->map.l_next != linker.self) list_missing(out, module);
   }
@@ -50,10 +56,13 @@ void list_symbols(Writer& out) {
   for (int i = 1; i < process.argc; ++i) {
     SymbolQuery query = make_query(process.argv[i]);
     query.function_call = true;
-    const Definition found = find_symbol(linker, query, linker.program->scope, nullptr, linker.program);
+    const Definition found =
+        find_symbol(linker, query, linker.program->scope, nullptr, linker.program);
     if (found.symbol == nullptr) {
       out.flush();
-      fail(linker, {.code = Errc::kUndefinedSymbol, .object = linker.program->path, .subject = process.argv[i]});
+      fail(linker, {.code = Errc::kUndefinedSymbol,
+                    .object = linker.program->path,
+                    .subject = process.argv[i]});
     }
     const Image& image = found.module->image;
     report::write_symbol_found(out, process.argv[i], found.symbol->value, image.bias);
@@ -76,8 +85,9 @@ bool judge_binding(void* context, const Binding& binding) {
   const Definition& found = *binding.found;
   if (found.symbol == nullptr) return true;
   const uint64_t room = binding.reference.size, bytes = found.symbol->size;
-  if (binding.use == Use::kCopy && (bytes > room || (bytes < room && linker.options->verbose)))
-    report::write_copy_size_differs(out, linker.program_name, binding.user.image.string(binding.reference.name));
+  if (binding.use == Use::kCopy && (bytes > room || (bytes < room && linker.options->warn)))
+    report::write_copy_size_differs(out, linker.program_name,
+                                    binding.user.image.string(binding.reference.name));
   return true;
 }
 
@@ -87,7 +97,8 @@ void warn_about_symbols() {
   Writer out(buffer, sizeof buffer, to_stderr);
   const Array<Module*>& sorted = linker.program->sorted;
   for (size_t i = sorted.size(); i-- > 0;)
-    if (!sorted[i]->is_self) for_each_binding(*sorted[i], linker.options->bind_now, judge_binding, &out);
+    if (!sorted[i]->is_self)
+      for_each_binding(*sorted[i], linker.options->bind_now, judge_binding, &out);
   out.flush();
 }
 
@@ -105,7 +116,8 @@ bool print_need(void* context, const VersionNeed& need) {
 // ldd -v.
 void list_versions(Writer& out) {
   bool first = true;
-  for (const Module* module = linker.base_space.first; module != nullptr; module = module->map.l_next) {
+  for (const Module* module = linker.base_space.first; module != nullptr;
+       module = module->map.l_next) {
     if (module->image.verneed == nullptr) continue;
     if (first) report::write_versions_header(out);
     first = false;

@@ -94,7 +94,7 @@ class Comparison:
     def normalise(self, data, side, pid):
         text = data.decode("utf-8", "backslashreplace")
         text = text.replace(f"/{side}/", "/SIDE/").replace(side + "/", "SIDE/")
-        return hide_addresses(text.replace(str(pid), "PID"))
+        return re.sub(rf"(?<![0-9a-f]){pid}(?![0-9a-f])", "PID", hide_addresses(text))
 
     def same(self, command, env=None, edit=None, **options):
         """Both sides must give the same; `edit` changes an outcome first. Gives our outcome."""

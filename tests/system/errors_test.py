@@ -210,6 +210,10 @@ def test_hints(c):
     File("prog").replace(b"libc.so.6\0", b"libc.so.7\0").write("seven")
     os.chmod("seven", 0o755)
     has(lines(["{ld}", "./seven"]), "did you mean libc.so.6?")
+    with open("libone.so", "w") as file:
+        file.write("a text that is long enough to be taken for a header of an object file")
+    has(lines(["{ld}", "--library-path", ".", "./two"]), "needed by ./two")
+    os.remove("libone.so")
     has(lines(["{ld}", "--library-path", "old", "./data"]), "searched in ./data, old/libsymbols.so")
     outcome = lines(["{ld}", "--library-path", "lost:.", "./strong"])
     c.expect(outcome.status == 1 and outcome.err.count("not found (required by") == 2 and "  lost/libversions.so defines V_1" in outcome.err,

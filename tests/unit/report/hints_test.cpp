@@ -56,9 +56,9 @@ TEST(Hints, MissingLibrary) {
                            .tried_left_out = 3,
                            .names = names.source()}),
             "  needed by /l/libfoo.so, needed by /l/libbar.so, needed by ./prog\n"
-            "  tried /etc/ld.so.cache: no entry\n"
             "  tried /lib/libz.so.9: wrong ELF class (32-bit against 64-bit)\n"
             "  tried /l/libz.so.9 (RUNPATH from file /l/libfoo.so): no such file\n"
+            "  tried /etc/ld.so.cache: no entry\n"
             "  ... and 3 more places\n"
             "  did you mean libz.so.1?\n");
 }
