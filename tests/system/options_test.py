@@ -98,12 +98,36 @@ def test_names(c):
     c.same(["{ld}", *path, "./who", *("argument" * 9 for _ in range(3000))])
 
 
+def test_secure_trace(c):
+    """A set-group-ID program run by somebody else: ldd mode ends with status 5 and prints nothing."""
+    if os.geteuid() != 0:
+        print("not root: no set-group-ID program is tried")
+        return
+    somebody, group = 65534, 12345
+    os.chmod(".", 0o755)
+    c.program_for_each_side("plain", '#include <sys/auxv.h>\nint main(void) { return getauxval(AT_SECURE) ? 20 : 21; }')
+    for side in comparison.SIDES:
+        os.chown(f"{side}/plain", 0, group)
+        os.chmod(f"{side}/plain", 0o2755)
+    for env in ({}, {"LD_TRACE_LOADED_OBJECTS": "1"}, {"LD_TRACE_LOADED_OBJECTS": ""}, {"LD_SHOW_AUXV": "1"},
+                {"LD_TRACE_LOADED_OBJECTS": "1", "LD_WARN": "1", "LD_DEBUG": "unused"}, {"LD_PRELOAD": "/missing.so", "LD_HINTS": "1"}):
+        outcome = c.same(["{side}/plain"], env, user=somebody, group=somebody, extra_groups=[])
+        if not env:
+            if outcome.status == 21:
+                print("set-group-ID has no effect here")
+                return
+            c.expect(outcome.status == 20, str(outcome))
+        elif "LD_TRACE_LOADED_OBJECTS" in env:
+            c.expect((outcome.status, outcome.out, outcome.err) == (5, "", ""), str(outcome))
+
+
 def test(c):
     os.mkdir("stub")
     build(c)
     test_usage(c)
     test_paths(c)
     test_names(c)
+    test_secure_trace(c)
 
 
 if __name__ == "__main__":
