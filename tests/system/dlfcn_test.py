@@ -80,7 +80,7 @@ def build(c):
     c.compile("api", source("api.c"), "-rdynamic")
     c.library("inside.so", source("inside.c"))
     c.compile("driver", INSIDE_DRIVER + "int interposed(void) { return 2; }", "-rdynamic")
-    c.library("pinned.so", PINNED_LIBRARY, "-xc++", "-std=c++17", "-lstdc++")
+    c.library("pinned.so", PINNED_LIBRARY, "-xc++", "-xnone", "-std=c++17", "-lstdc++")
     c.compile("pinned", PINNED, "-pthread")
 
 
