@@ -71,12 +71,20 @@ void check(const Status& status) {
 
 uint64_t lap(uint64_t since) { return arch::cycles() - since; }
 
+// Before there is a library: a debugger that stops here must not look at one that is not relocated yet.
+void tell_debugger() {
+  const glibc::DebuggerSymbols symbols = glibc::debugger_symbols();
+  debugger::start(linker, symbols.root, symbols.stop, world.base);
+  debugger::announce(linker, linker.base_space, kRtAdd);
+}
+
 void load_all(Batch& batch, Array<Module*>& roots) {
   const uint64_t since = arch::cycles();
   if (world.parsed.options.direct)
     load_program(batch);
   else
     adopt_program();
+  tell_debugger();
   adopt_self_and_vdso();
   if (!roots.push(linker.heap, linker.program)) fail(linker, {.code = Errc::kOutOfMemory});
   load_preloads(batch, roots);
@@ -158,9 +166,6 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   publish_scopes(batch);
   if (is_listing()) list_objects();
   check(linker.personality->recognise(linker));
-  const glibc::DebuggerSymbols symbols = glibc::debugger_symbols();
-  debugger::start(linker, symbols.root, symbols.stop, world.base);
-  debugger::announce(linker, linker.base_space, kRtAdd);
   check(place_start_up_tls(linker));
   trace_all_scopes();
   relocate_all(batch);
