@@ -12,6 +12,7 @@ struct Candidate {
   Error error;
   const char* path = nullptr;   // heap copy of the accepted path
   uint64_t other_class = 0;     // EI_CLASS of a skipped file
+  bool tried = false;
   bool marked_only = false;     // see is_marked()
 
   explicit Candidate(Linker& l) : linker(l) {}
@@ -26,6 +27,7 @@ bool is_marked(const sys::FileStatus& status) {
 
 Verdict try_candidate(void* context, const char* path) {
   auto& candidate = *static_cast<Candidate*>(context);
+  candidate.tried = true;
   const Verdict verdict = open_file(candidate.linker, path, candidate.file, candidate.error);
   if (verdict == Verdict::kSkipped && candidate.error.code == Errc::kWrongClass)
     candidate.other_class = candidate.error.value;
@@ -96,13 +98,14 @@ Status search(Linker& linker, const LoadRequest& request, const Namespace& space
     return keep_error(linker, {.code = Errc::kWrongClass, .object = request.name, .value = candidate.other_class});
   // The word "not found anywhere" has an errno only when somebody needs the object.
   const bool user = request.requester == nullptr && request.kind == ModuleKind::kProgram;
-  return keep_error(linker, {.code = Errc::kCannotOpen, .sys_errno = user ? 0 : sys::raw(sys::kENOENT),
+  return keep_error(linker, {.code = Errc::kCannotOpen, .sys_errno = user || !candidate.tried ? 0 : sys::raw(sys::kENOENT),
                              .object = request.name});
 }
 
 Module* same_file(const Namespace& space, const OpenedFile& file) {
   for (Module* module = space.first; module != nullptr; module = module->map.l_next)
-    if (!module->removed && module->inode == file.status.inode && module->device == file.status.device &&
+    // The program is no library, whichever way it was started: its file is looked at, and refused, as a new one.
+    if (!module->removed && module->kind != ModuleKind::kProgram && module->inode == file.status.inode && module->device == file.status.device &&
         module->inode != 0)
       return module;
   return nullptr;
@@ -183,7 +186,7 @@ Status enter(Linker& linker, Batch& batch, const LoadRequest& request, Module& m
   if (!batch.modules.push(linker.heap, &module)) return Error{.code = Errc::kOutOfMemory};
   if ((module.image.flags_1 & elf::kDf1InitFirst) != 0) linker.init_first = &module;
   set_origin(linker, module);
-  bool named = add_name(linker, module, request.name);
+  bool named = request.kind == ModuleKind::kProgram || add_name(linker, module, request.name);
   if (module.image.soname != nullptr) named = named && add_name(linker, module, module.image.soname);
   if (!named) return Error{.code = Errc::kOutOfMemory};
   if (module.tls.memsz != 0) {
