@@ -14,7 +14,7 @@ namespace {
 
 constexpr uint32_t kRegular = 0100000, kDirectory = 0040000, kLink = 0120000, kTypeMask = 0170000;
 constexpr int kMaxLinks = 40;
-constexpr Errno kELOOP{40}, kENOEXEC{8}, kEBADF{9}, kEISDIR{21};
+constexpr Errno kELOOP{40}, kENOEXEC{8}, kEISDIR{21};
 
 struct Node {
   uint32_t mode = 0;
@@ -164,6 +164,7 @@ FileStatus status_of_node(const Node& node) {
           .mode = node.mode,
           .owner = node.owner,
           .links = 1,
+          .special_device = 0,
           .mtime_s = node.time,
           .mtime_ns = 0,
           .ctime_s = node.time,

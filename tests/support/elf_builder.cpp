@@ -205,7 +205,7 @@ void ElfBuilder::put_segments() {
   for (const auto& [tag, value] : std::map<int64_t, uint64_t>(overrides_)) entry(tag, value);
   dynamic_.push_back({elf::kDtNull, 0});
   put(dynamic_.data(), dynamic_.size() * sizeof(elf::Dynamic), 8);
-  data_ = file_.size();
+  data_ = dynamic_at_ + kDynamicBytes;  // fixed, so that further entries move nothing
   file_.resize(data_ + kDataBytes);
   const uint64_t end = file_.size(), r = elf::kPfR;
   headers_ = {

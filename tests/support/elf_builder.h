@@ -36,7 +36,7 @@ enum class HashTables : uint8_t { kNone, kGnu, kSysv, kBoth };
 class ElfBuilder {
  public:
   static constexpr uint64_t kPage = 0x1000;
-  static constexpr uint64_t kCodeBytes = 0x400, kDataBytes = 0x400, kBssBytes = 0x800;
+  static constexpr uint64_t kCodeBytes = 0x400, kDynamicBytes = 0x400, kDataBytes = 0x400, kBssBytes = 0x800;
 
   ElfBuilder() = default;
 

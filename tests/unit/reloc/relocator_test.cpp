@@ -1,0 +1,351 @@
+// The relocation loop with a binder that answers from a table: every kind, RELR, bounds, overflow.
+#include <gtest/gtest.h>
+
+#include <prelude/reloc/apply.h>
+#include <tests/support/elf_builder.h>
+#include <tests/support/loaded_object.h>
+
+#include <cstring>
+#include <functional>
+#include <map>
+#include <string>
+
+namespace prelude {
+namespace {
+
+using test::ElfBuilder;
+using test::LoadedObject;
+
+// x86-64 numbers (psABI 4.4.1).
+enum Type : uint32_t { kNone = 0, k64 = 1, kPc32 = 2, kCopy = 5, kGlobDat = 6, kJumpSlot = 7, kRelative = 8, k32 = 10,
+                       kDtpMod = 16, kDtpOff = 17, kTpOff = 18, kSize32 = 32, kSize64 = 33, kTlsDesc = 36,
+                       kIrelative = 37 };
+
+struct FakeBinder {
+  std::map<uint32_t, Bound> answers;
+  std::vector<std::string> log;
+  Error error;
+  bool lazy_works = false, memory = true;
+
+  void say(const std::string& text) { log.push_back(text); }
+  bool bind(uint32_t symbol, Use, Bound& out) {
+    const auto found = answers.find(symbol);
+    if (found == answers.end()) return fail({.code = Errc::kUndefinedSymbol});
+    out = found->second;
+    return true;
+  }
+  bool call_resolver(uint64_t address, uint64_t& result) {
+    say("resolver");
+    result = address + 1;
+    return memory;
+  }
+  bool defer(uint64_t slot, int64_t addend, const Bound&, ResultForm form) {
+    say("defer " + std::to_string(slot) + " " + std::to_string(addend) + " " + std::to_string(static_cast<int>(form)));
+    return true;
+  }
+  bool store_result(uint64_t slot, uint64_t) {
+    say("store " + std::to_string(slot));
+    return true;
+  }
+  bool copy(void*, uint32_t, const Bound&) {
+    say("copy");
+    return true;
+  }
+  bool tls_module(const Bound&, uint64_t& id) {
+    id = 7;
+    return memory;
+  }
+  bool tls_offset(const Bound&, int64_t& from_tp) {
+    from_tp = -64;
+    return memory;
+  }
+  bool tls_descriptor(uint64_t* slot, const Bound&, int64_t addend) {
+    slot[0] = 11;
+    slot[1] = static_cast<uint64_t>(addend);
+    return true;
+  }
+  bool overflow(uint32_t, const char* type) {
+    say(std::string("overflow ") + type);
+    return true;
+  }
+  bool lazy(uint64_t*) {
+    say("lazy");
+    return lazy_works;
+  }
+  bool fail(const Error& why) {
+    error = why;
+    return false;
+  }
+};
+
+// Where things are in every object below, known after a first build.
+struct Places {
+  Places() {
+    ElfBuilder builder;
+    Relocation(builder);
+    (void)builder.build();
+    data = builder.data();
+    code = builder.code();
+    dynamic = builder.dynamic();
+  }
+  static void Relocation(ElfBuilder& builder) {
+    builder.symbol({.name = "s", .size = 16, .shndx = 0}).rela(0, 0, 0, 0).plt_rela(0, 0, 0, 0);
+  }
+  uint64_t data, code, dynamic;
+};
+
+class Relocation : public testing::Test {
+ protected:
+  struct Outcome {
+    bool ok;
+    uint64_t word;       // at data
+    std::string subject; // of the error
+    RelocCounts counts;
+  };
+  // One entry in DT_RELA (or DT_JMPREL) against symbol 1 or none.
+  Outcome run(uint64_t offset, uint32_t type, uint32_t symbol, int64_t addend, bool plt = false, bool lazy = false,
+              const std::function<void(ElfBuilder&)>& change = {}) {
+    ElfBuilder builder;
+    builder.symbol({.name = "s", .size = 16, .shndx = 0});
+    if (plt)
+      builder.rela(0, kNone, 0, 0).plt_rela(offset, type, symbol, addend);
+    else
+      builder.rela(offset, type, symbol, addend).plt_rela(0, kNone, 0, 0);
+    if (change) change(builder);
+    object = std::make_unique<LoadedObject>(builder.build());
+    if (!object->ok()) return {false, 0, "image: " + std::string(object->status().error().subject), {}};
+    const Image& image = object->image();
+    const WriteWindow window(image, image.text_relocations);
+    Relocator<FakeBinder> relocator(image, window, binder);
+    binder.error = {};
+    const bool ok = relocator.run_plain(lazy) && relocator.run_indirect();
+    uint64_t word = 0;
+    std::memcpy(&word, object->at<char>(places.data), sizeof word);
+    return {ok, word, binder.error.subject != nullptr ? binder.error.subject : "", relocator.counts()};
+  }
+  [[nodiscard]] uint64_t bias() const { return object->image().bias; }
+
+  Places places;
+  FakeBinder binder;
+  std::unique_ptr<LoadedObject> object;
+};
+
+TEST_F(Relocation, ValuesAreThoseOfThePsAbi) {
+  binder.answers[1] = {.value = 0x12345678, .size = 16};
+  const uint64_t relative = run(places.data, kRelative, 0, 0x55).word;
+  EXPECT_EQ(relative, bias() + 0x55);
+  EXPECT_EQ(run(places.data, k64, 1, 8).word, 0x12345680U);
+  EXPECT_EQ(run(places.data, kGlobDat, 1, 8).word, 0x12345678U);
+  EXPECT_EQ(run(places.data, kJumpSlot, 1, 8).word, 0x12345678U);
+  EXPECT_EQ(run(places.data, k32, 1, -8).word, 0x12345670U);
+  EXPECT_EQ(run(places.data, kSize64, 1, 1).word, 17U);
+  EXPECT_EQ(run(places.data, kSize32, 1, 2).word, 18U);
+  EXPECT_EQ(run(places.data, kDtpMod, 1, 0).word, 7U);
+  EXPECT_EQ(run(places.data, kDtpOff, 1, 4).word, 0x1234567cU);
+  EXPECT_EQ(run(places.data, kTpOff, 1, 4).word, 0x1234567cU - 64);
+  EXPECT_EQ(run(places.data, kTlsDesc, 1, 4).word, 11U);
+  EXPECT_EQ(run(places.data, kNone, 1, 4).word, 0U);
+}
+
+TEST_F(Relocation, DistancesAreSigned) {
+  run(places.data, kNone, 0, 0);
+  binder.answers[1] = {.value = 0};
+  const auto outcome = run(places.data, kPc32, 1, 0, false, false);
+  EXPECT_TRUE(outcome.ok);  // out of reach: said, and the low half stored, as glibc does
+  EXPECT_EQ(binder.log.back(), "overflow R_X86_64_PC32");
+  EXPECT_EQ(outcome.word, static_cast<uint32_t>(0 - (bias() + places.data)));
+}
+
+TEST_F(Relocation, NarrowValuesOverflowWithAWord) {
+  binder.answers[1] = {.value = 0x1'0000'0000, .size = 0x1'0000'0000};
+  EXPECT_EQ(run(places.data, k32, 1, 5).word, 5U);
+  EXPECT_EQ(binder.log.back(), "overflow R_X86_64_32");
+  EXPECT_EQ(run(places.data, kSize32, 1, 6).word, 6U);
+  EXPECT_EQ(binder.log.back(), "overflow R_X86_64_SIZE32");
+}
+
+TEST_F(Relocation, UndefinedWeakReferencesAreZero) {
+  binder.answers[1] = {.undefined = true};
+  for (const uint32_t type : {k64, kGlobDat, kJumpSlot, kDtpMod, kDtpOff, kTpOff, kCopy}) {
+    EXPECT_EQ(run(places.data, type, 1, 0).word, 0U) << type;
+    EXPECT_TRUE(binder.log.empty());
+  }
+}
+
+TEST_F(Relocation, CopiesAreLeftToTheBinder) {
+  binder.answers[1] = {.value = 1};
+  EXPECT_TRUE(run(places.data, kCopy, 1, 0).ok);
+  EXPECT_EQ(binder.log, std::vector<std::string>{"copy"});
+}
+
+TEST_F(Relocation, UnknownTypesAreErrors) {
+  for (const uint32_t type : {3U, 9U, 40U, 250U, 0xffffffffU}) {
+    EXPECT_FALSE(run(places.data, type, 0, 0).ok);
+    EXPECT_EQ(binder.error.code, Errc::kUnknownRelocation);
+    EXPECT_EQ(binder.error.value, type);
+    EXPECT_FALSE(run(places.data, type, 0, 0, true).ok);
+    EXPECT_EQ(binder.error.code, Errc::kUnknownPltRelocation);
+  }
+}
+
+TEST_F(Relocation, ThePltHoldsWhatCodeJumpsThrough) {
+  binder.answers[1] = {.value = 1};
+  for (const uint32_t type : {kJumpSlot, kTlsDesc, kGlobDat, k64, kNone}) EXPECT_TRUE(run(places.data, type, 1, 0, true).ok);
+  for (const uint32_t type : {kTpOff, kDtpMod, kCopy, kSize64}) {
+    EXPECT_FALSE(run(places.data, type, 1, 0, true).ok);
+    EXPECT_EQ(binder.error.code, Errc::kUnknownPltRelocation);
+  }
+}
+
+TEST_F(Relocation, BinderErrorsEndTheLoop) {
+  EXPECT_FALSE(run(places.data, k64, 1, 0).ok);
+  EXPECT_EQ(binder.error.code, Errc::kUndefinedSymbol);
+  binder.answers[1] = {.value = 1};
+  binder.memory = false;
+  EXPECT_FALSE(run(places.data, kDtpMod, 1, 0).ok);
+  EXPECT_FALSE(run(places.data, kTpOff, 1, 0).ok);
+}
+
+TEST_F(Relocation, SymbolIndexesAreBounded) {
+  for (const uint32_t symbol : {2U, 100U, 0x7fffffffU, 0xffffffffU}) {
+    EXPECT_EQ(run(places.data, k64, symbol, 0).subject, "relocation symbol index");
+    EXPECT_EQ(run(places.data, kJumpSlot, symbol, 0, true, true).subject, "relocation symbol index");
+  }
+}
+
+TEST_F(Relocation, TargetsLieInWritableMemory) {
+  binder.answers[1] = {.value = 1};
+  binder.answers[0] = {.value = 1};
+  const uint64_t end = places.data + ElfBuilder::kDataBytes + ElfBuilder::kBssBytes;
+  for (const uint32_t type : {k64, kRelative, kGlobDat, kTlsDesc, kIrelative})
+    for (const uint64_t offset : {uint64_t{0}, places.code, end, end - 4, end + 0x100000, UINT64_MAX, UINT64_MAX - 7,
+                                  uint64_t{1} << 63}) {
+      const auto outcome = run(offset, type, type == kRelative || type == kIrelative ? 0 : 1,
+                               static_cast<int64_t>(places.code));
+      EXPECT_EQ(outcome.subject, "r_offset") << type << ' ' << std::hex << offset;
+    }
+  EXPECT_TRUE(run(end - 8, k64, 1, 0).ok);
+  EXPECT_TRUE(run(end - 4, k32, 1, 0).ok);
+  EXPECT_EQ(run(end - 8, kTlsDesc, 1, 0).subject, "r_offset");
+}
+
+TEST_F(Relocation, PltSlotsAreBoundedWhenLazyToo) {
+  binder.answers[1] = {.value = 1};
+  EXPECT_EQ(run(places.code, kJumpSlot, 1, 0, true, true).subject, "r_offset");
+}
+
+TEST_F(Relocation, LazySlotsAreNotBound) {
+  binder.lazy_works = true;
+  EXPECT_TRUE(run(places.data, kJumpSlot, 1, 0, true, true).ok);  // no answer for symbol 1: it was not asked for
+  EXPECT_EQ(binder.log, std::vector<std::string>{"lazy"});
+  binder.lazy_works = false;
+  binder.answers[1] = {.value = 9};
+  EXPECT_EQ(run(places.data, kJumpSlot, 1, 0, true, true).word, 9U);
+}
+
+TEST_F(Relocation, IndirectEntriesComeLast) {
+  const auto outcome = run(places.data, kIrelative, 0, static_cast<int64_t>(places.code));
+  EXPECT_TRUE(outcome.ok);
+  EXPECT_EQ(binder.log, (std::vector<std::string>{"resolver", "store " + std::to_string(places.data)}));
+  EXPECT_TRUE(run(places.data, kIrelative, 0, static_cast<int64_t>(places.code), true).ok);
+}
+
+TEST_F(Relocation, ResolversLieInCode) {
+  for (const int64_t where : {int64_t{0}, static_cast<int64_t>(places.data), int64_t{-1}, int64_t{0x7fffff0000}})
+    EXPECT_EQ(run(places.data, kIrelative, 0, where).subject, "IFUNC resolver");
+  EXPECT_TRUE(binder.log.empty());
+  binder.memory = false;
+  EXPECT_FALSE(run(places.data, kIrelative, 0, static_cast<int64_t>(places.code)).ok);
+}
+
+TEST_F(Relocation, IfuncSymbolsAreDeferredWithTheirForm) {
+  binder.answers[1] = {.value = 1, .resolver = true};
+  const std::string at = "defer " + std::to_string(places.data);
+  run(places.data, kGlobDat, 1, 5);
+  run(places.data, k64, 1, 5);
+  run(places.data, k32, 1, 5);
+  run(places.data, kPc32, 1, 5);
+  EXPECT_EQ(binder.log, (std::vector<std::string>{at + " 0 0", at + " 5 0", at + " 5 1", at + " 5 2"}));
+}
+
+TEST_F(Relocation, TheCountPromisedBeforehandMayLie) {
+  binder.answers[1] = {.value = 3};
+  const auto outcome = run(places.data, k64, 1, 0, false, false, [](ElfBuilder& b) { b.set(elf::kDtRelaCount, 1000); });
+  EXPECT_TRUE(outcome.ok);
+  EXPECT_EQ(outcome.word, 3U);
+  EXPECT_EQ(outcome.counts.relative, 0U);
+  EXPECT_EQ(outcome.counts.symbolic, 1U);
+  const auto counted = run(places.data, kRelative, 0, 1, false, false, [](ElfBuilder& b) { b.set(elf::kDtRelaCount, 1); });
+  EXPECT_EQ(counted.counts.relative, 1U);
+  EXPECT_EQ(counted.word, bias() + 1);
+  EXPECT_EQ(run(places.code, kRelative, 0, 1, false, false, [](ElfBuilder& b) { b.set(elf::kDtRelaCount, 1); }).subject,
+            "r_offset");
+}
+
+TEST_F(Relocation, TextIsWritableOnDemandButTablesNever) {
+  auto text = [](ElfBuilder& b) { b.set(elf::kDtTextRel, 0); };
+  EXPECT_TRUE(run(places.code, kRelative, 0, 1, false, false, text).ok);
+  ElfBuilder probe;
+  Places::Relocation(probe);
+  probe.set(elf::kDtTextRel, 0);
+  (void)probe.build();
+  for (const int64_t tag : {int64_t{elf::kDtSymTab}, int64_t{elf::kDtStrTab}, int64_t{elf::kDtGnuHash},
+                            int64_t{elf::kDtRela}, int64_t{elf::kDtJmpRel}})
+    EXPECT_EQ(run(probe.at(tag), kRelative, 0, 1, false, false, text).subject, "r_offset") << tag;
+  EXPECT_EQ(run(probe.at(elf::kDtSymTab) - 7, kRelative, 0, 1, false, false, text).subject, "r_offset");
+}
+
+// ---- DT_RELR
+
+class PackedRelocation : public testing::Test {
+ protected:
+  bool run(const std::vector<uint64_t>& words) {
+    ElfBuilder builder;
+    for (const uint64_t word : words) builder.relr(word);
+    object = std::make_unique<LoadedObject>(builder.build());
+    EXPECT_TRUE(object->ok());
+    const WriteWindow window(object->image(), false);
+    Relocator<FakeBinder> relocator(object->image(), window, binder);
+    const bool ok = relocator.run_plain(false);
+    relative = relocator.counts().relative;
+    return ok;
+  }
+  bool moved(uint64_t vaddr) { return *object->at<uint64_t>(vaddr) == object->image().bias; }
+
+  uint64_t data = [] {
+    ElfBuilder builder;
+    builder.relr(0);
+    (void)builder.build();
+    return builder.data();
+  }();
+  FakeBinder binder;
+  std::unique_ptr<LoadedObject> object;
+  uint64_t relative = 0;
+};
+
+TEST_F(PackedRelocation, AddressesAndBitmaps) {
+  ASSERT_TRUE(run({data, 0b1011, (uint64_t{1} << 63) | 1}));
+  EXPECT_EQ(relative, 4U);
+  EXPECT_TRUE(moved(data));
+  EXPECT_TRUE(moved(data + 8));    // bit 1
+  EXPECT_FALSE(moved(data + 16));
+  EXPECT_TRUE(moved(data + 24));   // bit 3
+  EXPECT_TRUE(moved(data + 8 + 63 * 8 + 62 * 8));
+}
+
+TEST_F(PackedRelocation, BitmapFirstIsAnError) {
+  EXPECT_FALSE(run({3}));
+  EXPECT_STREQ(binder.error.subject, "DT_RELR first entry");
+}
+
+TEST_F(PackedRelocation, EverySlotIsBounded) {
+  for (const uint64_t wild : {uint64_t{0}, uint64_t{0x1000000}, UINT64_MAX - 1, UINT64_MAX - 7}) {
+    EXPECT_FALSE(run({wild}));
+    EXPECT_STREQ(binder.error.subject, "r_offset");
+  }
+  EXPECT_FALSE(run({data, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}));
+  EXPECT_STREQ(binder.error.subject, "r_offset");
+}
+
+}  // namespace
+}  // namespace prelude
