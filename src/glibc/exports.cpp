@@ -118,15 +118,7 @@ PRELUDE_EXPORT const void* _dl_x86_get_cpu_features(uint32_t) {
 }
 
 // Makes the stack of one thread executable; gives an errno value.
-PRELUDE_EXPORT int __nptl_change_stack_perm(char* thread) {
-  const prelude::glibc::Pthread& f = state().layout->pthread;
-  const auto start = prelude::glibc::field<uint64_t>(thread, f.stackblock) +
-                     prelude::glibc::field<uint64_t>(thread, f.guardsize);
-  const uint64_t end = prelude::glibc::field<uint64_t>(thread, f.stackblock) +
-                       prelude::glibc::field<uint64_t>(thread, f.stackblock_size);
-  const auto changed = prelude::sys::protect(reinterpret_cast<void*>(start), end - start, 7);  // NOLINT
-  return changed ? 0 : prelude::sys::raw(changed.error());
-}
+PRELUDE_EXPORT int __nptl_change_stack_perm(char* thread) { return prelude::glibc::open_thread_stack(thread); }
 
 }  // extern "C"
 // NOLINTEND(readability-identifier-naming)

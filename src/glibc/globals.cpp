@@ -125,10 +125,6 @@ void fill_globals(Linker& linker) {
   const RtldGlobal& f = layout.rtld_global;
   fill_lists(f);
   set<const void*>(_rtld_global, f.dl_all_dirs, directory_list_end);
-  const bool exec_stack = linker.program->image.has_stack_header &&
-                          (linker.program->image.stack_flags & elf::kPfX) != 0;
-  set<uint32_t>(_rtld_global, f.dl_stack_flags, exec_stack ? 7U : 6U);
-  set<uint32_t>(_rtld_global, f.dl_stack_prot_flags, exec_stack ? 7U : 3U);
   __libc_stack_end = the_state.kernel.stack_end;
   __libc_enable_secure = linker.process.secure ? 1 : 0;
   _dl_argv = linker.process.argv;

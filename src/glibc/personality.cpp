@@ -91,6 +91,7 @@ class GlibcPersonality final : public Personality {
     s.tunables.start(*s.layout, linker.process.envp, linker.process.secure);
     linker.program->open_count = 1;  // start-up counts as one dlopen
     fill_globals(linker);
+    PRELUDE_TRY(prepare_stacks(linker));
     for (Module* module = linker.base_space.first; module != nullptr; module = module->map.l_next)
       fill_link_map(*s.layout, *module);
     return Done{};
@@ -150,11 +151,7 @@ class GlibcPersonality final : public Personality {
 
   bool libc_initialises_program() override { return active(); }
 
-  Status executable_stack(Linker& linker) override {
-    if (linker.process.secure || (active() && !state().layout->behaviour.exec_stack_on_dlopen && linker.start_up_done))
-      return Error{.code = Errc::kExecStackRefused, .sys_errno = 22};
-    return Done{};
-  }
+  Status executable_stack(Linker& linker) override { return grant_executable_stack(linker); }
 
   Status batch_loaded(Linker& linker, Batch& batch) override {
     return active() ? admit_libc(linker, batch) : Status(Done{});

@@ -87,6 +87,7 @@ struct State {
   uint64_t rseq_offset = 0;        ///< distance of the area below the thread pointer (2.41+)
   alignas(8) std::byte change_lock[kMutexSize] = {};  ///< held while the linker's data change
   bool fork_watched = false;
+  bool stacks_executable = false;
 };
 
 /// The one state of the module.
@@ -110,6 +111,13 @@ void update_tls(Linker& linker);
 void prepare_main_thread(Linker& linker, char* block);
 void start_main_thread(char* block);
 void reserve_rseq(Linker& linker);
+// ---- stacks.cpp
+/// Start-up: what the objects loaded by then ask for.
+Status prepare_stacks(const Linker& linker);
+/// An object wants an executable stack.
+Status grant_executable_stack(const Linker& linker);
+/// Makes the stack of one thread executable; gives an errno value.
+int open_thread_stack(char* thread);
 // ---- fork.cpp
 /// Has libc call us around fork. Done at the first change after start, so that a start-up does not pay.
 void watch_forks(const Module& libc);

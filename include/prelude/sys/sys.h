@@ -29,7 +29,7 @@ struct FileStatus {
   [[nodiscard]] bool directory() const { return (mode & 0170000) == 0040000; }
 };
 
-enum Prot : int { kProtNone = 0, kProtRead = 1, kProtWrite = 2, kProtExec = 4 };
+enum Prot : int { kProtNone = 0, kProtRead = 1, kProtWrite = 2, kProtExec = 4, kProtGrowsDown = 0x01000000 };
 
 /// O_RDONLY | O_CLOEXEC | O_NONBLOCK (a FIFO must not hang us).
 Ret<int> open_for_reading(const char* path);
