@@ -24,7 +24,7 @@ void start(Linker& linker, RDebug& record, BreakFunction break_function, uint64_
   *static_cast<uint64_t*>(program.address(program.debug_slot)) = reinterpret_cast<uint64_t>(&record);
 }
 
-void announce(Linker& linker, Namespace& space, RState state) {
+void announce(Namespace& space, RState state) {
   if (first_record == nullptr) return;
   RDebug& record = record_of(space);
   if (space.index != 0 && record.r_version == 0) {
@@ -39,7 +39,6 @@ void announce(Linker& linker, Namespace& space, RState state) {
   }
   record.r_map = space.first;
   record.r_state = state;
-  (void)linker;
   call_break();
 }
 

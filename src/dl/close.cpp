@@ -138,9 +138,9 @@ void collect(Linker& linker, Namespace& space) {
   const Change change(linker);
   if (gone != 0) gone = spare_reopened(linker, space, list, gone);
   if (gone != 0) {
-    debugger::announce(linker, space, kRtDelete);
+    debugger::announce(space, kRtDelete);
     unload(linker, space, list, gone);
-    debugger::announce(linker, space, kRtConsistent);
+    debugger::announce(space, kRtConsistent);
   }
   linker.heap.release_array(list, count);
   drop_if_empty(linker, space);

@@ -141,7 +141,7 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
   Batch* outer = linker.batch;
   linker.batch = &batch;
   linker.searcher.revalidate_cache();
-  debugger::announce(linker, space, kRtAdd);
+  debugger::announce(space, kRtAdd);
   const LoadRequest load{.name = request.file, .requester = request.caller, .kind = ModuleKind::kOpened,
                          .by_dlopen = true, .no_load = (request.mode & kOpenNoLoad) != 0};
   auto loaded = load_object(linker, batch, load);
@@ -156,7 +156,7 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
     const bool mapped = !batch.modules.empty();
     roll_back(linker, batch);
     if (mapped) (void)rebuild_index(linker);
-    debugger::announce(linker, space, kRtConsistent);
+    debugger::announce(space, kRtConsistent);
     return error;
   }
   if (root != nullptr) {
@@ -165,7 +165,7 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
     commit(linker, batch);
     linker.personality->space_changed(linker, space);
   }
-  debugger::announce(linker, space, kRtConsistent);
+  debugger::announce(space, kRtConsistent);
   if (root != nullptr && !fresh) PRELUDE_TRY(open_again(linker, space, *root, request.mode));
   return root;
 }

@@ -111,7 +111,7 @@ void trace_vdso(Linker& linker) {
   if (!linker.tracer.wants(Topic::kSymbols) && !linker.tracer.wants(Topic::kBindings)) return;
   for (const char* name : kVdsoFunctions) {
     SymbolQuery query = vdso_query(linker, name);
-    const Definition found = find_symbol(linker, query, linker.vdso->scope, nullptr, linker.vdso);
+    const Definition found = find_symbol(linker, query, linker.vdso->scope, nullptr);
     if (found.symbol != nullptr) trace_binding(linker, *linker.vdso, query, found, false);
   }
 }

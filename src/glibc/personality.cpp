@@ -11,8 +11,7 @@ static_assert(kMaxLinkMapSize <= kLinkMapBytes);
 
 constexpr const char* kLibcSoname = "libc.so.6";
 
-const void* libc_object(const Linker& linker, const Module& libc, const char* name) {
-  (void)linker;
+const void* libc_object(const Module& libc, const char* name) {
   SymbolQuery query = make_query(name);
   query.newest = true;
   const elf::Symbol* symbol = find_in_object(libc.record, query);
@@ -21,7 +20,7 @@ const void* libc_object(const Linker& linker, const Module& libc, const char* na
 }
 
 // libc describes its own structures for thread debuggers: a build whose fields moved is found out here.
-bool fits(const Linker& linker, const Module& libc, const Layout& layout) {
+bool fits(const Module& libc, const Layout& layout) {
   uint32_t bytes = 0;
   const uint8_t* id = build_id(libc.image, bytes);
   if (id != nullptr && bytes == sizeof layout.build_id && __builtin_memcmp(id, layout.build_id, bytes) == 0)
@@ -31,7 +30,7 @@ bool fits(const Linker& linker, const Module& libc, const Layout& layout) {
   for (const FingerprintWord& word : kFingerprintWords) {
     if (checked++ == kDecisive) break;
     const uint16_t expected = layout.fingerprint.*word.expected;
-    const auto* words = static_cast<const uint32_t*>(libc_object(linker, libc, word.symbol));
+    const auto* words = static_cast<const uint32_t*>(libc_object(libc, word.symbol));
     if (expected != kAbsent && (words == nullptr || words[word.word] != expected)) return false;
   }
   return true;
@@ -43,19 +42,19 @@ void* allocate_early(size_t bytes) { return the_linker->heap.allocate(bytes); }
 void release_early(void*) {}
 
 template <typename Function>
-void find_function(Linker& linker, const char* name, Function& out) {
-  out = reinterpret_cast<Function>(libc_symbol(linker, name));
+void find_function(const char* name, Function& out) {
+  out = reinterpret_cast<Function>(libc_symbol(name));
 }
 
 // What the loader itself imports: the same, said in the trace.
 template <typename Function>
 void find_import(Linker& linker, const char* name, Function& out) {
-  find_function(linker, name, out);
+  find_function(name, out);
   if (out == nullptr || (!linker.tracer.wants(Topic::kSymbols) && !linker.tracer.wants(Topic::kBindings))) return;
   SymbolQuery query = make_query(name);
   query.version = linker.version_names.find("GLIBC_PRIVATE", version_hash("GLIBC_PRIVATE"));
   query.versioned = true;
-  const Definition found = find_symbol(linker, query, linker.program->scope, nullptr, linker.self);
+  const Definition found = find_symbol(linker, query, linker.program->scope, nullptr);
   if (found.symbol != nullptr) trace_binding(linker, *linker.self, query, found, false);
 }
 
@@ -65,7 +64,7 @@ void find_allocator(Linker& linker, const char* name, Function& out) {
   SymbolQuery query = make_query(name);
   query.version = linker.version_names.find("GLIBC_2.2.5", version_hash("GLIBC_2.2.5"));
   query.versioned = true;
-  const Definition found = find_symbol(linker, query, linker.program->scope, nullptr, nullptr);
+  const Definition found = find_symbol(linker, query, linker.program->scope, nullptr);
   if (found.symbol == nullptr) return;
   trace_binding(linker, *linker.program, query, found, false);
   uint64_t address = found.module->image.bias + found.symbol->value;
@@ -83,7 +82,7 @@ class GlibcPersonality final : public Personality {
     if (s.libc == nullptr) return Done{};
     const int release = release_of(*s.libc);
     s.layout = find_layout(release);
-    if (s.layout == nullptr || !fits(linker, *s.libc, *s.layout)) {
+    if (s.layout == nullptr || !fits(*s.libc, *s.layout)) {
       s.layout = nullptr;
       return Error{.code = Errc::kUnknownLibc, .object = s.libc->path, .subject = version_text(release),
                    .context = "2.36, 2.41, 2.43"};
@@ -130,9 +129,9 @@ class GlibcPersonality final : public Personality {
     find_allocator(linker, "realloc", f.realloc);
     if (linker.self->map.l_prev != nullptr && linker.tracer.wants(Topic::kReloc))
       linker.tracer.emit({.kind = EventKind::kRelocBegin, .topic = Topic::kReloc, .object = linker.self->path});
-    find_function(linker, "pthread_mutex_lock", f.mutex_lock);
-    find_function(linker, "pthread_mutex_unlock", f.mutex_unlock);
-    find_function(linker, "pthread_mutex_trylock", f.mutex_trylock);
+    find_function("pthread_mutex_lock", f.mutex_lock);
+    find_function("pthread_mutex_unlock", f.mutex_unlock);
+    find_function("pthread_mutex_trylock", f.mutex_trylock);
     if (!state().layout->behaviour.catch_in_loader) {
       find_import(linker, "_dl_signal_exception", f.signal_exception);
       find_import(linker, "_dl_catch_error", f.catch_error);
@@ -144,7 +143,7 @@ class GlibcPersonality final : public Personality {
     linker.thread_memory = {allocate_for_threads, release_for_threads};
     update_tls(linker);
     void (*early_init)(bool) = nullptr;
-    find_function(linker, "__libc_early_init", early_init);
+    find_function("__libc_early_init", early_init);
     if (early_init != nullptr) early_init(true);
     return Done{};
   }
@@ -210,8 +209,7 @@ constinit GlibcPersonality the_personality;
 
 }  // namespace
 
-void* libc_symbol(Linker& linker, const char* name) {
-  (void)linker;
+void* libc_symbol(const char* name) {
   return function_of(*state().libc, name);
 }
 

@@ -94,7 +94,7 @@ struct State {
 State& state();
 
 /// Address of a libc function, private version or public default; null if absent.
-void* libc_symbol(Linker& linker, const char* name);
+void* libc_symbol(const char* name);
 /// The same of a given libc.
 void* function_of(const Module& libc, const char* name);
 

@@ -82,7 +82,7 @@ Module* slot_lookup(const char* name, Module* referrer, const elf::Symbol** refe
     query.version_hidden = version->hidden != 0;
   }
   // libc's dlsym holds the load lock here, so no list can change meanwhile.
-  Definition found = find_symbol(linker, query, scope, skip, referrer);
+  Definition found = find_symbol(linker, query, scope, skip);
   if (found.symbol != nullptr && found.symbol->binding() == elf::kStbGnuUnique)
     found = settle_unique(linker, *referrer, *found.symbol, query, found, Use::kData);
   if (found.symbol == nullptr) {

@@ -197,9 +197,7 @@ Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t index, U
   return found;
 }
 
-Definition find_symbol(Linker& linker, SymbolQuery& query, SearchList* const* scope, const Module* skip_until,
-                       const Module* referrer) {
-  (void)referrer;
+Definition find_symbol(Linker& linker, SymbolQuery& query, SearchList* const* scope, const Module* skip_until) {
   if (skip_until == nullptr) return find_in_scope(linker, query, scope, nullptr);
   // RTLD_NEXT: start behind the caller in the list that holds it.
   uint32_t from = 0;

@@ -32,9 +32,8 @@ using Initialiser = void (*)(int, char**, char**);
 using Finaliser = void (*)();
 
 template <typename Function>
-Function function_at(const Module& module, uint64_t address) {
+Function function_at(uint64_t address) {
   return reinterpret_cast<Function>(address);  // NOLINT(performance-no-int-to-ptr)
-  (void)module;
 }
 
 bool callable(const Linker& linker, const Module& module, uint64_t address) {
@@ -59,7 +58,7 @@ void call_array(Linker& linker, Module& module, const FunctionArray& array) {
       linker.fatal(linker, {.code = Errc::kBadField, .object = module.path, .subject = "init array entry",
                             .context = "an address in an executable segment", .value = entry - module.image.bias});
     }
-    function_at<Initialiser>(module, entry)(linker.process.argc, linker.process.argv, linker.process.envp);
+    function_at<Initialiser>(entry)(linker.process.argc, linker.process.argv, linker.process.envp);
   }
 }
 
@@ -75,7 +74,7 @@ void initialise(Linker& linker, Module& module) {
   trace_call(linker, EventKind::kInit, module);
   if (!module.is_self && !module.is_vdso) {
     if (module.image.init != 0)
-      function_at<Initialiser>(module, module.image.bias + module.image.init)(
+      function_at<Initialiser>(module.image.bias + module.image.init)(
           linker.process.argc, linker.process.argv, linker.process.envp);
     call_array(linker, module, module.image.init_array);
   }
@@ -92,7 +91,7 @@ void finalise_array(Linker& linker, Module& module) {
       refuse_call(linker, module, "finaliser outside executable memory left out");
       continue;
     }
-    function_at<Finaliser>(module, entry)();
+    function_at<Finaliser>(entry)();
   }
 }
 
@@ -152,7 +151,7 @@ void run_finaliser(Linker& linker, Module& module) {
                         .ns = module.name_space});
   if (module.is_self || module.is_vdso) return;
   finalise_array(linker, module);
-  if (module.image.fini != 0) function_at<Finaliser>(module, module.image.bias + module.image.fini)();
+  if (module.image.fini != 0) function_at<Finaliser>(module.image.bias + module.image.fini)();
 }
 
 void run_all_finalisers(Linker& linker) {

@@ -45,8 +45,9 @@ void JsonTrace::write(const Event& event) {
 }
 
 void JsonTrace::finish() {
+  if (!file_.active()) return;
   const int pid = sys::process_id();
-  if (!file_.active() || finished_pid_.exchange(pid) == pid) return;
+  if (finished_pid_.exchange(pid) == pid) return;
   const int fd = file_.descriptor(pid);
   if (fd >= 0) sys::write_all(fd, "\n]\n", 3);
 }

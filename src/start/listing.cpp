@@ -57,7 +57,7 @@ void list_symbols(Writer& out) {
     SymbolQuery query = make_query(process.argv[i]);
     query.function_call = true;
     const Definition found =
-        find_symbol(linker, query, linker.program->scope, nullptr, linker.program);
+        find_symbol(linker, query, linker.program->scope, nullptr);
     if (found.symbol == nullptr) {
       out.flush();
       fail(linker, {.code = Errc::kUndefinedSymbol,

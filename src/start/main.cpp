@@ -24,7 +24,15 @@ void finish_process() {
   world.json.finish();
 }
 
-void say_debug_help() {
+// Out of line for their buffers: the stack of a plain start-up is to touch few pages.
+[[gnu::noinline]] void warn_about_word(const DebugWarning& warning) {
+  char buffer[512];
+  Writer out(buffer, sizeof buffer);
+  report::write_debug_warning(out, warning);
+  sys::write_all(2, out.text().data(), out.text().size());
+}
+
+[[noreturn, gnu::noinline]] void say_debug_help() {
   char buffer[4096];
   Writer out(buffer, sizeof buffer);
   report::write_debug_help(out);
@@ -40,12 +48,7 @@ void read_options(uint64_t* stack) {
   const Options& options = world.parsed.options;
   constexpr int kSecureTrace = 5;
   if (options.refuse_trace) sys::exit_group(kSecureTrace);
-  for (int i = 0; i < world.parsed.warning_count; ++i) {
-    char buffer[512];
-    Writer out(buffer, sizeof buffer);
-    report::write_debug_warning(out, world.parsed.warnings[i]);
-    sys::write_all(2, out.text().data(), out.text().size());
-  }
+  for (int i = 0; i < world.parsed.warning_count; ++i) warn_about_word(world.parsed.warnings[i]);
   // The environment has its say before the command line is judged (glibc 2.36).
   if (options.show_auxv) show_auxv();
   if (options.debug_help) say_debug_help();
@@ -75,7 +78,7 @@ uint64_t lap(uint64_t since) { return arch::cycles() - since; }
 void tell_debugger() {
   const glibc::DebuggerSymbols symbols = glibc::debugger_symbols();
   debugger::start(linker, symbols.root, symbols.stop, world.base);
-  debugger::announce(linker, linker.base_space, kRtAdd);
+  debugger::announce(linker.base_space, kRtAdd);
 }
 
 void load_all(Batch& batch, Array<Module*>& roots) {
@@ -175,7 +178,7 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   commit(linker, batch);
   linker.batch = nullptr;
   linker.personality->space_changed(linker, linker.base_space);
-  debugger::announce(linker, linker.base_space, kRtConsistent);
+  debugger::announce(linker.base_space, kRtConsistent);
   say_statistics();
   run_initialisers(linker, *linker.program);
   linker.start_up_done = true;

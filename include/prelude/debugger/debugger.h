@@ -12,6 +12,6 @@ using BreakFunction = void (*)();
 /// Fills the record of the first namespace and stores its address behind the program's DT_DEBUG.
 void start(Linker& linker, RDebug& record, BreakFunction break_function, uint64_t loader_base);
 /// Announces a change that begins (kRtAdd, kRtDelete) or has ended (kRtConsistent).
-void announce(Linker& linker, Namespace& space, RState state);
+void announce(Namespace& space, RState state);
 
 }  // namespace prelude::debugger

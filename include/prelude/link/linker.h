@@ -238,8 +238,7 @@ Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t symbol, 
 /// Not for TLS symbols.
 Result<uint64_t> definition_address(const Linker& linker, const Definition& found);
 /// Lookup by name along scopes, as dlsym and libc ask for it.
-Definition find_symbol(Linker& linker, SymbolQuery& query, SearchList* const* scope, const Module* skip_until,
-                       const Module* referrer);
+Definition find_symbol(Linker& linker, SymbolQuery& query, SearchList* const* scope, const Module* skip_until);
 /// Tells the trace what a reference of `module` was bound to.
 void trace_binding(const Linker& linker, const Module& module, const SymbolQuery& query, const Definition& found,
                    bool is_protected);
