@@ -10,11 +10,12 @@ namespace prelude::dl {
 namespace {
 
 bool is_root(Linker& linker, Module& module) {
-  return module.kind != ModuleKind::kOpened || module.open_count != 0 || module.no_delete || module.in_new_batch ||
-         linker.personality->pinned(module);
+  return module.kind != ModuleKind::kOpened || module.open_count != 0 || module.no_delete ||
+         module.in_new_batch || linker.personality->pinned(module);
 }
 
-// Marks (visited) everything reachable from modules that must stay. `work` has room for all modules.
+// Marks (visited) everything reachable from modules that must stay. `work` has room for all
+// modules.
 void mark_needed(Linker& linker, Namespace& space, Module** work) {
   size_t depth = 0;
   auto keep = [&](Module* module) {
@@ -55,7 +56,8 @@ void detach(Linker& linker, Namespace& space, Module& gone) {
 // A second close of the same handle shall name the object.
 void remember_closed(Linker& linker, const Module& module) {
   ClosedHandle& place = linker.closed[linker.closed_count++ % ClosedHandle::kKept];
-  if (place.name != nullptr) linker.heap.release(const_cast<char*>(place.name), string_length(place.name) + 1, 1);
+  if (place.name != nullptr)
+    linker.heap.release(const_cast<char*>(place.name), string_length(place.name) + 1, 1);
   place = {&module, linker.heap.copy_string(module.path, string_length(module.path))};
 }
 
@@ -72,7 +74,9 @@ void unload(Linker& linker, Namespace& space, Module* const* list, size_t count)
   personality.lock_lists(linker);
   for (size_t i = 0; i < count; ++i) {
     if (linker.tracer.wants(Topic::kFiles))
-      linker.tracer.emit({.kind = EventKind::kFileRemoved, .topic = Topic::kFiles, .file = list[i]->path,
+      linker.tracer.emit({.kind = EventKind::kFileRemoved,
+                          .topic = Topic::kFiles,
+                          .file = list[i]->path,
                           .ns = list[i]->name_space});
     remove_from_namespace(linker, space, *list[i]);
     ++linker.removals;
@@ -113,11 +117,13 @@ uint32_t spare_reopened(Linker& linker, Namespace& space, Module** list, uint32_
     module->removed = !module->visited;
     if (module->removed) list[gone++] = module;
   }
-  for (Module* module = space.first; module != nullptr; module = module->map.l_next) module->visited = false;
+  for (Module* module = space.first; module != nullptr; module = module->map.l_next)
+    module->visited = false;
   return gone;
 }
 
-// One round: finds what is not needed, finalises it, unloads it. Finalisers run outside of any change.
+// One round: finds what is not needed, finalises it, unloads it. Finalisers run outside of any
+// change.
 void collect(Linker& linker, Namespace& space) {
   Personality& personality = *linker.personality;
   personality.begin_change(linker);
@@ -126,7 +132,8 @@ void collect(Linker& linker, Namespace& space) {
   if (list == nullptr) return personality.end_change(linker);
   mark_needed(linker, space, list);
   uint32_t used = 0, gone = 0;
-  for (Module* module = space.first; module != nullptr; module = module->map.l_next) list[used++] = module;
+  for (Module* module = space.first; module != nullptr; module = module->map.l_next)
+    list[used++] = module;
   const bool sorted = sort_closure(linker, list, used, space.index == 0, true);
   for (uint32_t i = 0; i < used; ++i) {
     const bool keep = list[i]->visited || !sorted;
@@ -161,9 +168,12 @@ Status close(Linker& linker, Module& module) {
   linker.personality->module_changed(linker, module);
   const bool last = module.open_count == 0 && module.kind == ModuleKind::kOpened;
   if (!last || linker.closing != 0) {
-    if (last) linker.closing = 2;  // from a finaliser: the round under way starts over when it is done
+    if (last)
+      linker.closing = 2;  // from a finaliser: the round under way starts over when it is done
     if (linker.tracer.wants(Topic::kFiles))
-      linker.tracer.emit({.kind = EventKind::kFileClosing, .topic = Topic::kFiles, .file = module.map.l_name,
+      linker.tracer.emit({.kind = EventKind::kFileClosing,
+                          .topic = Topic::kFiles,
+                          .file = module.map.l_name,
                           .value = module.open_count});
     return Done{};
   }

@@ -21,8 +21,11 @@ void keep_first(void* context, const Error& error, bool weak) {
 
 void trace_opened(const Linker& linker, const Module& module) {
   if (linker.tracer.wants(Topic::kFiles))
-    linker.tracer.emit({.kind = EventKind::kFileOpened, .topic = Topic::kFiles, .file = module.map.l_name,
-                        .ns = module.name_space, .value = module.open_count});
+    linker.tracer.emit({.kind = EventKind::kFileOpened,
+                        .topic = Topic::kFiles,
+                        .file = module.map.l_name,
+                        .ns = module.name_space,
+                        .value = module.open_count});
 }
 
 Status promote(Linker& linker, Namespace& space, Module& module, uint32_t mode) {
@@ -31,13 +34,15 @@ Status promote(Linker& linker, Namespace& space, Module& module, uint32_t mode) 
   return Done{};
 }
 
-// What is there already needs no loading, and its initialisers are somebody else's: those of an object
-// whose constructor opens it again are under way.
+// What is there already needs no loading, and its initialisers are somebody else's: those of an
+// object whose constructor opens it again are under way.
 Status open_again(Linker& linker, Namespace& space, Module& module, uint32_t mode) {
   trace_opened(linker, module);
   if ((mode & kOpenNoDelete) != 0) {
     if (!module.no_delete && linker.tracer.wants(Topic::kFiles))
-      linker.tracer.emit({.kind = EventKind::kNoDelete, .topic = Topic::kFiles, .file = module.path,
+      linker.tracer.emit({.kind = EventKind::kNoDelete,
+                          .topic = Topic::kFiles,
+                          .file = module.path,
                           .ns = module.name_space});
     module.no_delete = true;
   }
@@ -51,8 +56,11 @@ void trace_no_delete(const Linker& linker, const Batch& batch) {
     bool marked = module->in_new_batch && module->no_delete;
     for (const Module* pinned : batch.pinned) marked = marked || pinned == module;
     if (marked)
-      linker.tracer.emit({.kind = EventKind::kNoDelete, .topic = Topic::kFiles, .file = module->path,
-                          .ns = module->name_space, .value = 1});
+      linker.tracer.emit({.kind = EventKind::kNoDelete,
+                          .topic = Topic::kFiles,
+                          .file = module->path,
+                          .ns = module->name_space,
+                          .value = 1});
   }
 }
 
@@ -60,10 +68,12 @@ void trace_no_delete(const Linker& linker, const Batch& batch) {
 Status relocate_new(Linker& linker, Batch& batch, Module& root) {
   Array<Module*> list;
   for (Module* module : root.sorted)
-    if (!module->relocated && !list.push(linker.heap, module)) return Error{.code = Errc::kOutOfMemory};
+    if (!module->relocated && !list.push(linker.heap, module))
+      return Error{.code = Errc::kOutOfMemory};
   const bool lazy = (batch.mode & kOpenNow) == 0 && linker.lazy_allowed;
   Status status = Done{};
-  if (!list.empty() && !sort_closure(linker, list.data(), static_cast<uint32_t>(list.size()), false, false))
+  if (!list.empty() &&
+      !sort_closure(linker, list.data(), static_cast<uint32_t>(list.size()), false, false))
     status = Error{.code = Errc::kOutOfMemory};
   if (status) status = relocate_batch(linker, batch, list.data(), list.size(), lazy);
   list.release(linker.heap);
@@ -74,7 +84,8 @@ Status relocate_new(Linker& linker, Batch& batch, Module& root) {
 Status start_global(Linker& linker, Namespace& space, const Module& root) {
   if (space.global != nullptr) return Done{};
   space.global = &space.own_global;
-  return add_to_global(linker, space, root.closure) ? Status(Done{}) : Status(Error{.code = Errc::kOutOfMemory});
+  return add_to_global(linker, space, root.closure) ? Status(Done{})
+                                                    : Status(Error{.code = Errc::kOutOfMemory});
 }
 
 Status link_new(Linker& linker, Batch& batch, Module& root) {
@@ -92,10 +103,12 @@ Status link_new(Linker& linker, Batch& batch, Module& root) {
   trace_scope(linker, root, 0);
   if ((batch.mode & kOpenNoDelete) != 0 && !root.no_delete) {
     root.no_delete = true;
-    if (!batch.pinned.push(linker.heap, &root)) return Error{.code = Errc::kOutOfMemory, .object = root.path};
+    if (!batch.pinned.push(linker.heap, &root))
+      return Error{.code = Errc::kOutOfMemory, .object = root.path};
   }
   PRELUDE_TRY(relocate_new(linker, batch, root));
-  if ((batch.mode & kOpenGlobal) != 0 && !reserve_in_list(linker, *batch.space->global, root.closure.count))
+  if ((batch.mode & kOpenGlobal) != 0 &&
+      !reserve_in_list(linker, *batch.space->global, root.closure.count))
     return Error{.code = Errc::kOutOfMemory, .object = root.path};
   trace_no_delete(linker, batch);
   if (!extend_scopes(linker, root)) return Error{.code = Errc::kOutOfMemory, .object = root.path};
@@ -129,7 +142,8 @@ Error keep_strings(Linker& linker, const Error& error) {
 // All of the request but the initialisers. `fresh` tells whether there may be any to run.
 Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& fresh) {
   Namespace& space = *request.space;
-  if (Module* open = space.names.find(request.file); open != nullptr && open->closure.modules != nullptr) {
+  if (Module* open = space.names.find(request.file);
+      open != nullptr && open->closure.modules != nullptr) {
     ++open->open_count;
     linker.personality->module_changed(linker, *open);
     PRELUDE_TRY(open_again(linker, space, *open, request.mode));
@@ -142,8 +156,11 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
   linker.batch = &batch;
   linker.searcher.revalidate_cache();
   debugger::announce(space, kRtAdd);
-  const LoadRequest load{.name = request.file, .requester = request.caller, .kind = ModuleKind::kOpened,
-                         .by_dlopen = true, .no_load = (request.mode & kOpenNoLoad) != 0};
+  const LoadRequest load{.name = request.file,
+                         .requester = request.caller,
+                         .kind = ModuleKind::kOpened,
+                         .by_dlopen = true,
+                         .no_load = (request.mode & kOpenNoLoad) != 0};
   auto loaded = load_object(linker, batch, load);
   Module* root = loaded ? *loaded : nullptr;
   batch.root = root;

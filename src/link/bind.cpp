@@ -7,15 +7,19 @@
 namespace prelude {
 namespace {
 
-// Slow form of find_in_list: says each object asked, and lets weak definitions lose if the user wants so.
+// Slow form of find_in_list: says each object asked, and lets weak definitions lose if the user
+// wants so.
 Definition find_observed(Linker& linker, const SearchList& list, SymbolQuery& query, uint32_t from,
                          const Module* skip, Definition& weak) {
   for (uint32_t i = from; i < list.count; ++i) {
     Module* module = list.modules[i];
     if (module == skip) continue;
     if (linker.tracer.wants(Topic::kSymbols))
-      linker.tracer.emit({.kind = EventKind::kSymbolLookup, .topic = Topic::kSymbols, .file = module->path,
-                          .name = query.name, .ns = module->name_space});
+      linker.tracer.emit({.kind = EventKind::kSymbolLookup,
+                          .topic = Topic::kSymbols,
+                          .file = module->path,
+                          .name = query.name,
+                          .ns = module->name_space});
     const elf::Symbol* symbol = find_in_object(list.records[i], query);
     if (symbol == nullptr) continue;
     if (linker.options->dynamic_weak && symbol->binding() == elf::kStbWeak) {
@@ -27,21 +31,24 @@ Definition find_observed(Linker& linker, const SearchList& list, SymbolQuery& qu
   return {};
 }
 
-Definition find_in_scope(Linker& linker, SymbolQuery& query, SearchList* const* scope, const Module* skip) {
+Definition find_in_scope(Linker& linker, SymbolQuery& query, SearchList* const* scope,
+                         const Module* skip) {
   if (linker.tracer.wants(Topic::kSymbols) || linker.options->dynamic_weak) {
     Definition weak;
     for (; *scope != nullptr; ++scope)
-      if (Definition found = find_observed(linker, **scope, query, 0, skip, weak); found.symbol != nullptr)
+      if (Definition found = find_observed(linker, **scope, query, 0, skip, weak);
+          found.symbol != nullptr)
         return found;
     return weak;
   }
   for (; *scope != nullptr; ++scope)
-    if (Definition found = find_in_list(**scope, query, 0, skip); found.symbol != nullptr) return found;
+    if (Definition found = find_in_list(**scope, query, 0, skip); found.symbol != nullptr)
+      return found;
   return {};
 }
 
-// The version of a reference must be one that the object's tables name. An object that lost its tables
-// altogether is served without versions.
+// The version of a reference must be one that the object's tables name. An object that lost its
+// tables altogether is served without versions.
 bool version_known(const Module& module, uint32_t index) {
   const VersionTable& versions = module.symbols.versions;
   return module.image.versym == nullptr || versions.count == 0 ||
@@ -61,10 +68,10 @@ SymbolQuery query_of(const Module& module, uint32_t index, const char* name, Use
   return query;
 }
 
-// A protected symbol of the module itself: its own definition serves, except where the program's PLT
-// entry stands for the function's address everywhere (psABI x86-64, function pointer equality).
-Definition settle_protected(Linker& linker, Module& module, const elf::Symbol& own, SymbolQuery query, Use use,
-                            const Definition& found) {
+// A protected symbol of the module itself: its own definition serves, except where the program's
+// PLT entry stands for the function's address everywhere (psABI x86-64, function pointer equality).
+Definition settle_protected(Linker& linker, Module& module, const elf::Symbol& own,
+                            SymbolQuery query, Use use, const Definition& found) {
   if (found.module == &module) return found;
   if (use == Use::kCall) return {&own, &module};
   query.function_call = true;
@@ -72,11 +79,16 @@ Definition settle_protected(Linker& linker, Module& module, const elf::Symbol& o
   return defined.symbol != nullptr && defined.module != &module ? Definition{&own, &module} : found;
 }
 
-void trace_no_delete(const Linker& linker, const Module& module, const char* reason, const Module* user) {
+void trace_no_delete(const Linker& linker, const Module& module, const char* reason,
+                     const Module* user) {
   if (!linker.tracer.wants(Topic::kBindings)) return;
-  linker.tracer.emit({.kind = EventKind::kNoDelete, .topic = Topic::kBindings,
-                      .object = user != nullptr ? user->path : nullptr, .file = module.path, .detail = reason,
-                      .ns = module.name_space, .ns2 = user != nullptr ? user->name_space : 0});
+  linker.tracer.emit({.kind = EventKind::kNoDelete,
+                      .topic = Topic::kBindings,
+                      .object = user != nullptr ? user->path : nullptr,
+                      .file = module.path,
+                      .detail = reason,
+                      .ns = module.name_space,
+                      .ns2 = user != nullptr ? user->name_space : 0});
 }
 
 // For good, unless the request under way fails.
@@ -87,17 +99,23 @@ bool mark_no_delete(Linker& linker, Module& module) {
 
 }  // namespace
 
-void trace_binding(const Linker& linker, const Module& module, const SymbolQuery& query, const Definition& found,
-                   bool is_protected) {
+void trace_binding(const Linker& linker, const Module& module, const SymbolQuery& query,
+                   const Definition& found, bool is_protected) {
   if (!linker.tracer.wants(Topic::kBindings)) return;
-  linker.tracer.emit({.kind = EventKind::kBinding, .topic = Topic::kBindings, .object = module.path,
-                      .file = found.module->path, .name = query.name,
-                      .detail = query.version != 0 ? linker.version_names.name(query.version) : nullptr,
-                      .ns = module.name_space, .ns2 = found.module->name_space, .value = is_protected ? 1U : 0U});
+  linker.tracer.emit(
+      {.kind = EventKind::kBinding,
+       .topic = Topic::kBindings,
+       .object = module.path,
+       .file = found.module->path,
+       .name = query.name,
+       .detail = query.version != 0 ? linker.version_names.name(query.version) : nullptr,
+       .ns = module.name_space,
+       .ns2 = found.module->name_space,
+       .value = is_protected ? 1U : 0U});
 }
 
-Definition settle_unique(Linker& linker, Module& referrer, const elf::Symbol& reference, const SymbolQuery& query,
-                         const Definition& found, Use use) {
+Definition settle_unique(Linker& linker, Module& referrer, const elf::Symbol& reference,
+                         const SymbolQuery& query, const Definition& found, Use use) {
   const Change change(linker);
   Namespace& space = *linker.spaces[referrer.name_space];
   if (const Definition* first = space.unique.find(query.gnu_hash, query.name); first != nullptr)
@@ -125,8 +143,13 @@ bool record_use(Linker& linker, Module& user, Module& used) {
     return mark_no_delete(linker, used);
   }
   if (linker.tracer.wants(Topic::kFiles))
-    linker.tracer.emit({.kind = EventKind::kFileNeeded, .topic = Topic::kFiles, .object = user.path, .name = used.path,
-                        .ns = used.name_space, .ns2 = user.name_space, .value = 2});
+    linker.tracer.emit({.kind = EventKind::kFileNeeded,
+                        .topic = Topic::kFiles,
+                        .object = user.path,
+                        .name = used.path,
+                        .ns = used.name_space,
+                        .ns2 = user.name_space,
+                        .value = 2});
   return user.used.push(linker.heap, &used);
 }
 
@@ -137,8 +160,8 @@ bool note_use(Linker& linker, Module& user, Module& used) {
   if (&user == &used || used.kind != ModuleKind::kOpened || used.no_delete) return true;
   for (const Module* known : user.sorted.empty() ? user.needed : user.sorted)
     if (known == &used) return true;
-  // A first call on any thread comes here, also below dl_iterate_phdr: it must not wait for a request that
-  // waits for it. Keeping the object for good is the way out.
+  // A first call on any thread comes here, also below dl_iterate_phdr: it must not wait for a
+  // request that waits for it. Keeping the object for good is the way out.
   if (!linker.personality->try_change(linker)) {
     used.no_delete = true;
     return true;
@@ -157,8 +180,11 @@ Result<uint64_t> definition_address(const Linker& linker, const Definition& foun
     const bool resolver = symbol.type() == elf::kSttGnuIfunc;
     if (!resolver || image.executable(symbol.value)) return image.bias + symbol.value;
   }
-  return Error{.code = Errc::kBadField, .object = found.module->path, .subject = "st_value",
-               .context = "an address inside the object", .value = symbol.value};
+  return Error{.code = Errc::kBadField,
+               .object = found.module->path,
+               .subject = "st_value",
+               .context = "an address inside the object",
+               .value = symbol.value};
 }
 
 Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t index, Use use) {
@@ -170,34 +196,46 @@ Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t index, U
     return Definition{&reference, &module};
   const char* name = image.string(reference.name);
   if (name == nullptr)
-    return Error{.code = Errc::kBadField, .object = module.path, .subject = "st_name",
-                 .context = "an offset inside the string table", .value = reference.name};
+    return Error{.code = Errc::kBadField,
+                 .object = module.path,
+                 .subject = "st_name",
+                 .context = "an offset inside the string table",
+                 .value = reference.name};
   if (!version_known(module, index))
-    return Error{.code = Errc::kBadField, .object = module.path, .subject = "DT_VERSYM entry",
+    return Error{.code = Errc::kBadField,
+                 .object = module.path,
+                 .subject = "DT_VERSYM entry",
                  .context = "the index of a version in DT_VERDEF or DT_VERNEED",
                  .value = image.versym[index] & 0x7fffU};
   SymbolQuery query = query_of(module, index, name, use);
   const Module* skip = use == Use::kCopy ? linker.program : nullptr;
   Definition found = find_in_scope(linker, query, module.scope, skip);
   if (found.symbol == nullptr) {
-    // Who asks for unused dependencies wants them of programs that do not work, too (as glibc has it).
-    if (reference.binding() == elf::kStbWeak || linker.tracer.wants(Topic::kUnused)) return Definition{};
-    const Error error{.code = Errc::kUndefinedSymbol, .object = module.path, .subject = name,
-                      .context = query.versioned ? linker.version_names.name(query.version) : nullptr};
+    // Who asks for unused dependencies wants them of programs that do not work, too (as glibc has
+    // it).
+    if (reference.binding() == elf::kStbWeak || linker.tracer.wants(Topic::kUnused))
+      return Definition{};
+    const Error error{
+        .code = Errc::kUndefinedSymbol,
+        .object = module.path,
+        .subject = name,
+        .context = query.versioned ? linker.version_names.name(query.version) : nullptr};
     if (linker.tracer.wants(Topic::kErrors)) linker.trace_error(linker, error);
     return error;
   }
   const bool is_protected = visibility == elf::kStvProtected;
   if (is_protected && reference.shndx != elf::kShnUndef)
     found = settle_protected(linker, module, reference, query, use, found);
-  if (found.symbol->binding() == elf::kStbGnuUnique) found = settle_unique(linker, module, reference, query, found, use);
+  if (found.symbol->binding() == elf::kStbGnuUnique)
+    found = settle_unique(linker, module, reference, query, found, use);
   if (found.module != &module && !note_use(linker, module, *found.module))
     return Error{.code = Errc::kOutOfMemory, .object = module.path};
   trace_binding(linker, module, query, found, is_protected);
   return found;
 }
 
-Definition find_symbol(Linker& linker, SymbolQuery& query, SearchList* const* scope, const Module* skip_until) {
+Definition find_symbol(Linker& linker, SymbolQuery& query, SearchList* const* scope,
+                       const Module* skip_until) {
   if (skip_until == nullptr) return find_in_scope(linker, query, scope, nullptr);
   // RTLD_NEXT: start behind the caller in the list that holds it.
   uint32_t from = 0;

@@ -58,29 +58,36 @@ Result<Module*> load_needed(Closure& closure, Module& module, const char* name) 
   const LoadRequest request{.name = expanded, .requester = &module, .kind = kind};
   auto loaded = load_object(linker, closure.batch, request);
   if (loaded) enter_self(linker, *loaded);
-  if (expanded != name) linker.heap.release(const_cast<char*>(expanded), string_length(expanded) + 1, 1);
+  if (expanded != name)
+    linker.heap.release(const_cast<char*>(expanded), string_length(expanded) + 1, 1);
   return loaded;
 }
 
 bool is_filtee_tag(int64_t tag) { return tag == elf::kDtAuxiliary || tag == elf::kDtFilter; }
 
-// DT_FILTER and DT_AUXILIARY: the filtee comes before the filter, in scope and in the namespace's list; a
-// missing auxiliary one is no error. `position` is where the filter stands.
+// DT_FILTER and DT_AUXILIARY: the filtee comes before the filter, in scope and in the namespace's
+// list; a missing auxiliary one is no error. `position` is where the filter stands.
 Status load_filtee(Closure& closure, const elf::Dynamic& entry, size_t& position) {
   Linker& linker = closure.linker;
   Module* module = closure.list[position];
   const bool optional = entry.tag == elf::kDtAuxiliary;
   const char* name = module->image.string(entry.value);
   if (name == nullptr)
-    return Error{.code = Errc::kBadField, .object = module->path,
+    return Error{.code = Errc::kBadField,
+                 .object = module->path,
                  .subject = optional ? "DT_AUXILIARY" : "DT_FILTER",
-                 .context = "an offset inside the string table", .value = entry.value};
+                 .context = "an offset inside the string table",
+                 .value = entry.value};
   if (linker.tracer.wants(Topic::kLibs))
-    linker.tracer.emit({.kind = EventKind::kFileAuxiliary, .topic = Topic::kLibs, .object = module->path, .name = name,
+    linker.tracer.emit({.kind = EventKind::kFileAuxiliary,
+                        .topic = Topic::kLibs,
+                        .object = module->path,
+                        .name = name,
                         .value = optional ? 0U : 1U});
   auto filtee = load_needed(closure, *module, name);
   if (!filtee) {
-    const bool noted = closure.missing != nullptr && closure.missing(closure.context, module, name, filtee.error());
+    const bool noted = closure.missing != nullptr &&
+                       closure.missing(closure.context, module, name, filtee.error());
     return noted || optional ? Status(Done{}) : Status(filtee.error());
   }
   if (!module->needed.push(linker.heap, *filtee)) return kNoMemory;
@@ -95,10 +102,13 @@ Status load_filtee(Closure& closure, const elf::Dynamic& entry, size_t& position
 Status load_direct(Closure& closure, Module& module, const char* name) {
   auto loaded = load_needed(closure, module, name);
   if (!loaded) {
-    if (closure.missing != nullptr && closure.missing(closure.context, &module, name, loaded.error())) return Done{};
+    if (closure.missing != nullptr &&
+        closure.missing(closure.context, &module, name, loaded.error()))
+      return Done{};
     return loaded.error();
   }
-  if (!module.needed.push(closure.linker.heap, *loaded) || !closure.append(*loaded)) return kNoMemory;
+  if (!module.needed.push(closure.linker.heap, *loaded) || !closure.append(*loaded))
+    return kNoMemory;
   return Done{};
 }
 
@@ -171,7 +181,8 @@ Status load_closure(Linker& linker, Batch& batch, Module* const* roots, uint32_t
   for (Module* module : closure.list) module->visited = false;
   Module& root = *roots[0];
   const bool fresh_root = root.sorted.empty() && root.in_new_batch;
-  if (status && !(write_list(linker, closure.list, root.closure) && write_sorted(linker, root))) status = kNoMemory;
+  if (status && !(write_list(linker, closure.list, root.closure) && write_sorted(linker, root)))
+    status = kNoMemory;
   closure.list.release(linker.heap);
   if (!status) return status;
   // While its own order is being found, a new root counts as having no dependencies: that is where
@@ -179,7 +190,8 @@ Status load_closure(Linker& linker, Batch& batch, Module* const* roots, uint32_t
   Array<Module*> sorted = root.sorted;
   root.sorted = {};
   if (fresh_root) root.dependencies_known = false;
-  const bool done = sort_closure(linker, sorted.data(), static_cast<uint32_t>(sorted.size()), true, false);
+  const bool done =
+      sort_closure(linker, sorted.data(), static_cast<uint32_t>(sorted.size()), true, false);
   root.dependencies_known = true;
   root.sorted = sorted;
   drop_known_uses(root);
@@ -204,8 +216,12 @@ bool check_need(void* context, const VersionNeed& need) {
   const Module* provider = space.names.find(need.file);
   if (provider == nullptr) return true;  // missing in a listing: said elsewhere
   if (linker.tracer.wants(Topic::kVersions))
-    linker.tracer.emit({.kind = EventKind::kVersionCheck, .topic = Topic::kVersions, .object = check.module.path,
-                        .file = provider->path, .name = need.version, .ns = provider->name_space,
+    linker.tracer.emit({.kind = EventKind::kVersionCheck,
+                        .topic = Topic::kVersions,
+                        .object = check.module.path,
+                        .file = provider->path,
+                        .name = need.version,
+                        .ns = provider->name_space,
                         .ns2 = check.module.name_space});
   if (provider->image.verdef == nullptr) {
     if (linker.remark != nullptr && check.warned != provider)
@@ -214,7 +230,9 @@ bool check_need(void* context, const VersionNeed& need) {
     return true;
   }
   if (provider->symbols.versions.defines(need.id)) return true;
-  const Error error{.code = Errc::kVersionNotFound, .object = provider->path, .subject = need.version,
+  const Error error{.code = Errc::kVersionNotFound,
+                    .object = provider->path,
+                    .subject = need.version,
                     .context = check.module.path};
   if (!need.weak && linker.tracer.wants(Topic::kErrors)) linker.trace_error(linker, error);
   check.report(check.context, error, need.weak);
@@ -224,7 +242,8 @@ bool check_need(void* context, const VersionNeed& need) {
 
 }  // namespace
 
-uint32_t check_versions(Linker& linker, Module* const* modules, size_t count, VersionCallback report, void* context) {
+uint32_t check_versions(Linker& linker, Module* const* modules, size_t count,
+                        VersionCallback report, void* context) {
   uint32_t missing = 0;
   for (size_t i = 0; i < count; ++i) {
     Module& module = *modules[i];

@@ -11,18 +11,20 @@ struct ListGraph {
   Module* const* list;
 };
 
-// The module's neighbours for the sort: its sorted closure once it was a request's root, else its direct
-// dependencies. The program is nobody's dependency.
+// The module's neighbours for the sort: its sorted closure once it was a request's root, else its
+// direct dependencies. The program is nobody's dependency.
 uint32_t neighbour(void* context, uint32_t node, uint32_t k, bool weak) {
   Module* const* list = static_cast<ListGraph*>(context)->list;
   const Module& module = *list[node];
   const Array<Module*>& direct = module.sorted.empty() ? module.needed : module.sorted;
   const Array<Module*>& edges = weak ? module.used : direct;
   if (!weak && module.sorted.empty() && !module.dependencies_known) return UINT32_MAX;
-  // An object that ever had relocation dependencies makes the walk one with them (glibc 2.36, measured).
+  // An object that ever had relocation dependencies makes the walk one with them (glibc 2.36,
+  // measured).
   if (weak && k == 0 && edges.empty() && edges.capacity() != 0) return node;
   if (k >= edges.size()) return UINT32_MAX;
-  const Module* target = weak ? edges[edges.size() - 1 - k] : edges[k];  // the latest relocation dependency first
+  const Module* target =
+      weak ? edges[edges.size() - 1 - k] : edges[k];  // the latest relocation dependency first
   // Not in this list, or the program: name a node that is always visited already, the node itself.
   if (target->kind == ModuleKind::kProgram || !target->in_walk) return node;
   return target->index;
@@ -55,8 +57,11 @@ void call_array(Linker& linker, Module& module, const FunctionArray& array) {
     const uint64_t entry = entries[i];
     if (is_marker(entry)) continue;
     if (!callable(linker, module, entry)) {
-      linker.fatal(linker, {.code = Errc::kBadField, .object = module.path, .subject = "init array entry",
-                            .context = "an address in an executable segment", .value = entry - module.image.bias});
+      linker.fatal(linker, {.code = Errc::kBadField,
+                            .object = module.path,
+                            .subject = "init array entry",
+                            .context = "an address in an executable segment",
+                            .value = entry - module.image.bias});
     }
     function_at<Initialiser>(entry)(linker.process.argc, linker.process.argv, linker.process.envp);
   }
@@ -64,7 +69,8 @@ void call_array(Linker& linker, Module& module, const FunctionArray& array) {
 
 void trace_call(const Linker& linker, EventKind kind, const Module& module) {
   if (linker.tracer.wants(Topic::kImpcalls))
-    linker.tracer.emit({.kind = kind, .topic = Topic::kImpcalls, .object = module.path, .ns = module.name_space});
+    linker.tracer.emit(
+        {.kind = kind, .topic = Topic::kImpcalls, .object = module.path, .ns = module.name_space});
 }
 
 void initialise(Linker& linker, Module& module) {
@@ -107,7 +113,8 @@ bool sort_closure(Linker& linker, Module** list, uint32_t count, bool pin_first,
   auto* sorted = linker.heap.make_array<Module*>(count);
   ListGraph context{list};
   const OrderGraph graph{count, &context, neighbour};
-  const bool ok = order != nullptr && sorted != nullptr && sort_by_dependency(graph, pin_first, finalisers, order, linker.heap);
+  const bool ok = order != nullptr && sorted != nullptr &&
+                  sort_by_dependency(graph, pin_first, finalisers, order, linker.heap);
   for (uint32_t i = 0; i < count; ++i) list[i]->in_walk = false;
   if (ok) {
     for (uint32_t i = 0; i < count; ++i) sorted[i] = list[order[i]];
@@ -147,7 +154,9 @@ void run_finaliser(Linker& linker, Module& module) {
   if (!module.init_called) return;
   module.init_called = false;
   if (linker.tracer.wants(Topic::kImpcalls))
-    linker.tracer.emit({.kind = EventKind::kFini, .topic = Topic::kImpcalls, .object = module.map.l_name,
+    linker.tracer.emit({.kind = EventKind::kFini,
+                        .topic = Topic::kImpcalls,
+                        .object = module.map.l_name,
                         .ns = module.name_space});
   if (module.is_self || module.is_vdso) return;
   finalise_array(linker, module);
@@ -162,9 +171,11 @@ void run_all_finalisers(Linker& linker) {
     const uint32_t count = space.count;
     auto* list = linker.heap.make_array<Module*>(count);
     uint32_t used = list != nullptr ? 0 : count;
-    for (Module* module = space.first; module != nullptr && used < count; module = module->map.l_next) {
+    for (Module* module = space.first; module != nullptr && used < count;
+         module = module->map.l_next) {
       if (n != 0 && module == linker.self) continue;
-      ++module->open_count;  // a finaliser that closes objects must not take them away from this walk
+      ++module
+            ->open_count;  // a finaliser that closes objects must not take them away from this walk
       list[used++] = module;
     }
     const bool sorted = list != nullptr && sort_closure(linker, list, used, n == 0, true);

@@ -10,19 +10,20 @@ struct Candidate {
   Linker& linker;
   OpenedFile file;
   Error error;
-  const char* path = nullptr;   // heap copy of the accepted path
-  uint64_t other_class = 0;     // EI_CLASS of a skipped file
+  const char* path = nullptr;  // heap copy of the accepted path
+  uint64_t other_class = 0;    // EI_CLASS of a skipped file
   bool tried = false;
-  bool marked_only = false;     // see is_marked()
+  bool marked_only = false;  // see is_marked()
 
   explicit Candidate(Linker& l) : linker(l) {}
 };
 
-// A library says by its set-user-ID bit that it is fit for secure programs, if nobody but root could
-// have written it.
+// A library says by its set-user-ID bit that it is fit for secure programs, if nobody but root
+// could have written it.
 bool is_marked(const sys::FileStatus& status) {
   constexpr uint32_t kSetUserId = 04000, kOthersWrite = 022, kRoot = 0;
-  return (status.mode & kSetUserId) != 0 && (status.mode & kOthersWrite) == 0 && status.owner == kRoot;
+  return (status.mode & kSetUserId) != 0 && (status.mode & kOthersWrite) == 0 &&
+         status.owner == kRoot;
 }
 
 Verdict try_candidate(void* context, const char* path) {
@@ -49,8 +50,12 @@ Verdict try_candidate(void* context, const char* path) {
 
 void trace_needed(const Linker& linker, const LoadRequest& request, const Namespace& space) {
   if (!linker.tracer.wants(Topic::kFiles) || request.requester == nullptr) return;
-  linker.tracer.emit({.kind = EventKind::kFileNeeded, .topic = Topic::kFiles, .object = request.requester->path,
-                      .name = request.name, .ns = space.index, .ns2 = request.requester->name_space,
+  linker.tracer.emit({.kind = EventKind::kFileNeeded,
+                      .topic = Topic::kFiles,
+                      .object = request.requester->path,
+                      .name = request.name,
+                      .ns = space.index,
+                      .ns2 = request.requester->name_space,
                       .value = request.by_dlopen ? 1U : 0U});
 }
 
@@ -61,7 +66,8 @@ Status open_path(Linker& linker, const LoadRequest& request, Candidate& candidat
   if (owner != nullptr) origin = owner->origin;
   // A path that the program itself gives to dlopen is its own business, in secure mode too.
   const bool as_it_is = request.by_dlopen && !contains(request.name, '$');
-  auto expanded = as_it_is ? Result<const char*>(request.name) : linker.searcher.expand(request.name, origin);
+  auto expanded =
+      as_it_is ? Result<const char*>(request.name) : linker.searcher.expand(request.name, origin);
   if (!expanded) {
     Error error = expanded.error();
     error.object = owner != nullptr ? owner->path : request.name;
@@ -72,40 +78,52 @@ Status open_path(Linker& linker, const LoadRequest& request, Candidate& candidat
   const Verdict verdict = try_candidate(&candidate, path);
   Status status = Done{};
   if (verdict == Verdict::kSkipped && candidate.error.code == Errc::kWrongMachine)
-    candidate.error = Error{.code = Errc::kCannotOpen, .sys_errno = sys::raw(sys::kENOENT), .object = path};
+    candidate.error =
+        Error{.code = Errc::kCannotOpen, .sys_errno = sys::raw(sys::kENOENT), .object = path};
   if (verdict != Verdict::kAccepted) status = keep_error(linker, candidate.error);
   if (path != request.name) linker.heap.release(const_cast<char*>(path), string_length(path) + 1);
   return status;
 }
 
-Status search(Linker& linker, const LoadRequest& request, const Namespace& space, Candidate& candidate) {
+Status search(Linker& linker, const LoadRequest& request, const Namespace& space,
+              Candidate& candidate) {
   const bool trace = linker.tracer.wants(Topic::kLibs);
   if (trace)
-    linker.tracer.emit({.kind = EventKind::kSearchBegin, .topic = Topic::kLibs, .name = request.name, .ns = space.index});
+    linker.tracer.emit({.kind = EventKind::kSearchBegin,
+                        .topic = Topic::kLibs,
+                        .name = request.name,
+                        .ns = space.index});
   const Module* main = linker.program;
   const Requester none{};
   const Requester& requester = request.requester != nullptr ? request.requester->requester
-                               : main != nullptr           ? main->requester
-                                                           : none;
+                               : main != nullptr            ? main->requester
+                                                            : none;
   Requester trusting = requester;
   trusting.system_only = request.trusted_only;
-  const FoundBy found = linker.searcher.find(request.name, request.trusted_only ? trusting : requester,
-                                             main != nullptr ? &main->requester : nullptr, try_candidate, &candidate);
-  if (trace) linker.tracer.emit({.kind = EventKind::kSearchEnd, .topic = Topic::kLibs, .ns = space.index});
+  const FoundBy found =
+      linker.searcher.find(request.name, request.trusted_only ? trusting : requester,
+                           main != nullptr ? &main->requester : nullptr, try_candidate, &candidate);
+  if (trace)
+    linker.tracer.emit({.kind = EventKind::kSearchEnd, .topic = Topic::kLibs, .ns = space.index});
   if (found == FoundBy::kFailed) return candidate.error;
   if (found != FoundBy::kNone) return Done{};
   if (candidate.other_class != 0)
-    return keep_error(linker, {.code = Errc::kWrongClass, .object = request.name, .value = candidate.other_class});
+    return keep_error(
+        linker,
+        {.code = Errc::kWrongClass, .object = request.name, .value = candidate.other_class});
   // The word "not found anywhere" has an errno only when somebody needs the object.
   const bool user = request.requester == nullptr && request.kind == ModuleKind::kProgram;
-  return keep_error(linker, {.code = Errc::kCannotOpen, .sys_errno = user || !candidate.tried ? 0 : sys::raw(sys::kENOENT),
+  return keep_error(linker, {.code = Errc::kCannotOpen,
+                             .sys_errno = user || !candidate.tried ? 0 : sys::raw(sys::kENOENT),
                              .object = request.name});
 }
 
 Module* same_file(const Namespace& space, const OpenedFile& file) {
   for (Module* module = space.first; module != nullptr; module = module->map.l_next)
-    // The program is no library, whichever way it was started: its file is looked at, and refused, as a new one.
-    if (!module->removed && module->kind != ModuleKind::kProgram && module->inode == file.status.inode && module->device == file.status.device &&
+    // The program is no library, whichever way it was started: its file is looked at, and refused,
+    // as a new one.
+    if (!module->removed && module->kind != ModuleKind::kProgram &&
+        module->inode == file.status.inode && module->device == file.status.device &&
         module->inode != 0)
       return module;
   return nullptr;
@@ -117,7 +135,8 @@ Module* same_file(const Namespace& space, const OpenedFile& file) {
   const auto got = sys::current_directory(directory, sizeof directory);
   if (!got || *got == 0 || directory[0] != '/') return nullptr;
   const size_t length = string_length(directory);
-  auto* joined = static_cast<char*>(linker.heap.allocate(length + (tail == 0 ? 0 : tail + 1) + 1, 1));
+  auto* joined =
+      static_cast<char*>(linker.heap.allocate(length + (tail == 0 ? 0 : tail + 1) + 1, 1));
   if (joined == nullptr) return nullptr;
   copy_bytes(joined, directory, length);
   if (tail != 0) {
@@ -141,18 +160,28 @@ void set_origin(Linker& linker, Module& module) {
 void trace_mapped(const Linker& linker, const Module& module, const char* name) {
   if (!linker.tracer.wants(Topic::kFiles)) return;
   const Image& image = module.image;
-  linker.tracer.emit({.kind = EventKind::kFileMapping, .topic = Topic::kFiles, .name = name, .ns = module.name_space});
-  linker.tracer.emit({.kind = EventKind::kFileMapped, .topic = Topic::kFiles, .object = module.path,
-                      .ns = module.name_space, .value = reinterpret_cast<uint64_t>(image.dynamic),
-                      .value2 = image.bias, .value3 = image.end - image.low, .value4 = image.bias + image.entry,
-                      .value5 = reinterpret_cast<uint64_t>(image.phdr), .value6 = image.phnum});
+  linker.tracer.emit({.kind = EventKind::kFileMapping,
+                      .topic = Topic::kFiles,
+                      .name = name,
+                      .ns = module.name_space});
+  linker.tracer.emit({.kind = EventKind::kFileMapped,
+                      .topic = Topic::kFiles,
+                      .object = module.path,
+                      .ns = module.name_space,
+                      .value = reinterpret_cast<uint64_t>(image.dynamic),
+                      .value2 = image.bias,
+                      .value3 = image.end - image.low,
+                      .value4 = image.bias + image.entry,
+                      .value5 = reinterpret_cast<uint64_t>(image.phdr),
+                      .value6 = image.phnum});
 }
 
 Status refuse_for_dlopen(const Module& module, const LoadRequest& request) {
   const Image& image = module.image;
   if (request.kind == ModuleKind::kProgram) return Done{};
   if ((image.flags_1 & elf::kDf1Pie) != 0) return Error{.code = Errc::kPieAsLibrary};
-  if ((image.flags_1 & elf::kDf1NoOpen) != 0 && request.by_dlopen) return Error{.code = Errc::kNoOpen};
+  if ((image.flags_1 & elf::kDf1NoOpen) != 0 && request.by_dlopen)
+    return Error{.code = Errc::kNoOpen};
   return Done{};
 }
 
@@ -171,8 +200,10 @@ bool tells_of_request(Errc code) {
     case Errc::kExecAsLibrary:
     case Errc::kCannotMapSegment:
     case Errc::kCannotMapZeroFill:
-    case Errc::kCannotChangeProtection: return true;
-    default: return false;
+    case Errc::kCannotChangeProtection:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -187,7 +218,8 @@ Status enter(Linker& linker, Batch& batch, const LoadRequest& request, Module& m
   if ((module.image.flags_1 & elf::kDf1InitFirst) != 0) linker.init_first = &module;
   set_origin(linker, module);
   bool named = request.kind == ModuleKind::kProgram || add_name(linker, module, request.name);
-  if (module.image.soname != nullptr) named = named && add_name(linker, module, module.image.soname);
+  if (module.image.soname != nullptr)
+    named = named && add_name(linker, module, module.image.soname);
   if (!named) return Error{.code = Errc::kOutOfMemory};
   if (module.tls.memsz != 0) {
     linker.personality->lock_tls(linker);
@@ -221,8 +253,10 @@ Result<Module*> load_object(Linker& linker, Batch& batch, const LoadRequest& req
   if (Module* known = space.names.find(request.name); known != nullptr) return known;
   if (request.name[0] == 0 && request.requester == nullptr) return Error{.code = Errc::kCannotOpen};
   if (request.name[0] == 0)
-    return Error{.code = Errc::kBadField, .object = request.requester != nullptr ? request.requester->path : "",
-                 .subject = "DT_NEEDED", .context = "a name that is not empty"};
+    return Error{.code = Errc::kBadField,
+                 .object = request.requester != nullptr ? request.requester->path : "",
+                 .subject = "DT_NEEDED",
+                 .context = "a name that is not empty"};
   if (space.index != 0 && linker.self != nullptr && has_name(*linker.self, request.name)) {
     if (request.no_load) return static_cast<Module*>(nullptr);
     Module* module = PRELUDE_TRY(make_stand_in(linker, request.name));
@@ -240,10 +274,12 @@ Result<Module*> load_object(Linker& linker, Batch& batch, const LoadRequest& req
   if (Module* known = same_file(space, candidate.file); known != nullptr || request.no_load) {
     sys::close(candidate.file.fd);
     drop_path();
-    if (known != nullptr && !add_name(linker, *known, request.name)) return Error{.code = Errc::kOutOfMemory};
+    if (known != nullptr && !add_name(linker, *known, request.name))
+      return Error{.code = Errc::kOutOfMemory};
     return known;
   }
-  const auto mapped = map_object(linker, candidate.file, path, request.kind == ModuleKind::kProgram);
+  const auto mapped =
+      map_object(linker, candidate.file, path, request.kind == ModuleKind::kProgram);
   if (!mapped) {
     Error error = mapped.error();
     if (tells_of_request(error.code)) error.object = request.name;

@@ -1,5 +1,5 @@
-// Search lists and the scopes made of them. A published list is replaced, never changed in place beyond
-// its count, so that readers need no lock.
+// Search lists and the scopes made of them. A published list is replaced, never changed in place
+// beyond its count, so that readers need no lock.
 #include <prelude/link/linker.h>
 
 #include <prelude/base/string.h>
@@ -49,19 +49,24 @@ bool add_scope(Linker& linker, Module& module, SearchList* list, bool first) {
   __atomic_store_n(&module.scope, scope, __ATOMIC_RELEASE);
   module.scope_count = count;
   module.scope_capacity = capacity;
-  if (old != nullptr && (module.in_new_batch || wait_for_readers(linker))) linker.heap.release_array(old, old_capacity);
+  if (old != nullptr && (module.in_new_batch || wait_for_readers(linker)))
+    linker.heap.release_array(old, old_capacity);
   return true;
 }
 
 namespace {
 
 bool give_scope(Linker& linker, Module& module, SearchList* global, SearchList* local, bool deep) {
-  if (deep && local != nullptr && local != global && !add_scope(linker, module, local, false)) return false;
+  if (deep && local != nullptr && local != global && !add_scope(linker, module, local, false))
+    return false;
   if (global != nullptr && !add_scope(linker, module, global, false)) return false;
-  if (!deep && local != nullptr && local != global && !add_scope(linker, module, local, false)) return false;
-  // DT_SYMBOLIC: the object's own definitions first (gABI ch. 5). RTLD_DEEPBIND puts other words before that.
+  if (!deep && local != nullptr && local != global && !add_scope(linker, module, local, false))
+    return false;
+  // DT_SYMBOLIC: the object's own definitions first (gABI ch. 5). RTLD_DEEPBIND puts other words
+  // before that.
   if (!module.image.symbolic || module.kind == ModuleKind::kProgram || deep) return true;
-  return append_to_list(linker, module.self_list, module) && add_scope(linker, module, &module.self_list, true);
+  return append_to_list(linker, module.self_list, module) &&
+         add_scope(linker, module, &module.self_list, true);
 }
 
 }  // namespace
@@ -110,7 +115,8 @@ void remove_from_list(Linker& linker, SearchList& list, const Module& module) {
   records[count] = count != 0 ? records[count - 1] : list.records[at];
   Module** old_modules = list.modules;
   LookupRecord* old_records = list.records;
-  // The count shrinks first: with the new count and the old arrays the last one is missed for a moment.
+  // The count shrinks first: with the new count and the old arrays the last one is missed for a
+  // moment.
   __atomic_store_n(&list.count, count, __ATOMIC_RELEASE);
   __atomic_store_n(&list.modules, modules, __ATOMIC_RELEASE);
   __atomic_store_n(&list.records, records, __ATOMIC_RELEASE);
@@ -150,7 +156,9 @@ bool add_to_global(Linker& linker, Namespace& space, const SearchList& closure) 
     if (!append_to_list(linker, *space.global, module)) return false;
     module.global = true;
     if (linker.tracer.wants(Topic::kScopes))
-      linker.tracer.emit({.kind = EventKind::kScopeGlobal, .topic = Topic::kScopes, .file = module.path,
+      linker.tracer.emit({.kind = EventKind::kScopeGlobal,
+                          .topic = Topic::kScopes,
+                          .file = module.path,
                           .ns = module.name_space});
   }
   linker.personality->space_changed(linker, space);
@@ -162,22 +170,30 @@ void trace_scope(Linker& linker, const Module& module, uint32_t from) {
   size_t room = 1;
   for (uint32_t i = from; i < module.scope_count; ++i) {
     size_t line = 1;
-    for (uint32_t k = 0; k < module.scope[i]->count; ++k) line += string_length(module.scope[i]->modules[k]->path) + 1;
+    for (uint32_t k = 0; k < module.scope[i]->count; ++k)
+      line += string_length(module.scope[i]->modules[k]->path) + 1;
     if (line > room) room = line;
   }
   auto* line = static_cast<char*>(linker.heap.allocate(room, 1));
   if (line == nullptr) return;
   const Tracer& tracer = linker.tracer;
-  tracer.emit({.kind = EventKind::kScopeObject, .topic = Topic::kScopes, .object = module.path, .ns = module.name_space});
+  tracer.emit({.kind = EventKind::kScopeObject,
+               .topic = Topic::kScopes,
+               .object = module.path,
+               .ns = module.name_space});
   for (uint32_t i = from; i < module.scope_count; ++i) {
     Writer names(line, room);
     for (uint32_t k = 0; k < module.scope[i]->count; ++k) {
       if (k != 0) names.put(' ');
       names.put(module.scope[i]->modules[k]->path);
     }
-    tracer.emit({.kind = EventKind::kScopeList, .topic = Topic::kScopes, .name = names.c_str(), .value = i});
+    tracer.emit({.kind = EventKind::kScopeList,
+                 .topic = Topic::kScopes,
+                 .name = names.c_str(),
+                 .value = i});
   }
-  if (module.scope == nullptr) tracer.emit({.kind = EventKind::kScopeNone, .topic = Topic::kScopes});
+  if (module.scope == nullptr)
+    tracer.emit({.kind = EventKind::kScopeNone, .topic = Topic::kScopes});
   tracer.emit({.kind = EventKind::kScopesEnd, .topic = Topic::kScopes});
   linker.heap.release(line, room, 1);
 }

@@ -1,4 +1,5 @@
-// Reverse post-order with an explicit stack: dependency graphs are input, so no recursion over them.
+// Reverse post-order with an explicit stack: dependency graphs are input, so no recursion over
+// them.
 #include <prelude/order/order.h>
 
 #include <prelude/base/string.h>
@@ -63,7 +64,8 @@ void move_to_front(uint32_t* order, uint32_t node) {
 
 }  // namespace
 
-bool sort_by_dependency(const OrderGraph& graph, bool pin_first, bool use_weak, uint32_t* order, Heap& heap) {
+bool sort_by_dependency(const OrderGraph& graph, bool pin_first, bool use_weak, uint32_t* order,
+                        Heap& heap) {
   const uint32_t count = graph.count;
   if (count == 0) return true;
   auto* visited = heap.make_array<uint8_t>(count);
@@ -74,8 +76,9 @@ bool sort_by_dependency(const OrderGraph& graph, bool pin_first, bool use_weak, 
     Walk walk{graph, use_weak, false, visited, stack, order, count};
     for (uint32_t i = count; i-- > 0;) walk.visit(i);
     if (walk.saw_weak) {
-      // Relocation dependencies may contradict direct ones: sort again by the direct ones alone, with
-      // the first result as the list to walk, so that they decide only where the others leave a choice.
+      // Relocation dependencies may contradict direct ones: sort again by the direct ones alone,
+      // with the first result as the list to walk, so that they decide only where the others leave
+      // a choice.
       copy_bytes(first, order, count * sizeof(uint32_t));
       fill_zero(visited, count);
       walk.use_weak = false;
