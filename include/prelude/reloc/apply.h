@@ -90,7 +90,12 @@ class Relocator {
  private:
   using Kind = arch::RelocKind;
 
-  [[nodiscard]] uint64_t* slot(uint64_t vaddr) const { return static_cast<uint64_t*>(image_.address(vaddr)); }
+  // Packed structures have pointers at odd addresses.
+  using Word [[gnu::aligned(1), gnu::may_alias]] = uint64_t;
+
+  [[nodiscard]] Word* slot(uint64_t vaddr) const { return static_cast<Word*>(image_.address(vaddr)); }
+  [[nodiscard]] uint64_t* aligned_slot(uint64_t vaddr) const { return static_cast<uint64_t*>(image_.address(vaddr)); }
+  static bool aligned(uint64_t vaddr) { return vaddr % alignof(uint64_t) == 0; }
 
   [[nodiscard]] bool outside(uint64_t vaddr) {
     return binder_.fail({.code = Errc::kBadField, .subject = "r_offset", .context = "an address in a writable segment",
@@ -163,7 +168,8 @@ class Relocator {
       const Kind kind = arch::Native::kind_of(rela.type());
       if (kind == Kind::kJumpSlot) {
         if (!window_.holds(rela.offset, 8)) return outside(rela.offset);
-        if (rela.symbol() < image_.symbol_limit && binder_.lazy(slot(rela.offset))) continue;
+        if (rela.symbol() < image_.symbol_limit && aligned(rela.offset) && binder_.lazy(aligned_slot(rela.offset)))
+          continue;
       } else if (kind != Kind::kTlsDescriptor && kind != Kind::kIndirect) {
         // An entry that fills nothing leaves a call into nowhere; linkers make such of symbols told to ignore.
         return binder_.fail({.code = Errc::kUnknownPltRelocation, .value = rela.type()});
@@ -244,7 +250,7 @@ class Relocator {
     if (!window_.holds(rela.offset, width)) return outside(rela.offset);
     Bound bound;
     if (!binder_.bind(rela.symbol(), use_of(kind), bound)) return false;
-    uint64_t* const at = slot(rela.offset);
+    Word* const at = slot(rela.offset);
     const uint64_t value = bound.value + static_cast<uint64_t>(rela.addend);
     switch (kind) {
       case Kind::kGlobData:
@@ -275,17 +281,26 @@ class Relocator {
     }
   }
 
-  [[nodiscard]] bool narrow(uint64_t* at, uint64_t value, bool overflow, const elf::Rela& rela, const char* type) {
+  [[nodiscard]] bool narrow(void* at, uint64_t value, bool overflow, const elf::Rela& rela, const char* type) {
     const auto low = static_cast<uint32_t>(value);
     copy_bytes(at, &low, sizeof low);
     return !overflow || binder_.overflow(rela.symbol(), type);
   }
 
   // ELF Handling for Thread-Local Storage 4.
-  [[nodiscard]] bool thread_local_entry(const elf::Rela& rela, Kind kind, uint64_t* at, const Bound& bound) {
-    if (kind == Kind::kTlsDescriptor) return binder_.tls_descriptor(at, bound, rela.addend);
+  [[nodiscard]] bool thread_local_entry(const elf::Rela& rela, Kind kind, Word* at, const Bound& bound) {
+    if (kind == Kind::kTlsDescriptor) {
+      if (aligned(rela.offset)) return binder_.tls_descriptor(aligned_slot(rela.offset), bound, rela.addend);
+      return binder_.fail({.code = Errc::kBadField, .subject = "r_offset of a TLS descriptor",
+                           .context = "a multiple of 8", .value = rela.offset});
+    }
     if (bound.undefined) return true;
-    if (kind == Kind::kTlsModule) return binder_.tls_module(bound, *at);
+    if (kind == Kind::kTlsModule) {
+      uint64_t id = 0;
+      if (!binder_.tls_module(bound, id)) return false;
+      *at = id;
+      return true;
+    }
     if (kind == Kind::kTlsOffset) {
       *at = bound.value + static_cast<uint64_t>(rela.addend);
       return true;

@@ -147,6 +147,18 @@ TEST_F(Relocation, ValuesAreThoseOfThePsAbi) {
   EXPECT_EQ(run(places.data, kNone, 1, 4).word, 0U);
 }
 
+TEST_F(Relocation, PackedStructuresHaveWordsAtOddAddresses) {
+  binder.answers[1] = {.value = 0x1122334455667788};
+  for (const uint32_t type : {k64, kGlobDat, kJumpSlot, k32, kTpOff}) EXPECT_TRUE(run(places.data + 3, type, 1, 0).ok);
+  run(places.data + 3, k64, 1, 0);
+  EXPECT_EQ(*object->at<uint8_t>(places.data + 3), 0x88);
+  EXPECT_EQ(*object->at<uint8_t>(places.data + 10), 0x11);
+  EXPECT_EQ(run(places.data + 3, kTlsDesc, 1, 0).subject, "r_offset of a TLS descriptor");
+  binder.lazy_works = true;
+  EXPECT_TRUE(run(places.data + 3, kJumpSlot, 1, 0, true, true).ok);
+  EXPECT_EQ(*object->at<uint8_t>(places.data + 3), 0x88);  // bound at once
+}
+
 TEST_F(Relocation, DistancesAreSigned) {
   run(places.data, kNone, 0, 0);
   binder.answers[1] = {.value = 0};
