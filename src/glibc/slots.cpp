@@ -15,7 +15,7 @@ constexpr long kNamespaceCaller = -2, kNamespaceNew = -1;
 constexpr uint32_t kBindingMask = 3;
 
 Module* caller_of(Linker& linker, const void* address) {
-  dl::FoundObject found{};
+  dl::FoundObject found;
   return dl::find_object(reinterpret_cast<uint64_t>(address), found) ? found.module : linker.program;
 }
 
@@ -114,7 +114,7 @@ void* slot_tls_get_addr_soft(Module* module) { return dl::tls_address_if_present
 void slot_nothing() {}
 
 int slot_find_object(void* address, FindObjectResult* out) {
-  dl::FoundObject found{};
+  dl::FoundObject found;
   if (!dl::find_object(reinterpret_cast<uint64_t>(address), found)) return -1;
   out->flags = 0;
   out->map_start = reinterpret_cast<void*>(found.start);    // NOLINT(performance-no-int-to-ptr)
@@ -127,7 +127,7 @@ int slot_find_object(void* address, FindObjectResult* out) {
 // Fortified printf asks whether a format string can have been written to.
 int slot_readonly_area(const void* start, size_t bytes) {
   constexpr int kReadOnly = 0, kWritable = 1, kNotFound = 2;
-  dl::FoundObject found{};
+  dl::FoundObject found;
   const auto address = reinterpret_cast<uint64_t>(start);
   if (!dl::find_object(address, found)) return kNotFound;
   const LoadSegment* s = found.module->image.memory_segment(address - found.module->image.bias, bytes);
