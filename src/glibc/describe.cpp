@@ -9,8 +9,8 @@
 #include "tunables.h"
 
 namespace prelude::glibc {
-namespace {
 
+// The highest GLIBC_2.N it defines.
 int release_of(const Image& libc) {
   int highest = -1;
   for_each_version_def(
@@ -30,6 +30,8 @@ int release_of(const Image& libc) {
       &highest);
   return highest;
 }
+
+namespace {
 
 const Layout* layout_for(const Image* libc) {
   const Layout* layout = libc != nullptr ? find_layout(release_of(*libc)) : nullptr;

@@ -10,6 +10,10 @@
 #include <cstddef>
 #include <cstdint>
 
+namespace prelude {
+struct Image;
+}
+
 namespace prelude::glibc {
 
 inline constexpr uint16_t kAbsent = 0xffff;
@@ -533,6 +537,9 @@ inline constexpr size_t kMaxRtldGlobalSize = 4352;
 inline constexpr size_t kMaxRtldGlobalRoSize = 960;
 inline constexpr size_t kMaxLinkMapSize = 1216;
 inline constexpr size_t kMaxPthreadSize = 2368;
+
+/// The release a libc.so.6 is of: the N of 2.N, -1 = none.
+int release_of(const Image& libc);
 
 /// The layout of glibc 2.`minor`, or null: unknown releases are refused, never guessed.
 const Layout* find_layout(int minor);

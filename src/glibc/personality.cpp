@@ -80,7 +80,7 @@ class GlibcPersonality final : public Personality {
     State& s = state();
     s.libc = linker.base_space.names.find(kLibcSoname);
     if (s.libc == nullptr) return Done{};
-    const int release = release_of(*s.libc);
+    const int release = release_of(s.libc->image);
     s.layout = find_layout(release);
     if (s.layout == nullptr || !fits(*s.libc, *s.layout)) {
       s.layout = nullptr;
@@ -127,7 +127,8 @@ class GlibcPersonality final : public Personality {
     find_allocator(linker, "free", f.free);
     find_allocator(linker, "malloc", f.malloc);
     find_allocator(linker, "realloc", f.realloc);
-    if (linker.self->map.l_prev != nullptr && linker.tracer.wants(Topic::kReloc))
+    const bool told = linker.self->map.l_prev != nullptr && linker.tracer.wants(Topic::kReloc);
+    if (told)
       linker.tracer.emit({.kind = EventKind::kRelocBegin, .topic = Topic::kReloc, .object = linker.self->path});
     find_function("pthread_mutex_lock", f.mutex_lock);
     find_function("pthread_mutex_unlock", f.mutex_unlock);
@@ -136,6 +137,7 @@ class GlibcPersonality final : public Personality {
       find_import(linker, "_dl_signal_exception", f.signal_exception);
       find_import(linker, "_dl_catch_error", f.catch_error);
     }
+    if (told) linker.tracer.emit({.kind = EventKind::kRelocEnd, .topic = Topic::kReloc, .object = linker.self->path});
     if (f.malloc == nullptr || f.calloc == nullptr || f.free == nullptr || f.mutex_lock == nullptr ||
         f.mutex_unlock == nullptr || f.mutex_trylock == nullptr)
       return Error{.code = Errc::kUndefinedSymbol, .object = state().libc->path, .subject = "malloc"};

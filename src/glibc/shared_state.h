@@ -126,8 +126,6 @@ void watch_forks(const Module& libc);
 Status admit_libc(Linker& linker, const Batch& batch);
 /// Starts a C library of another namespace.
 void start_libc_copies(Linker& linker, const Batch& batch);
-/// The release a libc.so.6 is of, -1 = none.
-int release_of(const Module& libc);
 // ---- slots.cpp
 void fill_slots(const Layout& layout);
 // ---- errors.cpp

@@ -14,31 +14,12 @@ bool is_libc(const Module& module) {
 
 }  // namespace
 
-// The highest GLIBC_2.N it defines.
-int release_of(const Module& libc) {
-  int highest = -1;
-  for_each_version_def(
-      libc.image,
-      [](void* context, const char* name, uint32_t, uint16_t) {
-        constexpr char kPrefix[] = "GLIBC_2.";
-        if (__builtin_memcmp(name, kPrefix, sizeof kPrefix - 1) != 0) return true;
-        int minor = 0;
-        for (const char* digit = name + sizeof kPrefix - 1; *digit >= '0' && *digit <= '9' && minor < 10000; ++digit)
-          minor = minor * 10 + (*digit - '0');
-        int& best = *static_cast<int*>(context);
-        if (minor > best) best = minor;
-        return true;
-      },
-      &highest);
-  return highest;
-}
-
 Status admit_libc(Linker&, const Batch& batch) {
   static char found[16];
   static char served[16];
   for (const Module* module : batch.modules) {
     if (!is_libc(*module)) continue;
-    const int release = release_of(*module), first = release_of(*state().libc);
+    const int release = release_of(module->image), first = release_of(state().libc->image);
     if (release == first) continue;
     Writer(found, sizeof found).put("2.").decimal(static_cast<uint64_t>(release < 0 ? 0 : release)).c_str();
     Writer(served, sizeof served).put("2.").decimal(static_cast<uint64_t>(first)).c_str();
