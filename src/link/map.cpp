@@ -5,6 +5,8 @@
 
 #include <prelude/base/string.h>
 
+#include <string_view>
+
 namespace prelude {
 namespace {
 
@@ -22,6 +24,9 @@ Error system_error(Errc code, sys::Errno number, const char* path) {
   return Error{.code = code, .sys_errno = sys::raw(number), .object = path};
 }
 
+// Without the kernel's number: glibc 2.36 says none for a failed mapping (measured).
+Error mapping_error(Errc code, const char* path) { return Error{.code = code, .object = path}; }
+
 // Clears the end of the last file page of a segment, write-enabling it for the moment if need be.
 Status clear_tail(const Image& image, const MapStep& step, uint64_t page, const char* path) {
   char* start = static_cast<char*>(image.address(step.vaddr));
@@ -31,10 +36,10 @@ Status clear_tail(const Image& image, const MapStep& step, uint64_t page, const 
   }
   char* first = static_cast<char*>(image.address(step.vaddr & ~(page - 1)));
   if (auto r = sys::protect(first, page, prot_of(step.flags | elf::kPfW) & ~sys::kProtExec); !r)
-    return system_error(Errc::kCannotChangeProtection, r.error(), path);
+    return mapping_error(Errc::kCannotChangeProtection, path);
   fill_zero(start, step.bytes);
   if (auto r = sys::protect(first, page, prot_of(step.flags)); !r)
-    return system_error(Errc::kCannotChangeProtection, r.error(), path);
+    return mapping_error(Errc::kCannotChangeProtection, path);
   return Done{};
 }
 
@@ -43,15 +48,15 @@ Status run_step(const Image& image, const MapStep& step, int fd, uint64_t page, 
   switch (step.kind) {
     case MapStep::Kind::kFile:
       if (auto r = sys::map_file(at, step.bytes, prot_of(step.flags), fd, step.offset, true); !r)
-        return system_error(Errc::kCannotMapSegment, r.error(), path);
+        return mapping_error(Errc::kCannotMapSegment, path);
       return Done{};
     case MapStep::Kind::kAnonymous:
       if (auto r = sys::map_anonymous(at, step.bytes, prot_of(step.flags), true); !r)
-        return system_error(Errc::kCannotMapZeroFill, r.error(), path);
+        return mapping_error(Errc::kCannotMapZeroFill, path);
       return Done{};
     case MapStep::Kind::kNone:
       if (auto r = sys::protect(at, step.bytes, sys::kProtNone); !r)
-        return system_error(Errc::kCannotChangeProtection, r.error(), path);
+        return mapping_error(Errc::kCannotChangeProtection, path);
       return Done{};
     case MapStep::Kind::kZero: return clear_tail(image, step, page, path);
   }
@@ -62,7 +67,7 @@ Status run_step(const Image& image, const MapStep& step, int fd, uint64_t page, 
 Result<uint64_t> reserve_aligned(const Image& image, const char* path) {
   const uint64_t span = image.high - image.low, align = image.max_align;
   auto region = sys::map_anonymous(nullptr, span + align, sys::kProtNone, false);
-  if (!region) return system_error(Errc::kCannotMapSegment, region.error(), path);
+  if (!region) return mapping_error(Errc::kCannotMapSegment, path);
   const auto start = reinterpret_cast<uint64_t>(*region);
   const uint64_t phase = image.low & (align - 1);
   const uint64_t base = ((start - phase + align - 1) & ~(align - 1)) + phase;
@@ -83,7 +88,7 @@ Status map_span(Image& image, const MapStep& first, int fd, uint64_t page, const
     image.bias = base - image.low;
     if (first.kind != MapStep::Kind::kFile) return Done{};
     if (auto r = sys::map_file(at, first.bytes, prot_of(first.flags), fd, first.offset, true); !r)
-      return system_error(Errc::kCannotMapSegment, r.error(), path);
+      return mapping_error(Errc::kCannotMapSegment, path);
     return Done{};
   }
   sys::Ret<void*> mapped = sys::kEINVAL;
@@ -100,7 +105,7 @@ Status map_span(Image& image, const MapStep& first, int fd, uint64_t page, const
   } else {
     mapped = sys::map_anonymous(nullptr, first.bytes, sys::kProtNone, false);
   }
-  if (!mapped) return system_error(Errc::kCannotMapSegment, mapped.error(), path);
+  if (!mapped) return mapping_error(Errc::kCannotMapSegment, path);
   image.bias = reinterpret_cast<uint64_t>(*mapped) - image.low;
   return Done{};
 }
@@ -142,10 +147,32 @@ void note_tls(Module& module) {
   module.tls.first_byte = image.tls_vaddr & (image.tls_align - 1);
 }
 
+// A listing runs no code of the object.
 Status check_isa(const Linker& linker, const Image& image) {
+  if (linker.options->mode == Mode::kList || linker.options->trace_objects) return Done{};
   const uint32_t needed = gnu_property(image, arch::Native::kIsaNeededProperty);
   if ((needed & ~linker.isa_level) == 0) return Done{};
   return Error{.code = Errc::kIsaLevelTooLow, .value = needed};
+}
+
+// An object with DT_RELR that needs a version of libc says by one more version that it knows of DT_RELR.
+Status check_relr_marker(const Image& image, const VersionTable& versions) {
+  struct Found {
+    bool libc = false, marker = false;
+  } found;
+  if (image.relr_count == 0 || image.verneed == nullptr) return Done{};
+  for_each_version_need(
+      image, versions,
+      [](void* context, const VersionNeed& need) {
+        auto& seen = *static_cast<Found*>(context);
+        if (!std::string_view(need.file).starts_with("libc.so.")) return true;
+        seen.libc = true;
+        seen.marker = equal(need.version, "GLIBC_ABI_DT_RELR");
+        return !seen.marker;
+      },
+      &found);
+  if (!found.libc || found.marker) return Done{};
+  return Error{.code = Errc::kRelrWithoutMarker};
 }
 
 // Everything that follows from a decoded image.
@@ -160,6 +187,7 @@ Status complete(Linker& linker, Module& module) {
   module.segments_contiguous = contiguous(image, linker.host.page_size);
   module.symbols.image = &image;
   module.symbols.versions = PRELUDE_TRY(read_versions(image, linker.version_names, linker.heap));
+  PRELUDE_TRY(check_relr_marker(image, module.symbols.versions));
   module.record = make_record(module, image);
   module.closure.modules = nullptr;
   module.local_scope[0] = &module.closure;

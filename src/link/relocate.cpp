@@ -99,6 +99,7 @@ class LiveBinder {
     if (room != bound.size && (room < bound.size || linker_.options->warn))
       remark("has different size in shared object, consider re-linking", symbol);
     const Image& from = bound.module->image;
+    if (last_.symbol->visibility() == elf::kStvProtected && !may_copy_protected(symbol)) return false;
     if (from.memory_segment(bound.value - from.bias, bytes) == nullptr)
       return fail({.code = Errc::kBadField, .object = bound.module->path, .subject = "st_size of a copied symbol",
                    .context = "bytes inside the object", .value = bytes});
@@ -220,6 +221,15 @@ class LiveBinder {
     out.value = *address;
     out.resolver = symbol.type() == elf::kSttGnuIfunc && symbol.shndx != elf::kShnAbs;
     return true;
+  }
+
+  // The object goes on using its own; the program would see another.
+  bool may_copy_protected(uint32_t symbol) {
+    const Module& definer = *last_.module;
+    const char* name = module_.image.string(module_.image.symbols[symbol].name);
+    if (linker_.remark != nullptr) linker_.remark(linker_, "copies a protected symbol", name, definer.path);
+    if ((gnu_property(definer.image, elf::kPropertyNeeded1) & elf::kNeeded1IndirectExternAccess) == 0) return true;
+    return fail({.code = Errc::kProtectedCopy, .object = definer.path, .subject = name});
   }
 
   bool check_tls(const Bound& bound) {

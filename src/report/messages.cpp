@@ -82,6 +82,8 @@ const char* fixed_text(Errc code) {
       return "cannot apply additional memory protection after relocation";
     case Errc::kIsaLevelTooLow:
       return "CPU ISA level is lower than required";
+    case Errc::kProtectedCopy:
+      return "error due to GNU_PROPERTY_1_NEEDED_INDIRECT_EXTERN_ACCESS";
     case Errc::kStaticTls:
       return "cannot allocate memory in static TLS block";
     case Errc::kInvalidMode:
@@ -172,10 +174,7 @@ void compose(Writer& out, const Error& error) {
   }
 }
 
-bool is_version_error(Errc code) {
-  return code == Errc::kVersionNotFound || code == Errc::kVersionRecordVerdef ||
-         code == Errc::kVersionRecordVerneed;
-}
+bool is_version_error(Errc code) { return code == Errc::kVersionNotFound; }
 
 Writer& put_program(Writer& out, const char* program) { return put_name(out, program).put(": "); }
 
@@ -244,6 +243,9 @@ void write_fatal(Writer& out, const char* program, const Error& error, const Hin
     case Errc::kSelfLoad:
       // The reference names itself by soname here, not by the path it was started with.
       put_program(out, present(error.object) ? base_name(error.object) : program);
+      break;
+    case Errc::kProtectedCopy:
+      put_program(put_program(put_program(out, program), error.subject), error.object);
       break;
     case Errc::kInternal:
       put_program(out, program).put("prelude: ");

@@ -101,6 +101,11 @@ void write_copy_size_differs(Writer& out, const char* program, const char* symbo
       .put("has different size in shared object, consider re-linking\n");
 }
 
+void write_protected_copy(Writer& out, const char* symbol, const char* definer) {
+  put_name(out.put("warning: copy relocation against non-copyable protected symbol `"), symbol);
+  put_name(out.put("' in `"), definer).put("'\n");
+}
+
 void write_relocation_overflow(Writer& out, const char* program, const char* symbol,
                                const char* type) {
   put_symbol(out, program, symbol).put("causes overflow in ").put(type).put(" relocation\n");

@@ -52,6 +52,7 @@ enum class Errc : uint16_t {
   kVersionNotFound,       ///< object = provider, subject = version, context = requester
   kVersionRecordVerdef,   ///< value = record version
   kVersionRecordVerneed,  ///< value = record version
+  kProtectedCopy,  ///< object = definer, subject = symbol
   kIsaLevelTooLow,
   kStaticTls,
   // dlfcn

@@ -115,6 +115,8 @@ struct NoteHeader {
   uint32_t name_size, desc_size, type;
 };
 inline constexpr uint32_t kNoteGnuAbiTag = 1, kNoteGnuBuildId = 3, kNoteGnuProperty = 5;
+// GNU_PROPERTY_1_NEEDED and its bit 0, INDIRECT_EXTERN_ACCESS.
+inline constexpr uint32_t kPropertyNeeded1 = 0xb0008000, kNeeded1IndirectExternAccess = 1;
 
 struct AuxEntry {
   uint64_t type, value;
