@@ -9,7 +9,7 @@
 
 namespace prelude::arch {
 
-struct X86_64 {
+struct X86_64 {  // NOLINT(readability-identifier-naming): the machine's own name
   static constexpr uint16_t kMachine = 62;
   static constexpr uint8_t kElfClass = 2;
   static constexpr uint64_t kPageSize = 4096;

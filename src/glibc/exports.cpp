@@ -37,7 +37,8 @@ void write_directory(void* context, const char* path, prelude::FoundBy) {
     char* at = out.text + out.text_bytes;
     prelude::copy_bytes(at, path, bytes);
     at[bytes] = 0;
-    out.info->entries[out.count] = {at, 0};  // Compat: 2.36 gives no LA_SER_* flags, tests/system/dlfcn_test.py
+    out.info->entries[out.count] = {
+        at, 0};  // Compat: 2.36 gives no LA_SER_* flags, tests/system/dlfcn_test.py
   }
   out.text_bytes += bytes + 1;
   ++out.count;
@@ -68,16 +69,19 @@ PRELUDE_EXPORT void* _dl_allocate_tls(void* block) {
   return nullptr;
 }
 
-// The second argument differs between releases and is not needed: a call from libc means "all of it".
+// The second argument differs between releases and is not needed: a call from libc means "all of
+// it".
 PRELUDE_EXPORT void* _dl_allocate_tls_init(void* block, bool) {
   if (block == nullptr) return nullptr;
-  return prelude::dl::tls_start_thread(*the_linker, static_cast<char*>(block), false) ? block : nullptr;
+  return prelude::dl::tls_start_thread(*the_linker, static_cast<char*>(block), false) ? block
+                                                                                      : nullptr;
 }
 
 PRELUDE_EXPORT void _dl_deallocate_tls(void* block, bool free_block) {
   prelude::dl::tls_end_thread(*the_linker, static_cast<char*>(block));
   if (free_block)
-    state().functions.free(*reinterpret_cast<void**>(static_cast<char*>(block) + state().layout->pthread.size));
+    state().functions.free(
+        *reinterpret_cast<void**>(static_cast<char*>(block) + state().layout->pthread.size));
 }
 
 PRELUDE_EXPORT void _dl_get_tls_static_info(size_t* size, size_t* align) {
@@ -99,16 +103,20 @@ PRELUDE_EXPORT void _dl_rtld_di_serinfo(Module* module, void* pointer, bool coun
     out.text = reinterpret_cast<char*>(&info->entries[info->count]);
   }
   const prelude::Change change(linker);
-  linker.searcher.for_each_directory(module->requester, &linker.program->requester, write_directory, &out);
+  linker.searcher.for_each_directory(module->requester, &linker.program->requester, write_directory,
+                                     &out);
   if (!counting) return;
   info->count = out.count;
-  info->size = offsetof(SearchPathInfo, entries) + out.count * sizeof(SearchPathEntry) + out.text_bytes;
+  info->size =
+      offsetof(SearchPathInfo, entries) + out.count * sizeof(SearchPathEntry) + out.text_bytes;
 }
 
 PRELUDE_EXPORT void __tunable_get_val(unsigned id, void* out, void (*callback)(void*)) {
   state().tunables.get(id, out, callback);
 }
-PRELUDE_EXPORT bool __tunable_is_initialized(unsigned id) { return state().tunables.is_initialized(id); }
+PRELUDE_EXPORT bool __tunable_is_initialized(unsigned id) {
+  return state().tunables.is_initialized(id);
+}
 
 PRELUDE_EXPORT void _dl_audit_preinit(Module*) {}
 PRELUDE_EXPORT void _dl_audit_symbind_alt(Module*, const prelude::elf::Symbol*, void**, Module*) {}
@@ -118,7 +126,9 @@ PRELUDE_EXPORT const void* _dl_x86_get_cpu_features(uint32_t) {
 }
 
 // Makes the stack of one thread executable; gives an errno value.
-PRELUDE_EXPORT int __nptl_change_stack_perm(char* thread) { return prelude::glibc::open_thread_stack(thread); }
+PRELUDE_EXPORT int __nptl_change_stack_perm(char* thread) {
+  return prelude::glibc::open_thread_stack(thread);
+}
 
 }  // extern "C"
 // NOLINTEND(readability-identifier-naming)

@@ -1,5 +1,5 @@
-// fork copies one thread and the memory as it is at that moment. The linker's data must not be half changed
-// then, and locks of threads that stay behind must not stay locked in the child.
+// fork copies one thread and the memory as it is at that moment. The linker's data must not be half
+// changed then, and locks of threads that stay behind must not stay locked in the child.
 #include "shared_state.h"
 
 #include <prelude/base/string.h>
@@ -14,8 +14,8 @@ void reset_mutex(void* mutex) {
   field<int>(mutex, kMutexKind) = kMutexRecursive;
 }
 
-// In a child only the calling thread is left. libc keeps the stacks it has allocated for others, and with them
-// their thread blocks.
+// In a child only the calling thread is left. libc keeps the stacks it has allocated for others,
+// and with them their thread blocks.
 bool stays_after_fork(const TlsThread& thread) {
   if (reinterpret_cast<const std::byte*>(thread.block) == arch::thread_pointer()) return true;
   const Layout& layout = *state().layout;
@@ -28,8 +28,8 @@ bool stays_after_fork(const TlsThread& thread) {
 void before_fork() { state().functions.mutex_lock(state().change_lock); }
 void after_fork_in_parent() { state().functions.mutex_unlock(state().change_lock); }
 
-// libc has made the load lock and the TLS lock anew already. A close that another thread had under way is
-// forgotten; what it had not finalised stays loaded.
+// libc has made the load lock and the TLS lock anew already. A close that another thread had under
+// way is forgotten; what it had not finalised stays loaded.
 void after_fork_in_child() {
   Linker& linker = *the_linker;
   reset_mutex(state().change_lock);
@@ -39,7 +39,8 @@ void after_fork_in_child() {
   if (linker.closing != 0 && linker.closing_thread != arch::thread_pointer()) {
     linker.closing = 0;
     for (Namespace* space : linker.spaces)
-      for (Module* module = space->first; module != nullptr; module = module->map.l_next) module->removed = false;
+      for (Module* module = space->first; module != nullptr; module = module->map.l_next)
+        module->removed = false;
   }
 }
 
@@ -50,7 +51,8 @@ void watch_forks(const Module& libc) {
   if (&libc == s.libc) s.fork_watched = true;
   int (*at_fork)(void (*)(), void (*)(), void (*)(), void*) = nullptr;
   at_fork = reinterpret_cast<decltype(at_fork)>(function_of(libc, "__register_atfork"));
-  if (at_fork != nullptr) (void)at_fork(before_fork, after_fork_in_parent, after_fork_in_child, nullptr);
+  if (at_fork != nullptr)
+    (void)at_fork(before_fork, after_fork_in_parent, after_fork_in_child, nullptr);
 }
 
 }  // namespace prelude::glibc

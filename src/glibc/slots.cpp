@@ -1,5 +1,5 @@
-// The functions libc reaches through _rtld_global_ro. Each converts an error value into libc's exception
-// at its outermost frame, when nothing of the loader's state is held any more.
+// The functions libc reaches through _rtld_global_ro. Each converts an error value into libc's
+// exception at its outermost frame, when nothing of the loader's state is held any more.
 #include "shared_state.h"
 
 #include <prelude/base/string.h>
@@ -16,7 +16,8 @@ constexpr uint32_t kBindingMask = 3;
 
 Module* caller_of(Linker& linker, const void* address) {
   dl::FoundObject found;
-  return dl::find_object(reinterpret_cast<uint64_t>(address), found) ? found.module : linker.program;
+  return dl::find_object(reinterpret_cast<uint64_t>(address), found) ? found.module
+                                                                     : linker.program;
 }
 
 [[noreturn]] void raise_unlocked(Linker& linker, const Error& error) {
@@ -38,7 +39,8 @@ Namespace* space_for(Linker& linker, long nsid, const Module* caller) {
   return space->first == nullptr ? nullptr : space;
 }
 
-void* slot_open(const char* file, int mode, const void* caller_address, long nsid, int, char**, char**) {
+void* slot_open(const char* file, int mode, const void* caller_address, long nsid, int, char**,
+                char**) {
   Linker& linker = *the_linker;
   const auto flags = static_cast<uint32_t>(mode);
   if ((flags & kBindingMask) == 0)
@@ -46,8 +48,11 @@ void* slot_open(const char* file, int mode, const void* caller_address, long nsi
   lock_load(linker);
   Module* caller = caller_of(linker, caller_address);
   Namespace* space = space_for(linker, nsid, caller);
-  if (space == nullptr) raise_unlocked(linker, {.code = Errc::kInvalidTargetNamespace, .sys_errno = 22, .object = file});
-  const auto opened = dl::open(linker, {.file = file, .mode = flags, .caller = caller, .space = space});
+  if (space == nullptr)
+    raise_unlocked(linker,
+                   {.code = Errc::kInvalidTargetNamespace, .sys_errno = 22, .object = file});
+  const auto opened =
+      dl::open(linker, {.file = file, .mode = flags, .caller = caller, .space = space});
   if (space->first == nullptr) drop_if_empty(linker, *space);
   if (!opened) raise_unlocked(linker, opened.error());
   update_tls(linker);
@@ -70,8 +75,9 @@ void slot_close(void* handle) {
 
 constexpr int kFlagAddDependency = 1, kFlagNewest = 2;
 
-Module* slot_lookup(const char* name, Module* referrer, const elf::Symbol** reference, SearchList** scope,
-                    const FoundVersion* version, int type_class, int flags, Module* skip) {
+Module* slot_lookup(const char* name, Module* referrer, const elf::Symbol** reference,
+                    SearchList** scope, const FoundVersion* version, int type_class, int flags,
+                    Module* skip) {
   Linker& linker = *the_linker;
   SymbolQuery query = make_query(name);
   query.newest = version == nullptr && (flags & kFlagNewest) != 0;
@@ -88,8 +94,12 @@ Module* slot_lookup(const char* name, Module* referrer, const elf::Symbol** refe
   if (found.symbol == nullptr) {
     const elf::Symbol* wanted = *reference;
     *reference = nullptr;
-    if ((wanted != nullptr && wanted->binding() == elf::kStbWeak) || linker.tracer.wants(Topic::kUnused)) return nullptr;
-    const Error error{.code = Errc::kUndefinedSymbol, .object = referrer->path, .subject = name,
+    if ((wanted != nullptr && wanted->binding() == elf::kStbWeak) ||
+        linker.tracer.wants(Topic::kUnused))
+      return nullptr;
+    const Error error{.code = Errc::kUndefinedSymbol,
+                      .object = referrer->path,
+                      .subject = name,
                       .context = version != nullptr ? version->name : nullptr};
     if (linker.tracer.wants(Topic::kErrors)) linker.trace_error(linker, error);
     raise(0, make_exception(error), "symbol lookup error");
@@ -109,7 +119,9 @@ void slot_error_free(void* text) {
   if (text != nullptr && state().functions.free != nullptr) state().functions.free(text);
 }
 
-void* slot_tls_get_addr_soft(Module* module) { return dl::tls_address_if_present(*the_linker, *module); }
+void* slot_tls_get_addr_soft(Module* module) {
+  return dl::tls_address_if_present(*the_linker, *module);
+}
 
 void slot_nothing() {}
 
@@ -117,8 +129,8 @@ int slot_find_object(void* address, FindObjectResult* out) {
   dl::FoundObject found;
   if (!dl::find_object(reinterpret_cast<uint64_t>(address), found)) return -1;
   out->flags = 0;
-  out->map_start = reinterpret_cast<void*>(found.start);    // NOLINT(performance-no-int-to-ptr)
-  out->map_end = reinterpret_cast<void*>(found.end);        // NOLINT(performance-no-int-to-ptr)
+  out->map_start = reinterpret_cast<void*>(found.start);  // NOLINT(performance-no-int-to-ptr)
+  out->map_end = reinterpret_cast<void*>(found.end);      // NOLINT(performance-no-int-to-ptr)
   out->link_map = found.module;
   out->eh_frame = reinterpret_cast<void*>(found.eh_frame);  // NOLINT(performance-no-int-to-ptr)
   return 0;
@@ -130,9 +142,11 @@ int slot_readonly_area(const void* start, size_t bytes) {
   dl::FoundObject found;
   const auto address = reinterpret_cast<uint64_t>(start);
   if (!dl::find_object(address, found)) return kNotFound;
-  const LoadSegment* s = found.module->image.memory_segment(address - found.module->image.bias, bytes);
+  const LoadSegment* s =
+      found.module->image.memory_segment(address - found.module->image.bias, bytes);
   if (s == nullptr) return kNotFound;
-  const bool relro = address >= found.module->relro_start && address + bytes <= found.module->relro_end;
+  const bool relro =
+      address >= found.module->relro_start && address + bytes <= found.module->relro_end;
   return (s->flags & elf::kPfW) == 0 || relro ? kReadOnly : kWritable;
 }
 

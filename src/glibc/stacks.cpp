@@ -1,5 +1,6 @@
-// Executable stacks, for code that builds functions on them. A program or library says so in PT_GNU_STACK. A
-// start-up grants it; later it depends on the release of the libc and its tunable. Never in secure mode.
+// Executable stacks, for code that builds functions on them. A program or library says so in
+// PT_GNU_STACK. A start-up grants it; later it depends on the release of the libc and its tunable.
+// Never in secure mode.
 #include "shared_state.h"
 
 namespace prelude::glibc {
@@ -12,7 +13,8 @@ constexpr int kEverything = sys::kProtRead | sys::kProtWrite | sys::kProtExec;
 
 StackPolicy policy() {
   const Tunables& t = state().tunables;
-  return static_cast<StackPolicy>(t.number(t.ids().rtld_execstack, static_cast<uint32_t>(StackPolicy::kAtStart)));
+  return static_cast<StackPolicy>(
+      t.number(t.ids().rtld_execstack, static_cast<uint32_t>(StackPolicy::kAtStart)));
 }
 
 bool wants_executable_stack(const Module& module) {
@@ -24,7 +26,8 @@ class LowLevelLock {
  public:
   explicit LowLevelLock(uint32_t* word) : word_(word) {
     uint32_t seen = 0;
-    if (__atomic_compare_exchange_n(word_, &seen, 1U, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) return;
+    if (__atomic_compare_exchange_n(word_, &seen, 1U, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+      return;
     while (__atomic_exchange_n(word_, 2U, __ATOMIC_ACQUIRE) != 0) sys::futex_wait(word_, 2);
   }
   ~LowLevelLock() {
@@ -53,7 +56,9 @@ int open_thread_stacks(const Layout& layout) {
   for (const uint16_t list : {f.dl_stack_used, f.dl_stack_cache}) {
     ListHead* const head = &field<ListHead>(_rtld_global, list);
     for (ListHead* node = head->next; node != head; node = node->next)
-      if (const int failure = open_thread_stack(reinterpret_cast<char*>(node) - layout.pthread.list); failure != 0)
+      if (const int failure =
+              open_thread_stack(reinterpret_cast<char*>(node) - layout.pthread.list);
+          failure != 0)
         return failure;
   }
   return 0;
@@ -63,7 +68,8 @@ void note_permission(const Layout& layout, bool executable) {
   const uint32_t flags = elf::kPfR | elf::kPfW | (executable ? elf::kPfX : 0);
   const int protection = executable ? kEverything : sys::kProtRead | sys::kProtWrite;
   set<uint32_t>(_rtld_global, layout.rtld_global.dl_stack_flags, flags);
-  set<uint32_t>(_rtld_global, layout.rtld_global.dl_stack_prot_flags, static_cast<uint32_t>(protection));
+  set<uint32_t>(_rtld_global, layout.rtld_global.dl_stack_prot_flags,
+                static_cast<uint32_t>(protection));
   state().stacks_executable = executable;
 }
 
@@ -72,8 +78,10 @@ void note_permission(const Layout& layout, bool executable) {
 int open_thread_stack(char* thread) {
   const Pthread& f = state().layout->pthread;
   const auto start = field<uint64_t>(thread, f.stackblock) + field<uint64_t>(thread, f.guardsize);
-  const uint64_t end = field<uint64_t>(thread, f.stackblock) + field<uint64_t>(thread, f.stackblock_size);
-  const auto changed = sys::protect(reinterpret_cast<void*>(start), end - start, kEverything);  // NOLINT
+  const uint64_t end =
+      field<uint64_t>(thread, f.stackblock) + field<uint64_t>(thread, f.stackblock_size);
+  const auto changed =
+      sys::protect(reinterpret_cast<void*>(start), end - start, kEverything);  // NOLINT
   return changed ? 0 : sys::raw(changed.error());
 }
 
@@ -83,7 +91,8 @@ Status prepare_stacks(const Linker& linker) {
   for (const Module* module = linker.base_space.first; module != nullptr && wanting == nullptr;
        module = module->map.l_next)
     if (wants_executable_stack(*module)) wanting = module;
-  const bool grant = !linker.process.secure && (wanting != nullptr || policy() == StackPolicy::kAlways);
+  const bool grant =
+      !linker.process.secure && (wanting != nullptr || policy() == StackPolicy::kAlways);
   note_permission(layout, grant);
   if (!grant) return Done{};
   const char* object = wanting != nullptr ? wanting->path : linker.program->path;

@@ -19,7 +19,8 @@ RseqPlace rseq_place(const Layout& layout, char* block) {
   const Behaviour& b = layout.behaviour;
   if (b.rseq_in_pthread) return {block + layout.pthread.rseq_area, b.rseq_min_size};
   const uint64_t size = state().kernel.rseq_feature_size;
-  return {block - state().rseq_offset, static_cast<uint32_t>(size > b.rseq_min_size ? size : b.rseq_min_size)};
+  return {block - state().rseq_offset,
+          static_cast<uint32_t>(size > b.rseq_min_size ? size : b.rseq_min_size)};
 }
 
 void register_rseq(const Layout& layout, char* block) {
@@ -31,8 +32,9 @@ void register_rseq(const Layout& layout, char* block) {
     *cpu_id = kRseqFailed;
     return;
   }
-  __rseq_size = layout.behaviour.rseq_size_from_auxv ? static_cast<uint32_t>(state().kernel.rseq_feature_size)
-                                                     : layout.behaviour.rseq_feature_size;
+  __rseq_size = layout.behaviour.rseq_size_from_auxv
+                    ? static_cast<uint32_t>(state().kernel.rseq_feature_size)
+                    : layout.behaviour.rseq_feature_size;
   if (__rseq_size == 0) __rseq_size = 20;
 }
 
@@ -43,7 +45,8 @@ void reserve_rseq(Linker& linker) {
   if (b.rseq_in_pthread) return;
   const KernelFacts& k = state().kernel;
   const uint64_t align = k.rseq_align > b.rseq_min_align ? k.rseq_align : b.rseq_min_align;
-  const uint64_t size = k.rseq_feature_size > b.rseq_min_size ? k.rseq_feature_size : b.rseq_min_size;
+  const uint64_t size =
+      k.rseq_feature_size > b.rseq_min_size ? k.rseq_feature_size : b.rseq_min_size;
   state().rseq_offset = linker.tls.reserve_static((size + align - 1) & ~(align - 1), align);
 }
 

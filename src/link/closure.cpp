@@ -32,7 +32,7 @@ struct Closure {
   }
 };
 
-const Error kNoMemory{.code = Errc::kOutOfMemory};
+constexpr Error kNoMemory{.code = Errc::kOutOfMemory};
 
 // The loader itself enters the namespace's list when somebody needs it.
 void enter_self(Linker& linker, Module* module) {

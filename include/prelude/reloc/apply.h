@@ -121,7 +121,7 @@ class Relocator {
       uint64_t at = next;
       for (uint64_t bits = word >> 1; bits != 0; bits >>= 1, at += 8)
         if ((bits & 1) != 0 && !add_bias(at)) return false;
-      next += 63 * 8;
+      next += uint64_t{63} * 8;
     }
     return true;
   }
