@@ -22,7 +22,8 @@ uint64_t address_of(Linker& linker, const Definition& found) {
   if (found.symbol == nullptr) return 0;
   const auto address = definition_address(linker, found);
   if (!address) linker.fatal(linker, address.error());
-  if (found.symbol->type() != elf::kSttGnuIfunc || found.symbol->shndx == elf::kShnAbs) return *address;
+  if (found.symbol->type() != elf::kSttGnuIfunc || found.symbol->shndx == elf::kShnAbs)
+    return *address;
   return reinterpret_cast<uint64_t (*)()>(*address)();  // NOLINT(performance-no-int-to-ptr)
 }
 
@@ -31,7 +32,8 @@ bool is_lazy_entry(const Module& module, uint64_t index) {
   const Image& image = module.image;
   if (index >= image.plt_rela_count) return false;
   const elf::Rela& rela = image.plt_rela[index];
-  if (arch::Native::kind_of(rela.type()) != arch::RelocKind::kJumpSlot || rela.symbol() >= image.symbol_limit)
+  if (arch::Native::kind_of(rela.type()) != arch::RelocKind::kJumpSlot ||
+      rela.symbol() >= image.symbol_limit)
     return false;
   const LoadSegment* s = image.memory_segment(rela.offset, sizeof(uint64_t));
   const uint64_t address = image.bias + rela.offset;
@@ -47,7 +49,8 @@ void* tls_address_if_present(Linker& linker, Module& module) {
   char* block = thread_block();
   const DtvEntry* dtv = dtv_of(block);
   // A vector behind the slot's generation may hold an entry of the slot's former owner.
-  if (id <= dtv[-1].value && dtv[0].value >= linker.tls.slot_generation(id) && dtv[id].value != kTlsUnallocated)
+  if (id <= dtv[-1].value && dtv[0].value >= linker.tls.slot_generation(id) &&
+      dtv[id].value != kTlsUnallocated)
     return reinterpret_cast<void*>(dtv[id].value);  // NOLINT(performance-no-int-to-ptr)
   return module.tls.offset > 0 ? block - module.tls.offset : nullptr;
 }
@@ -62,13 +65,16 @@ bool tls_start_thread(Linker& linker, char* block, bool fresh) {
     dtv = linker.tls.make_dtv(memory);
   }
   linker.personality->lock_tls(linker);
-  bool ok = dtv != nullptr && (fresh ? thread != nullptr && linker.tls.enter_thread(*thread, block, dtv)
-                                     : linker.tls.catch_up(*TlsRegistry::thread_of(dtv)));
-  if (DtvEntry* filled = ok ? linker.tls.initialise_thread(block, dtv, memory) : nullptr; filled != nullptr)
+  bool ok =
+      dtv != nullptr && (fresh ? thread != nullptr && linker.tls.enter_thread(*thread, block, dtv)
+                               : linker.tls.catch_up(*TlsRegistry::thread_of(dtv)));
+  if (DtvEntry* filled = ok ? linker.tls.initialise_thread(block, dtv, memory) : nullptr;
+      filled != nullptr)
     set_dtv(block, filled);
   else
     ok = false;
-  if (!ok && fresh && dtv != nullptr && TlsRegistry::thread_of(dtv) != nullptr) linker.tls.leave_thread(*thread);
+  if (!ok && fresh && dtv != nullptr && TlsRegistry::thread_of(dtv) != nullptr)
+    linker.tls.leave_thread(*thread);
   linker.personality->unlock_tls(linker);
   if (ok || !fresh) return ok;
   if (thread != nullptr) memory.release(thread);
@@ -98,8 +104,9 @@ void release_chain(const ThreadMemory& memory, void* chain) {
   }
 }
 
-// The DTV of the calling thread, long enough and new enough for the module. No lock is held while memory is
-// asked for or given back: an allocator may use thread-local storage or wait for threads that do.
+// The DTV of the calling thread, long enough and new enough for the module. No lock is held while
+// memory is asked for or given back: an allocator may use thread-local storage or wait for threads
+// that do.
 DtvEntry* current_dtv(Linker& linker, char* block, size_t id) {
   const ThreadMemory& memory = linker.thread_memory;
   linker.personality->lock_tls(linker);
@@ -137,7 +144,8 @@ char* block_of(Linker& linker, char* block, size_t id) {
   linker.personality->unlock_tls(linker);
   if (module == nullptr) return nullptr;
   void* to_free = nullptr;
-  char* at = segment.offset > 0 ? block - segment.offset : make_tls_block(segment, linker.thread_memory, to_free);
+  char* at = segment.offset > 0 ? block - segment.offset
+                                : make_tls_block(segment, linker.thread_memory, to_free);
   if (at == nullptr) return nullptr;
   if (to_free != nullptr) fill_tls_block(at, segment);
   dtv = dtv_of(block);
@@ -168,8 +176,11 @@ extern "C" void* prelude_lazy_bind(void* pointer, uint64_t index) {
   auto& module = *static_cast<Module*>(pointer);
   const Image& image = module.image;
   if (!dl::is_lazy_entry(module, index))
-    linker.fatal(linker, {.code = Errc::kBadField, .object = module.path, .subject = "PLT relocation index",
-                          .context = "an entry of DT_JMPREL for a writable slot", .value = index});
+    linker.fatal(linker, {.code = Errc::kBadField,
+                          .object = module.path,
+                          .subject = "PLT relocation index",
+                          .context = "an entry of DT_JMPREL for a writable slot",
+                          .value = index});
   const elf::Rela& rela = image.plt_rela[index];
   Definition found;
   {

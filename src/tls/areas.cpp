@@ -1,7 +1,8 @@
-// Static TLS that comes after start. Code of the initial-exec model adds one constant to the thread pointer,
-// in every thread, so a block must lie at the same distance from each thread pointer. Below it there is only
-// the surplus, then the thread's stack. What does not fit there goes to an area far away, where the address
-// space of every thread is free at that distance; each thread, running or new, gets its own mapping there.
+// Static TLS that comes after start. Code of the initial-exec model adds one constant to the thread
+// pointer, in every thread, so a block must lie at the same distance from each thread pointer.
+// Below it there is only the surplus, then the thread's stack. What does not fit there goes to an
+// area far away, where the address space of every thread is free at that distance; each thread,
+// running or new, gets its own mapping there.
 #include <prelude/base/string.h>
 #include <prelude/tls/tls.h>
 
@@ -11,9 +12,11 @@ namespace {
 constexpr uint64_t kPage = 4096;  // granularity only: a multiple of it is asked for
 constexpr uint64_t kFirstDistance = uint64_t{16} << 40;
 constexpr uint64_t kLastDistance = uint64_t{100} << 40;
-// Far enough that the areas of threads whose stacks are neighbours do not meet those of the next distance.
+// Far enough that the areas of threads whose stacks are neighbours do not meet those of the next
+// distance.
 constexpr uint64_t kStep = uint64_t{16} << 30;
-// Small modules share an area. More would keep threads with small stacks from having areas of their own.
+// Small modules share an area. More would keep threads with small stacks from having areas of their
+// own.
 constexpr uint64_t kSmallestArea = uint64_t{16} << 10;
 constexpr uint64_t kLowestAddress = uint64_t{1} << 20;
 constexpr int kTries = 512;
@@ -32,7 +35,8 @@ PageRange pages_of(const TlsArea& area, const char* block) {
 
 MapOutcome map_for(const TlsMapper& mapper, const TlsArea& area, const char* block) {
   if (mapper.map == nullptr) return MapOutcome::kNoMemory;
-  if (reinterpret_cast<uint64_t>(block) < area.distance + kLowestAddress) return MapOutcome::kOccupied;
+  if (reinterpret_cast<uint64_t>(block) < area.distance + kLowestAddress)
+    return MapOutcome::kOccupied;
   const PageRange range = pages_of(area, block);
   return mapper.map(range.start, range.bytes);
 }
@@ -48,7 +52,8 @@ MapOutcome TlsRegistry::map_everywhere(const TlsArea& area) {
   for (TlsThread* thread = threads_; thread != nullptr; thread = thread->next) {
     const MapOutcome outcome = map_for(mapper_, area, thread->block);
     if (outcome == MapOutcome::kMapped) continue;
-    for (const TlsThread* done = threads_; done != thread; done = done->next) unmap_for(mapper_, area, done->block);
+    for (const TlsThread* done = threads_; done != thread; done = done->next)
+      unmap_for(mapper_, area, done->block);
     return outcome;
   }
   return MapOutcome::kMapped;
@@ -56,7 +61,8 @@ MapOutcome TlsRegistry::map_everywhere(const TlsArea& area) {
 
 bool TlsRegistry::add_area(uint64_t bytes, Heap& heap) {
   if (!areas_.reserve(heap, areas_.size() + 1)) return false;
-  // A thread whose areas could not be mapped when it started again must not be given later ones only.
+  // A thread whose areas could not be mapped when it started again must not be given later ones
+  // only.
   for (TlsThread* thread = threads_; thread != nullptr; thread = thread->next)
     if (!catch_up(*thread)) return false;
   if (next_distance_ == 0) next_distance_ = kFirstDistance;
@@ -94,7 +100,8 @@ bool TlsRegistry::place_late(TlsSegment& segment, Heap& heap) {
     if (place_in(area, segment)) return true;
   if (segment.memsz > kStep) return false;
   const uint64_t wanted = round_up(segment.memsz + 2 * segment.align, kPage);
-  return add_area(wanted < kSmallestArea ? kSmallestArea : wanted, heap) && place_in(areas_.back(), segment);
+  return add_area(wanted < kSmallestArea ? kSmallestArea : wanted, heap) &&
+         place_in(areas_.back(), segment);
 }
 
 const TlsArea* TlsRegistry::area_of(const TlsSegment& segment) const {
@@ -114,7 +121,8 @@ void TlsRegistry::give_back(const TlsSegment& segment) {
     return;
   }
   const auto offset = static_cast<uint64_t>(segment.offset);
-  if (offset > start_used_ && late_tenants_ != 0 && --late_tenants_ == 0) static_used_ = start_used_;
+  if (offset > start_used_ && late_tenants_ != 0 && --late_tenants_ == 0)
+    static_used_ = start_used_;
 }
 
 void TlsRegistry::fill_everywhere(const TlsSegment& segment) const {

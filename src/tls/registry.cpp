@@ -88,10 +88,12 @@ void TlsRegistry::publish_generation() {
 }
 
 bool TlsRegistry::place_static(TlsSegment& segment) {
-  // Variant II: the block lies at tp - offset; its first byte keeps the alignment phase of the file.
+  // Variant II: the block lies at tp - offset; its first byte keeps the alignment phase of the
+  // file.
   const uint64_t first = (0 - segment.first_byte) & (segment.align - 1);
   const uint64_t offset = round_up(static_used_ + segment.memsz - first, segment.align) + first;
-  if (offset > static_limit_ || segment.align > (static_limit_ == UINT64_MAX ? UINT64_MAX : static_align_))
+  if (offset > static_limit_ ||
+      segment.align > (static_limit_ == UINT64_MAX ? UINT64_MAX : static_align_))
     return false;
   static_used_ = offset;
   if (segment.align > static_align_) static_align_ = segment.align;

@@ -17,7 +17,8 @@ char* make_tls_block(const TlsSegment& segment, const ThreadMemory& memory, void
   if (raw == nullptr) return nullptr;
   to_free = raw;
   const auto at = reinterpret_cast<uint64_t>(raw);
-  const uint64_t aligned = ((at - segment.first_byte + segment.align - 1) & ~(segment.align - 1)) + segment.first_byte;
+  const uint64_t aligned =
+      ((at - segment.first_byte + segment.align - 1) & ~(segment.align - 1)) + segment.first_byte;
   return raw + (aligned - at);
 }
 
@@ -40,7 +41,8 @@ void TlsRegistry::move_dtv(DtvEntry* fresh, const DtvEntry* dtv) {
   copy_bytes(fresh, dtv, (dtv[-1].value + 1) * sizeof(DtvEntry));
 }
 
-DtvEntry* TlsRegistry::initialise_thread(char* tp, DtvEntry* dtv, const ThreadMemory& memory) const {
+DtvEntry* TlsRegistry::initialise_thread(char* tp, DtvEntry* dtv,
+                                         const ThreadMemory& memory) const {
   if (dtv[-1].value < max_id_) {
     DtvEntry* longer = make_dtv(memory);
     if (longer == nullptr) return nullptr;
@@ -61,7 +63,8 @@ DtvEntry* TlsRegistry::initialise_thread(char* tp, DtvEntry* dtv, const ThreadMe
     if (segment.offset == 0 || segment.offset == kTlsForcedDynamic) continue;
     char* block = tp - segment.offset;
     if (fresh && area_of(segment) != nullptr)
-      copy_bytes(block, segment.image, segment.filesz);  // the rest is zero already: not even touched
+      copy_bytes(block, segment.image,
+                 segment.filesz);  // the rest is zero already: not even touched
     else
       fill_tls_block(block, segment);
     dtv[id].value = reinterpret_cast<uint64_t>(block);
@@ -72,7 +75,8 @@ DtvEntry* TlsRegistry::initialise_thread(char* tp, DtvEntry* dtv, const ThreadMe
   return dtv;
 }
 
-void TlsRegistry::release_thread(DtvEntry* dtv, const DtvEntry* keep, const ThreadMemory& memory) const {
+void TlsRegistry::release_thread(DtvEntry* dtv, const DtvEntry* keep,
+                                 const ThreadMemory& memory) const {
   if (dtv == nullptr) return;
   for (size_t id = 1; id <= dtv[-1].value; ++id)
     if (dtv[id].to_free != nullptr) memory.release(dtv[id].to_free);
@@ -91,7 +95,8 @@ void* TlsRegistry::refresh(DtvEntry* dtv, size_t id) const {
   for (const TlsSlotList* list = first_; list != nullptr; list = list->next) {
     for (size_t k = 0; k < list->length; ++k, ++index) {
       const TlsSlot& entry = list->slots[k];
-      if (index == 0 || index > dtv[-1].value || entry.generation > wanted || entry.generation <= dtv[0].value)
+      if (index == 0 || index > dtv[-1].value || entry.generation > wanted ||
+          entry.generation <= dtv[0].value)
         continue;
       if (void* block = dtv[index].to_free; block != nullptr) {
         *static_cast<void**>(block) = chain;

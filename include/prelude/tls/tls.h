@@ -1,5 +1,5 @@
-// Thread-local storage (U. Drepper, "ELF Handling for Thread-Local Storage"): module ids, the static
-// block below or above the thread pointer, the dynamic thread vector (DTV) and its growth.
+// Thread-local storage (U. Drepper, "ELF Handling for Thread-Local Storage"): module ids, the
+// static block below or above the thread pointer, the dynamic thread vector (DTV) and its growth.
 #pragma once
 
 #include <prelude/abi/link_map.h>
@@ -18,10 +18,10 @@ struct Module;
 struct TlsSegment {
   const void* image = nullptr;  ///< initial bytes in memory
   uint64_t filesz = 0, memsz = 0, align = 1;
-  uint64_t first_byte = 0;      ///< offset of the segment's start from an aligned address
-  size_t module_id = 0;         ///< 0 = no TLS
-  /// Distance of the block from the thread pointer (variant II: block = tp - offset). 0 = not placed,
-  /// kTlsForcedDynamic = handed out dynamically somewhere, never to be placed.
+  uint64_t first_byte = 0;  ///< offset of the segment's start from an aligned address
+  size_t module_id = 0;     ///< 0 = no TLS
+  /// Distance of the block from the thread pointer (variant II: block = tp - offset). 0 = not
+  /// placed, kTlsForcedDynamic = handed out dynamically somewhere, never to be placed.
   int64_t offset = 0;
 };
 inline constexpr int64_t kTlsForcedDynamic = -1;
@@ -58,7 +58,8 @@ struct ThreadMemory {
 /// How areas far from the thread pointer come into being.
 enum class MapOutcome : uint8_t { kMapped, kOccupied, kNoMemory };
 struct TlsMapper {
-  MapOutcome (*map)(uint64_t address, uint64_t bytes) = nullptr;  ///< zeroed, never over something else
+  MapOutcome (*map)(uint64_t address,
+                    uint64_t bytes) = nullptr;  ///< zeroed, never over something else
   void (*unmap)(uint64_t address, uint64_t bytes) = nullptr;
 };
 
@@ -98,8 +99,8 @@ class TlsRegistry {
 
   /// Places a block in the static area; false when it does not fit any more.
   [[nodiscard]] bool place_static(TlsSegment& segment);
-  /// Places a block after start: in the surplus, else in an area, which every known thread gets. False
-  /// when it is out of memory or aligned beyond what thread pointers are.
+  /// Places a block after start: in the surplus, else in an area, which every known thread gets.
+  /// False when it is out of memory or aligned beyond what thread pointers are.
   [[nodiscard]] bool place_late(TlsSegment& segment, Heap& heap);
   /// Writes the initial bytes of a block placed late, in every known thread.
   void fill_everywhere(const TlsSegment& segment) const;
@@ -126,21 +127,24 @@ class TlsRegistry {
   void leave_thread(TlsThread& thread);
   /// Forgets the threads of which `lives` says no: a fork leaves them behind.
   void keep_threads(bool (*lives)(const TlsThread& thread));
-  static TlsThread* thread_of(const DtvEntry* dtv) { return static_cast<TlsThread*>(dtv[-1].to_free); }
+  static TlsThread* thread_of(const DtvEntry* dtv) {
+    return static_cast<TlsThread*>(dtv[-1].to_free);
+  }
   [[nodiscard]] const Array<TlsArea>& areas() const { return areas_; }
 
   /// A DTV for a new thread (entries unallocated), or null.
   [[nodiscard]] DtvEntry* make_dtv(const ThreadMemory& memory, size_t entries = 0) const;
   /// Fills the static blocks of the thread whose pointer is `tp` and the DTV entries.
-  [[nodiscard]] DtvEntry* initialise_thread(char* tp, DtvEntry* dtv, const ThreadMemory& memory) const;
+  [[nodiscard]] DtvEntry* initialise_thread(char* tp, DtvEntry* dtv,
+                                            const ThreadMemory& memory) const;
   /// Frees the dynamic blocks of a thread, and the DTV itself where it is not `keep`.
   void release_thread(DtvEntry* dtv, const DtvEntry* keep, const ThreadMemory& memory) const;
   /// Entries a vector must have before refresh() for the module `id`; 0 = the present one will do.
   [[nodiscard]] size_t entries_wanted(const DtvEntry* dtv, size_t id) const;
   /// Moves the entries to the longer vector `fresh`, which make_dtv() gave.
   static void move_dtv(DtvEntry* fresh, const DtvEntry* dtv);
-  /// Brings a DTV that is long enough up to the generation of module `id`. Gives a chain of blocks to
-  /// free, linked through their first words.
+  /// Brings a DTV that is long enough up to the generation of module `id`. Gives a chain of blocks
+  /// to free, linked through their first words.
   [[nodiscard]] void* refresh(DtvEntry* dtv, size_t id) const;
 
  private:
@@ -158,8 +162,8 @@ class TlsRegistry {
   TlsThread* threads_ = nullptr;
   TlsMapper mapper_;
   uint64_t next_distance_ = 0;
-  uint64_t start_used_ = 0;     ///< static_used_ when start-up was over
-  uint32_t late_tenants_ = 0;   ///< modules in the surplus
+  uint64_t start_used_ = 0;    ///< static_used_ when start-up was over
+  uint32_t late_tenants_ = 0;  ///< modules in the surplus
   uint64_t static_used_ = 0, static_size_ = 0, static_limit_ = UINT64_MAX, static_align_ = 64;
 };
 

@@ -6,12 +6,12 @@
 
 int interposed(void);
 
-static int list(struct dl_phdr_info *info, size_t size, void *data) {
+static int list(struct dl_phdr_info* info, size_t size, void* data) {
   printf(" [%s]", info->dlpi_name);
   return 0;
 }
 
-static void look(const char *when) {
+static void look(const char* when) {
   printf("%s:", when);
   dl_iterate_phdr(list, NULL);
   int (*next)(void) = dlsym(RTLD_NEXT, "interposed");
@@ -19,8 +19,9 @@ static void look(const char *when) {
   printf("\n own %d next %d default %d\n", interposed(), next ? next() : -1, first ? first() : -1);
   dlerror();
   Dl_info info;
-  printf(" dladdr %d %s\n", dladdr((void *)interposed, &info), dlopen("./inside.so", RTLD_NOW | RTLD_NOLOAD) ? "open" : "closed");
-  void *other = dlopen("./libb.so", RTLD_NOW);
+  printf(" dladdr %d %s\n", dladdr((void*)interposed, &info),
+         dlopen("./inside.so", RTLD_NOW | RTLD_NOLOAD) ? "open" : "closed");
+  void* other = dlopen("./libb.so", RTLD_NOW);
   printf(" other %d\n", other != NULL && dlsym(other, "a_function") != NULL);
   if (other) printf(" close %d\n", dlclose(other));
 }

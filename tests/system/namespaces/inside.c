@@ -22,8 +22,8 @@ __attribute__((destructor)) static void end(void) {
 
 int count_call(void) { return ++calls; }
 
-static int show(struct dl_phdr_info *info, size_t size, void *data) {
-  const char *name = strrchr(info->dlpi_name, '/');
+static int show(struct dl_phdr_info* info, size_t size, void* data) {
+  const char* name = strrchr(info->dlpi_name, '/');
   name = name ? name + 1 : info->dlpi_name;
   if (strncmp(name, "ld", 2) == 0) name = "the loader";
   printf("  inside sees [%s]\n", name);
@@ -34,16 +34,16 @@ void list_objects(void) {
   fflush(stdout);
 }
 
-static void *work(void *argument) {
+static void* work(void* argument) {
   in_thread++;
   free(malloc(100000));
-  return (void *)(long)in_thread;
+  return (void*)(long)in_thread;
 }
 int run_threads(void) {
   long sum = 0;
   for (int i = 0; i < 5; i++) {
     pthread_t thread;
-    void *result;
+    void* result;
     if (pthread_create(&thread, NULL, work, NULL)) return -1;
     pthread_join(thread, &result);
     sum += (long)result;
@@ -51,12 +51,12 @@ int run_threads(void) {
   return (int)sum;
 }
 
-int *errno_address(void) { return &errno; }
-char *environment(const char *name) { return getenv(name); }
+int* errno_address(void) { return &errno; }
+char* environment(const char* name) { return getenv(name); }
 
 // The namespace of what is opened from here, -1 when that fails.
-int open_from_here(const char *file) {
-  void *handle = dlopen(file, RTLD_NOW | (getenv("OPEN_GLOBAL") ? RTLD_GLOBAL : 0));
+int open_from_here(const char* file) {
+  void* handle = dlopen(file, RTLD_NOW | (getenv("OPEN_GLOBAL") ? RTLD_GLOBAL : 0));
   Lmid_t id = -2;
   if (handle == NULL) {
     printf("  inside: %s\n", dlerror());

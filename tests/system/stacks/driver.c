@@ -1,21 +1,22 @@
-// Opens a library that builds a function on the stack; says what may be done with stacks before and after.
+// Opens a library that builds a function on the stack; says what may be done with stacks before and
+// after.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
 
 static pthread_barrier_t barrier;
 
-static void stack(const char *what) {
+static void stack(const char* what) {
   char line[512], permissions[8];
   unsigned long start, end, here = (unsigned long)line;
-  FILE *maps = fopen("/proc/self/maps", "r");
+  FILE* maps = fopen("/proc/self/maps", "r");
   while (fgets(line, sizeof line, maps))
     if (sscanf(line, "%lx-%lx %7s", &start, &end, permissions) == 3 && start <= here && here < end)
       printf("%s: %s\n", what, permissions);
   fclose(maps);
 }
 
-static void *work(void *argument) {
+static void* work(void* argument) {
   stack("thread before");
   pthread_barrier_wait(&barrier);
   pthread_barrier_wait(&barrier);
@@ -30,7 +31,7 @@ int main(void) {
   pthread_create(&thread, NULL, work, NULL);
   pthread_barrier_wait(&barrier);
   stack("main before");
-  void *library = dlopen("./nested.so", RTLD_NOW);
+  void* library = dlopen("./nested.so", RTLD_NOW);
   printf("%s\n", library ? "opened" : dlerror());
   stack("main after");
   pthread_barrier_wait(&barrier);

@@ -1,5 +1,5 @@
-// Forks while other threads open, close, look up and walk; every child must be able to open, throw no lock
-// away, make a thread and walk itself. forks CHILDREN
+// Forks while other threads open, close, look up and walk; every child must be able to open, throw
+// no lock away, make a thread and walk itself. forks CHILDREN
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>
@@ -11,18 +11,18 @@
 
 static volatile int stop;
 
-static int count(struct dl_phdr_info *info, size_t size, void *data) {
-  ++*(int *)data;
+static int count(struct dl_phdr_info* info, size_t size, void* data) {
+  ++*(int*)data;
   return 0;
 }
 
-static void *open_and_close(void *argument) {
+static void* open_and_close(void* argument) {
   unsigned state = (unsigned)(long)argument * 2654435761u + 1;
   while (!stop) {
     char name[32];
     state = state * 1664525 + 1013904223;
     sprintf(name, "./lib%d.so", (int)(state >> 16) % 4);
-    void *handle = dlopen(name, state & 1 ? RTLD_NOW : RTLD_LAZY);
+    void* handle = dlopen(name, state & 1 ? RTLD_NOW : RTLD_LAZY);
     if (handle == NULL) abort();
     if (((int (*)(void))dlsym(handle, "value"))() != 7) abort();
     dlclose(handle);
@@ -32,7 +32,7 @@ static void *open_and_close(void *argument) {
   return NULL;
 }
 
-static void *walk(void *argument) {
+static void* walk(void* argument) {
   while (!stop) {
     int objects = 0;
     dl_iterate_phdr(count, &objects);
@@ -41,13 +41,13 @@ static void *walk(void *argument) {
   return NULL;
 }
 
-static void *work(void *argument) { return argument; }
+static void* work(void* argument) { return argument; }
 
 static int child(void) {
   alarm(20);
   int objects = 0;
   pthread_t thread;
-  void *handle = dlopen("./lib1.so", RTLD_NOW);
+  void* handle = dlopen("./lib1.so", RTLD_NOW);
   if (handle == NULL) return 1;
   if (((int (*)(void))dlsym(handle, "value"))() != 7) return 2;
   if (dlclose(handle)) return 3;
@@ -57,10 +57,10 @@ static int child(void) {
   return dlopen("./lib2.so", RTLD_LAZY) == NULL ? 6 : 0;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   pthread_t threads[4];
   int failed = 0, children = atoi(argv[1]);
-  for (long i = 0; i < 3; i++) pthread_create(&threads[i], NULL, open_and_close, (void *)i);
+  for (long i = 0; i < 3; i++) pthread_create(&threads[i], NULL, open_and_close, (void*)i);
   pthread_create(&threads[3], NULL, walk, NULL);
   for (int i = 0; i < children; i++) {
     const pid_t pid = fork();

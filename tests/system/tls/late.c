@@ -1,5 +1,5 @@
-// Opens COUNT libraries under THREADS running threads; each thread, running, new or in a child process,
-// must find its own values. late COUNT THREADS
+// Opens COUNT libraries under THREADS running threads; each thread, running, new or in a child
+// process, must find its own values. late COUNT THREADS
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
@@ -10,7 +10,7 @@
 
 enum { kMost = 256 };
 static int (*start_using[kMost])(int), (*use_again[kMost])(int);
-static void *handles[kMost];
+static void* handles[kMost];
 static int count, threads, opened;
 static pthread_barrier_t running, ready;
 
@@ -24,12 +24,12 @@ static int use_all(int seed) {
   return 0;
 }
 
-static void *early(void *argument) {
+static void* early(void* argument) {
   pthread_barrier_wait(&running);
   pthread_barrier_wait(&ready);
-  return (void *)(long)use_all((int)(long)argument);
+  return (void*)(long)use_all((int)(long)argument);
 }
-static void *late(void *argument) { return (void *)(long)use_all((int)(long)argument); }
+static void* late(void* argument) { return (void*)(long)use_all((int)(long)argument); }
 
 static int run(int how_many, int seed) {
   pthread_t thread[64];
@@ -38,10 +38,11 @@ static int run(int how_many, int seed) {
   pthread_attr_init(&attributes);
   for (int i = 0; i < how_many; i++) {
     pthread_attr_setstacksize(&attributes, i % 2 ? 256 * 1024 : 8 << 20);
-    if (pthread_create(&thread[i], &attributes, late, (void *)(long)(seed + i))) return printf("no thread\n");
+    if (pthread_create(&thread[i], &attributes, late, (void*)(long)(seed + i)))
+      return printf("no thread\n");
   }
   for (int i = 0; i < how_many; i++) {
-    void *result;
+    void* result;
     pthread_join(thread[i], &result);
     wrong |= result != NULL;
   }
@@ -52,7 +53,7 @@ static int open_all(int backwards) {
   for (opened = 0; opened < count; opened++) {
     char name[64];
     sprintf(name, "./late%d.so", backwards ? count - opened : opened + 1);
-    void *handle = handles[opened] = dlopen(name, RTLD_NOW);
+    void* handle = handles[opened] = dlopen(name, RTLD_NOW);
     if (handle == NULL) return printf("%s\n", dlerror());
     start_using[opened] = (int (*)(int))dlsym(handle, "start_using");
     use_again[opened] = (int (*)(int))dlsym(handle, "use_again");
@@ -68,18 +69,18 @@ static int in_child(void) {
   return status;
 }
 
-int main(int argc, char **argv) {
+int main(int argc, char** argv) {
   pthread_t thread[64];
   count = atoi(argv[1]);
   threads = atoi(argv[2]);
   pthread_barrier_init(&running, NULL, threads + 1);
   pthread_barrier_init(&ready, NULL, threads + 1);
-  for (long i = 0; i < threads; i++) pthread_create(&thread[i], NULL, early, (void *)(i + 1));
+  for (long i = 0; i < threads; i++) pthread_create(&thread[i], NULL, early, (void*)(i + 1));
   pthread_barrier_wait(&running);
   int wrong = open_all(0);
   pthread_barrier_wait(&ready);
   for (int i = 0; i < threads; i++) {
-    void *result;
+    void* result;
     pthread_join(thread[i], &result);
     wrong |= result != NULL;
   }

@@ -1,7 +1,7 @@
 // N is the library's number, BYTES the size of its block; MODEL how the code finds it.
 static int target = N;
 __thread __attribute__((tls_model(MODEL))) int first = N;
-__thread __attribute__((tls_model(MODEL))) int *pointer = &target;
+__thread __attribute__((tls_model(MODEL))) int* pointer = &target;
 __thread __attribute__((tls_model(MODEL), aligned(ALIGN))) char block[BYTES];
 
 // First use in a thread: everything has its initial value. Leaves `seed` behind.

@@ -6,7 +6,7 @@
 static __thread int in_thread = 5;
 static pthread_barrier_t barrier;
 
-static void *work(void *argument) {
+static void* work(void* argument) {
   in_thread += (int)(long)argument;
   pthread_barrier_wait(&barrier);
   pthread_barrier_wait(&barrier);
@@ -16,9 +16,9 @@ static void *work(void *argument) {
 int main(void) {
   pthread_t thread;
   pthread_barrier_init(&barrier, NULL, 2);
-  pthread_create(&thread, NULL, work, (void *)3);
+  pthread_create(&thread, NULL, work, (void*)3);
   pthread_barrier_wait(&barrier);
-  void *library = dlopen("./late.so", RTLD_LAZY);
+  void* library = dlopen("./late.so", RTLD_LAZY);
   int (*function)(int) = (int (*)(int))dlsym(library, "late_function");
   int result = function(4);
   dlclose(library);
