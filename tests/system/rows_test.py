@@ -121,6 +121,26 @@ def test_lost_symbol_with_version(c):
         c.expect("undefined symbol: gone, version V_1" in outcome.err and outcome.status == 127, str(outcome))
 
 
+def test_version_hash_zero(c):
+    """A version name whose hash is 0 is a version like any other. 2.36 takes a reference to it for one without
+    a version (glibc bug 29190)."""
+    name = "P" * 12
+    assert elf_hash(name) == 0
+    c.library("libzero.so", "int old(void) { return 4; } int new(void) { return 5; }"
+              f'__asm__(".symver old,fun@V_1"); __asm__(".symver new,fun@@{name}");', "-O0",
+              script(c, "zero.map", f"V_1 {{ global: fun; }}; {name} {{ global: fun; }} V_1;"))
+    c.compile("zero", "#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <stdio.h>\nint fun(void); typedef int (*F)(void);\nint main(void) {"
+              f'F f = (F)dlvsym(RTLD_DEFAULT, "fun", "{name}"), g = (F)dlvsym(RTLD_DEFAULT, "fun", "V_1"), h = (F)dlsym(RTLD_DEFAULT, "fun");'
+              'printf("%d %d %d %d\\n", fun(), f ? f() : -1, g ? g() : -1, h ? h() : -1); return 0; }', "./libzero.so")
+    c.same(["{ld}", "./zero"], {**HERE_FIRST, "LD_TRACE_LOADED_OBJECTS": "1", "LD_VERBOSE": "1"})
+    for env in ({}, {"LD_BIND_NOW": "1"}):
+        outcome = c.run("candidate", ["{ld}", "./zero"], {**HERE_FIRST, **env})
+        c.expect(outcome.out == "5 5 4 5\n", f"a version of hash 0: {outcome}")
+    c.library("libzero.so", "int fun(void) { return 4; }", script(c, "zero.map", "V_1 { global: fun; };"))
+    outcome = c.same(["{ld}", "./zero"], HERE_FIRST)
+    c.expect(f"version `{name}' not found" in outcome.err, str(outcome))
+
+
 def test_protected_without_copies(c):
     """A library that forbids copies of its data (GNU_PROPERTY_1_NEEDED_INDIRECT_EXTERN_ACCESS)."""
     source = ('__attribute__((visibility("protected"))) int thing = 4; __attribute__((visibility("protected"))) int who(void) { return 1; }'
@@ -284,6 +304,7 @@ def test(c):
     test_relr_marker(c)
     test_isa_level(c)
     test_lost_symbol_with_version(c)
+    test_version_hash_zero(c)
     test_protected_without_copies(c)
     test_first_and_interposed_functions(c)
     test_tokens_of_filtees(c)
