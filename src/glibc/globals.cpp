@@ -6,15 +6,18 @@
 
 #include <prelude/base/string.h>
 
+// Written during start-up, then read-only with the rest of the section (start::protect_self).
+#define PRELUDE_CLOSED_AFTER_START [[gnu::section(".data.rel.ro")]]
+
 // NOLINTBEGIN(readability-identifier-naming): names of the ABI
 extern "C" {
 alignas(64) std::byte _rtld_global[prelude::glibc::kMaxRtldGlobalSize];
-alignas(64) std::byte _rtld_global_ro[prelude::glibc::kMaxRtldGlobalRoSize];
+PRELUDE_CLOSED_AFTER_START alignas(64) std::byte _rtld_global_ro[prelude::glibc::kMaxRtldGlobalRoSize];
 void* __libc_stack_end = nullptr;
-int __libc_enable_secure = 0;
-char** _dl_argv = nullptr;
-int64_t __rseq_offset = 0;
-uint32_t __rseq_size = 0;
+PRELUDE_CLOSED_AFTER_START int __libc_enable_secure = 0;
+PRELUDE_CLOSED_AFTER_START char** _dl_argv = nullptr;
+PRELUDE_CLOSED_AFTER_START int64_t __rseq_offset = 0;
+PRELUDE_CLOSED_AFTER_START uint32_t __rseq_size = 0;
 const uint32_t __rseq_flags = 0;
 bool __nptl_initial_report_events = false;
 [[gnu::visibility("hidden")]] prelude::RDebug prelude_debug_root = {};
@@ -158,6 +161,8 @@ void update_tls(Linker& linker) {
   set<uint64_t>(_rtld_global, f.dl_tls_static_used, linker.tls.static_used());
   set<void*>(_rtld_global, f.dl_initial_dtv, linker.initial_dtv);
   set<uint64_t>(_rtld_global, f.dl_tls_generation, prelude_tls_generation);
+  // Fixed once the first thread exists; the memory is read-only when later modules come.
+  if (linker.self_protected) return;
   set<uint64_t>(_rtld_global_ro, layout.rtld_global_ro.dl_tls_static_size, linker.tls.static_size());
   set<uint64_t>(_rtld_global_ro, layout.rtld_global_ro.dl_tls_static_align, linker.tls.static_align());
 }

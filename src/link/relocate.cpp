@@ -261,15 +261,6 @@ void prepare_lazy(const Linker& linker, Module& module) {
   got[2] = reinterpret_cast<uint64_t>(linker.lazy_stub);
 }
 
-Status protect(Module& module) {
-  if (module.relro_end <= module.relro_start) return Done{};
-  const uint64_t bytes = module.relro_end - module.relro_start;
-  void* start = reinterpret_cast<void*>(module.relro_start);  // NOLINT(performance-no-int-to-ptr)
-  if (auto r = sys::protect(start, bytes, sys::kProtRead); !r)
-    return Error{.code = Errc::kRelroProtect, .sys_errno = sys::raw(r.error()), .object = module.path};
-  return Done{};
-}
-
 bool has_pending(const Batch& batch, const Module& module) {
   for (const PendingResolver& pending : batch.pending)
     if (pending.module == &module) return true;
@@ -277,6 +268,15 @@ bool has_pending(const Batch& batch, const Module& module) {
 }
 
 }  // namespace
+
+Status protect_relro(Module& module) {
+  if (module.relro_end <= module.relro_start) return Done{};
+  const uint64_t bytes = module.relro_end - module.relro_start;
+  void* start = reinterpret_cast<void*>(module.relro_start);  // NOLINT(performance-no-int-to-ptr)
+  if (auto r = sys::protect(start, bytes, sys::kProtRead); !r)
+    return Error{.code = Errc::kRelroProtect, .sys_errno = sys::raw(r.error()), .object = module.path};
+  return Done{};
+}
 
 Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy) {
   if (module.relocated) return Done{};
@@ -317,12 +317,12 @@ Status relocate_batch(Linker& linker, Batch& batch, Module* const* list, size_t 
     Module& module = *list[i];
     if (module.relocated) continue;
     PRELUDE_TRY(relocate_module(linker, batch, module, lazy));
-    if (!has_pending(batch, module)) PRELUDE_TRY(protect(module));
+    if (!has_pending(batch, module)) PRELUDE_TRY(protect_relro(module));
   }
   if (batch.pending.empty()) return Done{};
   for (const PendingResolver& pending : batch.pending) PRELUDE_TRY(run_resolver(linker, pending));
   for (size_t i = 0; i < count; ++i)
-    if (has_pending(batch, *list[i])) PRELUDE_TRY(protect(*list[i]));
+    if (has_pending(batch, *list[i])) PRELUDE_TRY(protect_relro(*list[i]));
   batch.pending.clear();
   return Done{};
 }

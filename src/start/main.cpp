@@ -133,6 +133,13 @@ void fill_first_thread() {
   if (dtv != linker.initial_dtv) fail(linker, {.code = Errc::kOutOfMemory});
 }
 
+// The kernel maps the loader without looking at its PT_GNU_RELRO. What lies there is complete by now:
+// libc's table of the loader's functions among it.
+void protect_self() {
+  linker.self_protected = true;
+  check(protect_relro(*linker.self));
+}
+
 void say_statistics() {
   const Statistics& s = linker.statistics;
   if (linker.tracer.wants(Topic::kStatistics))
@@ -180,6 +187,8 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   linker.personality->space_changed(linker, linker.base_space);
   debugger::announce(linker.base_space, kRtConsistent);
   say_statistics();
+  protect_self();
+  // From here on no pointer that the loader or libc calls through lies in writable memory of the loader.
   run_initialisers(linker, *linker.program);
   linker.start_up_done = true;
 

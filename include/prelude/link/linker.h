@@ -132,6 +132,7 @@ struct Linker {
   Statistics statistics;
   uint64_t adds = 0, removals = 0;
   bool start_up_done = false;
+  bool self_protected = false;  ///< the loader's own constant data is read-only by now
   bool lazy_allowed = true;
   void* lazy_stub = nullptr;    ///< what GOT[2] of a lazily bound object holds
   const char* program_name = "";
@@ -250,6 +251,8 @@ Definition settle_unique(Linker& linker, Module& referrer, const elf::Symbol& re
                          const Definition& found, Use use);
 
 // ---- relocate.cpp
+/// Makes the pages of PT_GNU_RELRO read-only.
+Status protect_relro(Module& module);
 Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy);
 /// Relocates the unrelocated modules of `list`, dependencies first, then protects them.
 Status relocate_batch(Linker& linker, Batch& batch, Module* const* list, size_t count, bool lazy);
