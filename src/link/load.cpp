@@ -64,10 +64,14 @@ Status open_path(Linker& linker, const LoadRequest& request, Candidate& candidat
   const char* origin = nullptr;
   const Module* owner = request.requester != nullptr ? request.requester : linker.program;
   if (owner != nullptr) origin = owner->origin;
-  // A path that the program itself gives to dlopen is its own business, in secure mode too.
-  const bool as_it_is = request.by_dlopen && !contains(request.name, '$');
-  auto expanded =
-      as_it_is ? Result<const char*>(request.name) : linker.searcher.expand(request.name, origin);
+  // What a secure program gives to dlopen is its own business; what its files name is not left to the
+  // current directory.
+  if (linker.options->secure && !request.by_dlopen && request.name[0] != '/' && !contains(request.name, '$'))
+    return keep_error(linker, {.code = Errc::kBadField,
+                               .object = request.name,
+                               .subject = "needed path",
+                               .context = "an absolute path in a secure program"});
+  auto expanded = linker.searcher.expand(request.name, origin);
   if (!expanded) {
     Error error = expanded.error();
     error.object = owner != nullptr ? owner->path : request.name;

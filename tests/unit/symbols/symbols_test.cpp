@@ -254,5 +254,18 @@ TEST(SymbolHashes, AreTheKnownFunctions) {
   EXPECT_EQ(gnu_hash("flapenguin.me"), 0x8ae9f18eU);
 }
 
+TEST(SymbolHashes, OfTableNamesAtEveryPlaceAndLength) {
+  alignas(8) char table[64];
+  for (size_t start = 0; start < 8; ++start)
+    for (size_t length = 0; length < 40; ++length) {
+      std::memset(table, 0, sizeof table);
+      for (size_t i = 0; i < length; ++i) table[start + i] = static_cast<char>(1 + (start * 31 + i * 97 + length * 7) % 255);
+      const SymbolQuery query = make_query_in_table(table + start);
+      EXPECT_EQ(query.length, length);
+      EXPECT_EQ(query.gnu_hash, gnu_hash(table + start)) << start << ' ' << length;
+      EXPECT_EQ(query.name, table + start);
+    }
+}
+
 }  // namespace
 }  // namespace prelude

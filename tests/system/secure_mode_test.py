@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Secure-execution mode with set-user-ID programs run by an unprivileged user (needs root to make them)."""
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from loader import OURS  # noqa: E402
+
+NOBODY = 65534
+PROBE = r'''
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+int answer(void);
+int main(int argc, char **argv) {
+  struct stat s;
+  int open_ones = 0;
+  for (int fd = 0; fd < 3; ++fd) open_ones += fstat(fd, &s) == 0;
+  FILE *out = argc > 1 ? fopen(argv[1], "w") : stdout;
+  fprintf(out, "secure=%lu open=%d answer=%d path=%s debug=%s\n", getauxval(AT_SECURE), open_ones, answer(),
+          getenv("LD_LIBRARY_PATH") ? "kept" : "gone", getenv("LD_NOSUCH") ? "kept" : "gone");
+  fclose(out);
+  return 0;
+}
+'''
+
+
+class Place:
+    """A directory that everybody can reach, with the loader, a library and programs in it."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        os.chmod(directory, 0o755)
+        self.loader = self.path("ld.so")
+        shutil.copy(OURS, self.loader)
+        os.chmod(self.loader, 0o755)
+        for sub in ("good", "evil"):
+            os.mkdir(self.path(sub), 0o755)
+        self.gcc("good/libanswer.so", "int answer(void) { return 1; }", "-shared", "-fPIC", "-Wl,-soname,libanswer.so")
+        self.gcc("evil/libanswer.so", "int answer(void) { return 2; }", "-shared", "-fPIC", "-Wl,-soname,libanswer.so")
+        os.mkdir(self.path("out"))
+        os.chmod(self.path("out"), 0o777)
+
+    def path(self, name):
+        return os.path.join(self.directory, name)
+
+    def gcc(self, name, source, *options):
+        subprocess.run(["gcc", "-x", "c", "-", "-x", "none", "-o", self.path(name), *options], input=source, text=True, check=True,
+                       cwd=self.directory)
+
+    def program(self, name, runpath, mode=0o4755):
+        self.gcc(name, PROBE, "-L" + self.path("good"), "-lanswer", "-Wl,-rpath," + runpath,
+                 "-Wl,--dynamic-linker=" + self.loader)
+        os.chmod(self.path(name), mode)
+        return self.path(name)
+
+    def run(self, command, env=None, close=()):
+        def prepare():
+            for fd in close:
+                os.close(fd)
+        return subprocess.run(command, env=env or {}, user=NOBODY, group=NOBODY, extra_groups=[], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.path("good"),
+                              preexec_fn=prepare if close else None)
+
+
+def test_environment_has_no_effect(place):
+    program = place.program("absolute", place.path("good"))
+    env = {"LD_LIBRARY_PATH": place.path("evil"), "LD_PRELOAD": place.path("evil/libanswer.so"), "LD_DEBUG": "all",
+           "LD_NOSUCH": "1", "LD_BIND_NOW": "1"}
+    done = place.run([program], env)
+    assert done.stdout == "secure=1 open=3 answer=1 path=gone debug=gone\n", done
+    assert done.stderr == "", done
+    plain = place.program("plain", place.path("good"), 0o755)
+    assert "answer=2" in place.run([plain], {"LD_LIBRARY_PATH": place.path("evil"),
+                                             "LD_PRELOAD": place.path("evil/libanswer.so")}).stdout
+
+
+def test_origin_and_relative_directories_are_not_used(place):
+    for name, runpath in (("origin", "$ORIGIN/good"), ("relative", "."), ("empty", ":")):
+        done = place.run([place.program(name, runpath)])
+        assert done.returncode == 127 and "libanswer.so" in done.stderr, (name, done)
+
+
+def test_missing_descriptors_are_opened(place):
+    program = place.program("descriptors", place.path("good"))
+    target = place.path("out/text")
+    for close in ((0,), (1,), (2,), (0, 1, 2)):
+        place.run([program, target], close=close)
+        with open(target) as text:
+            assert "open=3" in text.read(), close
+        os.unlink(target)
+    plain = place.program("normal_descriptors", place.path("good"), 0o755)
+    place.run([plain, target], close=(0, 2))
+    with open(target) as text:
+        assert "open=1" in text.read()  # left closed: not our business
+
+
+def test_needed_paths_must_be_absolute(place):
+    place.gcc("needs_path", "int answer(void); int main(void) { return answer() == 1 ? 0 : 3; }", "good/libnoname.so",
+              "-Wl,--dynamic-linker=" + place.loader)
+    program = place.path("needs_path")
+    os.chmod(program, 0o755)
+    run_in = dict(user=NOBODY, group=NOBODY, extra_groups=[], cwd=place.directory, stderr=subprocess.PIPE, text=True)
+    assert subprocess.run([program], **run_in).returncode == 0
+    os.chmod(program, 0o4755)
+    done = subprocess.run([program], **run_in)
+    assert done.returncode == 127 and "libnoname.so" in done.stderr, done
+
+
+def test_privileged_loader_runs_nothing(place):
+    loader = place.path("privileged_ld.so")
+    shutil.copy(OURS, loader)
+    os.chmod(loader, 0o4755)
+    done = place.run([loader, "/bin/true"])
+    assert done.returncode == 127 and done.stderr != "", done
+
+
+def test_text_relocations_are_refused(place):
+    place.gcc("good/libanswer_text.so", 'int value = 1; asm(".text\\n.globl answer\\n.type answer,@function\\n'
+              'answer: movabs $value, %rax\\n mov (%rax), %eax\\n ret\\n");', "-shared", "-fPIC", "-Wl,-z,notext")
+    place.gcc("text", PROBE, place.path("good/libanswer_text.so"), "-Wl,--dynamic-linker=" + place.loader)
+    program = place.path("text")
+    os.chmod(program, 0o755)
+    assert "answer=1" in place.run([program]).stdout
+    os.chmod(program, 0o4755)
+    done = place.run([program])
+    assert done.returncode == 127 and "DT_TEXTREL" in done.stderr, done
+
+
+def main():
+    if os.geteuid() != 0:
+        print("skipped: needs root")
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        place = Place(directory)
+        place.gcc("good/libnoname.so", "int answer(void) { return 1; }", "-shared", "-fPIC")
+        for name, test in sorted(globals().items()):
+            if name.startswith("test_"):
+                test(place)
+                print("ok", name)
+
+
+main()
