@@ -1,5 +1,6 @@
 // The dynamic section (gABI ch. 5): every table it names is checked against the mapped, file-backed
-// bytes here and nowhere else. Values are copied into the Image before any relocation can change them.
+// bytes here and nowhere else. Values are copied into the Image before any relocation can change
+// them.
 #include <prelude/base/string.h>
 #include <prelude/image/image.h>
 
@@ -16,29 +17,49 @@ Error bad(const char* field, uint64_t value, const char* expected) {
 
 constexpr const char* kInside = "an address inside the object's file-backed segments";
 
-// Raw values of one pass over the section; a zero-initialised slot counts as absent unless has() says so.
+// Raw values of one pass over the section; a zero-initialised slot counts as absent unless has()
+// says so.
 struct Raw {
   uint64_t value[64] = {};
   uint64_t present = 0;
 
   enum Slot : uint8_t {
-    kGnuHash = 40, kVerSym, kRelaCount, kFlags1, kVerDef, kVerDefNum, kVerNeed, kVerNeedNum,
-    kAuxiliary, kFilter
+    kGnuHash = 40,
+    kVerSym,
+    kRelaCount,
+    kFlags1,
+    kVerDef,
+    kVerDefNum,
+    kVerNeed,
+    kVerNeedNum,
+    kAuxiliary,
+    kFilter
   };
   static int slot_of(int64_t tag) {
     if (tag >= 0 && tag <= kDtRelrEnt) return static_cast<int>(tag);
     switch (tag) {
-      case kDtGnuHash: return kGnuHash;
-      case kDtVerSym: return kVerSym;
-      case kDtRelaCount: return kRelaCount;
-      case kDtFlags1: return kFlags1;
-      case kDtVerDef: return kVerDef;
-      case kDtVerDefNum: return kVerDefNum;
-      case kDtVerNeed: return kVerNeed;
-      case kDtVerNeedNum: return kVerNeedNum;
-      case kDtAuxiliary: return kAuxiliary;
-      case kDtFilter: return kFilter;
-      default: return -1;
+      case kDtGnuHash:
+        return kGnuHash;
+      case kDtVerSym:
+        return kVerSym;
+      case kDtRelaCount:
+        return kRelaCount;
+      case kDtFlags1:
+        return kFlags1;
+      case kDtVerDef:
+        return kVerDef;
+      case kDtVerDefNum:
+        return kVerDefNum;
+      case kDtVerNeed:
+        return kVerNeed;
+      case kDtVerNeedNum:
+        return kVerNeedNum;
+      case kDtAuxiliary:
+        return kAuxiliary;
+      case kDtFilter:
+        return kFilter;
+      default:
+        return -1;
     }
   }
   [[nodiscard]] bool has(int slot) const { return (present >> slot & 1) != 0; }
@@ -91,11 +112,12 @@ Status read_strings(Image& image, const Raw& raw) {
   return Done{};
 }
 
-// A table starts where another ends: the nearest table above the symbols bounds their number, as the
-// dynamic section does not tell it.
+// A table starts where another ends: the nearest table above the symbols bounds their number, as
+// the dynamic section does not tell it.
 uint64_t symbol_table_end(const Raw& raw, uint64_t symtab, uint64_t segment_end) {
-  static constexpr uint8_t kNeighbours[] = {kDtStrTab, kDtHash, kDtRela, kDtJmpRel, kDtRelr,
-                                            Raw::kGnuHash, Raw::kVerSym, Raw::kVerDef, Raw::kVerNeed};
+  static constexpr uint8_t kNeighbours[] = {kDtStrTab,    kDtHash,      kDtRela,
+                                            kDtJmpRel,    kDtRelr,      Raw::kGnuHash,
+                                            Raw::kVerSym, Raw::kVerDef, Raw::kVerNeed};
   uint64_t end = segment_end;
   for (const uint8_t slot : kNeighbours)
     if (raw.has(slot) && raw.get(slot) > symtab && raw.get(slot) < end) end = raw.get(slot);
@@ -143,7 +165,8 @@ Status read_gnu_hash(Image& image, const Raw& raw) {
   const uint64_t buckets = words[0], first = words[1], bloom = words[2], shift = words[3];
   if (bloom == 0 || (bloom & (bloom - 1)) != 0)
     return bad("DT_GNU_HASH bloom size", bloom, "a power of two");
-  if (bloom > (room - 16) / 8) return bad("DT_GNU_HASH bloom size", bloom, "a filter inside the segment");
+  if (bloom > (room - 16) / 8)
+    return bad("DT_GNU_HASH bloom size", bloom, "a filter inside the segment");
   const uint64_t bucket_room = room - 16 - bloom * 8;
   if (buckets > bucket_room / 4)
     return bad("DT_GNU_HASH bucket count", buckets, "buckets inside the segment");
@@ -163,7 +186,8 @@ Status read_gnu_hash(Image& image, const Raw& raw) {
   hash.buckets = words + 4 + bloom * 2;
   hash.chain_zero = hash.buckets + buckets - first;
   const uint64_t chain_room = (bucket_room - buckets * 4) / 4;
-  if (image.symbol_limit > first + chain_room) image.symbol_limit = static_cast<uint32_t>(first + chain_room);
+  if (image.symbol_limit > first + chain_room)
+    image.symbol_limit = static_cast<uint32_t>(first + chain_room);
   return Done{};
 }
 
@@ -183,8 +207,10 @@ Status read_sysv_hash(Image& image, const Raw& raw) {
   hash.chains = hash.buckets + buckets;
   hash.bucket_count = static_cast<uint32_t>(buckets);
   // nchain is the number of symbols; a larger value than the table has room for is cut.
-  hash.chain_count = chains < image.symbol_limit ? static_cast<uint32_t>(chains) : image.symbol_limit;
-  if (chains != 0 && chains < image.symbol_limit) image.symbol_limit = static_cast<uint32_t>(chains);
+  hash.chain_count =
+      chains < image.symbol_limit ? static_cast<uint32_t>(chains) : image.symbol_limit;
+  if (chains != 0 && chains < image.symbol_limit)
+    image.symbol_limit = static_cast<uint32_t>(chains);
   return Done{};
 }
 
@@ -196,10 +222,10 @@ Status read_versions(Image& image, const Raw& raw) {
     uint64_t Image::*room;
     uint64_t Image::*number;
   };
-  const Table tables[] = {
-      {Raw::kVerDef, Raw::kVerDefNum, "DT_VERDEF", &Image::verdef, &Image::verdef_room, &Image::verdef_count},
-      {Raw::kVerNeed, Raw::kVerNeedNum, "DT_VERNEED", &Image::verneed, &Image::verneed_room,
-       &Image::verneed_count}};
+  const Table tables[] = {{Raw::kVerDef, Raw::kVerDefNum, "DT_VERDEF", &Image::verdef,
+                           &Image::verdef_room, &Image::verdef_count},
+                          {Raw::kVerNeed, Raw::kVerNeedNum, "DT_VERNEED", &Image::verneed,
+                           &Image::verneed_room, &Image::verneed_count}};
   for (const Table& table : tables) {
     if (!raw.has(table.address)) continue;
     const uint64_t at = raw.get(table.address);
@@ -226,8 +252,7 @@ Status read_table(const Image& image, const Raw& raw, const TableTags& tags, con
     return bad(tags.entry_name, raw.get(tags.entry), tags.entry_bytes == 24 ? "24" : "8");
   const uint64_t at = raw.get(tags.address), size = raw.get(tags.size);
   if (size == 0) return Done{};
-  if (size % tags.entry_bytes != 0)
-    return bad(tags.size_name, size, "a whole number of entries");
+  if (size % tags.entry_bytes != 0) return bad(tags.size_name, size, "a whole number of entries");
   if (image.file_bytes(at, 1) == nullptr || at % 8 != 0) return bad(tags.address_name, at, kInside);
   if (image.file_bytes(at, size) == nullptr)
     return bad(tags.size_name, size, "a table that ends inside its segment");
@@ -237,9 +262,12 @@ Status read_table(const Image& image, const Raw& raw, const TableTags& tags, con
 }
 
 Status read_relocations(Image& image, const Raw& raw) {
-  static constexpr TableTags kRelaTags = {kDtRela, kDtRelaSz, kDtRelaEnt, 24, "DT_RELA", "DT_RELASZ", "DT_RELAENT"};
-  static constexpr TableTags kPltTags = {kDtJmpRel, kDtPltRelSz, -1, 24, "DT_JMPREL", "DT_PLTRELSZ", ""};
-  static constexpr TableTags kRelrTags = {kDtRelr, kDtRelrSz, kDtRelrEnt, 8, "DT_RELR", "DT_RELRSZ", "DT_RELRENT"};
+  static constexpr TableTags kRelaTags = {kDtRela,   kDtRelaSz,   kDtRelaEnt,  24,
+                                          "DT_RELA", "DT_RELASZ", "DT_RELAENT"};
+  static constexpr TableTags kPltTags = {kDtJmpRel,   kDtPltRelSz,   -1, 24,
+                                         "DT_JMPREL", "DT_PLTRELSZ", ""};
+  static constexpr TableTags kRelrTags = {kDtRelr,   kDtRelrSz,   kDtRelrEnt,  8,
+                                          "DT_RELR", "DT_RELRSZ", "DT_RELRENT"};
   const void *rela = nullptr, *plt = nullptr, *relr = nullptr;
   PRELUDE_TRY(read_table(image, raw, kRelaTags, rela, image.rela_count));
   PRELUDE_TRY(read_table(image, raw, kRelrTags, relr, image.relr_count));
@@ -253,12 +281,14 @@ Status read_relocations(Image& image, const Raw& raw) {
   image.relr = static_cast<const uint64_t*>(relr);
   // Old linkers count the PLT's relocations in DT_RELASZ too; they are applied once, as the PLT's.
   if (image.rela != nullptr && image.plt_rela != nullptr &&
-      image.plt_rela + image.plt_rela_count == image.rela + image.rela_count && image.plt_rela >= image.rela)
+      image.plt_rela + image.plt_rela_count == image.rela + image.rela_count &&
+      image.plt_rela >= image.rela)
     image.rela_count = static_cast<uint64_t>(image.plt_rela - image.rela);
   const uint64_t relative = raw.get(Raw::kRelaCount);
   image.relative_count = relative < image.rela_count ? relative : image.rela_count;
   image.pltgot = raw.get(kDtPltGot);
-  if (image.pltgot != 0 && image.plt_rela_count != 0 && image.memory_segment(image.pltgot, 24) == nullptr)
+  if (image.pltgot != 0 && image.plt_rela_count != 0 &&
+      image.memory_segment(image.pltgot, 24) == nullptr)
     return bad("DT_PLTGOT", image.pltgot, "an address inside the object");
   return Done{};
 }
@@ -268,7 +298,8 @@ Status read_array(const Image& image, const Raw& raw, int address, int size, con
   if (!raw.has(address) || raw.get(size) == 0) return Done{};
   const uint64_t at = raw.get(address), bytes = raw.get(size);
   if (at % 8 != 0 || image.memory_segment(at, bytes) == nullptr)
-    return bad(name, image.memory_segment(at, 8) == nullptr ? at : bytes, "an array inside the object");
+    return bad(name, image.memory_segment(at, 8) == nullptr ? at : bytes,
+               "an array inside the object");
   out = {at, bytes / 8};
   return Done{};
 }
@@ -280,7 +311,8 @@ bool overlap(const FunctionArray& a, const FunctionArray& b) {
 // A function array that runs into its neighbours would have wrong functions called.
 Status check_arrays(const Image& image) {
   const FunctionArray section{image.dynamic_vaddr, uint64_t{image.dynamic_count} * 2};
-  const FunctionArray* arrays[] = {&section, &image.preinit_array, &image.init_array, &image.fini_array};
+  const FunctionArray* arrays[] = {&section, &image.preinit_array, &image.init_array,
+                                   &image.fini_array};
   for (size_t i = 0; i < std::size(arrays); ++i)
     for (size_t k = i + 1; k < std::size(arrays); ++k)
       if (overlap(*arrays[i], *arrays[k]))
@@ -295,9 +327,12 @@ Status read_functions(Image& image, const Raw& raw) {
     return bad("DT_INIT", image.init, "an address in an executable segment");
   if (image.fini != 0 && !image.executable(image.fini))
     return bad("DT_FINI", image.fini, "an address in an executable segment");
-  PRELUDE_TRY(read_array(image, raw, kDtInitArray, kDtInitArraySz, "DT_INIT_ARRAY", image.init_array));
-  PRELUDE_TRY(read_array(image, raw, kDtFiniArray, kDtFiniArraySz, "DT_FINI_ARRAY", image.fini_array));
-  PRELUDE_TRY(read_array(image, raw, kDtPreinitArray, kDtPreinitArraySz, "DT_PREINIT_ARRAY", image.preinit_array));
+  PRELUDE_TRY(
+      read_array(image, raw, kDtInitArray, kDtInitArraySz, "DT_INIT_ARRAY", image.init_array));
+  PRELUDE_TRY(
+      read_array(image, raw, kDtFiniArray, kDtFiniArraySz, "DT_FINI_ARRAY", image.fini_array));
+  PRELUDE_TRY(read_array(image, raw, kDtPreinitArray, kDtPreinitArraySz, "DT_PREINIT_ARRAY",
+                         image.preinit_array));
   return check_arrays(image);
 }
 
@@ -307,7 +342,8 @@ Status read_names(Image& image, const Raw& raw) {
     const char* field;
     const char* Image::*slot;
   };
-  const Name names[] = {{kDtRpath, "DT_RPATH", &Image::rpath}, {kDtRunpath, "DT_RUNPATH", &Image::runpath}};
+  const Name names[] = {{kDtRpath, "DT_RPATH", &Image::rpath},
+                        {kDtRunpath, "DT_RUNPATH", &Image::runpath}};
   for (const Name& name : names) {
     if (!raw.has(name.tag)) continue;
     image.*name.slot = image.string(raw.get(name.tag));
@@ -329,7 +365,8 @@ void read_flags(Image& image, const Raw& raw) {
   image.flags = raw.get(kDtFlags);
   image.flags_1 = raw.get(Raw::kFlags1);
   image.text_relocations = raw.has(kDtTextRel) || (image.flags & kDfTextRel) != 0;
-  image.bind_now = raw.has(kDtBindNow) || (image.flags & kDfBindNow) != 0 || (image.flags_1 & kDf1Now) != 0;
+  image.bind_now =
+      raw.has(kDtBindNow) || (image.flags & kDfBindNow) != 0 || (image.flags_1 & kDf1Now) != 0;
   image.symbolic = raw.has(kDtSymbolic) || (image.flags & kDfSymbolic) != 0;
   image.has_filters = raw.has(Raw::kAuxiliary) || raw.has(Raw::kFilter);
 }
@@ -346,8 +383,8 @@ uint64_t sysv_hash_bytes(const Image& image) {
 }
 
 // Relocations must not be able to change tables that were checked above and are read again later.
-// Normally those lie in a read-only segment; else their ranges are kept for the relocation loop to refuse.
-// The version records are not among them: they are read once, before any relocation.
+// Normally those lie in a read-only segment; else their ranges are kept for the relocation loop to
+// refuse. The version records are not among them: they are read once, before any relocation.
 void note_metadata(Image& image, const Raw& raw) {
   const struct {
     uint8_t slot;

@@ -19,7 +19,8 @@ Status check_ident(const elf::FileHeader& header) {
   if (ident[elf::kIdentData] != elf::kDataLittle) return Error{.code = Errc::kBadDataEncoding};
   if (ident[elf::kIdentVersion] != 1) return Error{.code = Errc::kBadIdentVersion};
   const uint8_t os = ident[elf::kIdentOsAbi];
-  if (os != elf::kOsAbiSysv && os != elf::kOsAbiGnu) return Error{.code = Errc::kBadOsAbi, .value = os};
+  if (os != elf::kOsAbiSysv && os != elf::kOsAbiGnu)
+    return Error{.code = Errc::kBadOsAbi, .value = os};
   const uint8_t abi = ident[elf::kIdentAbiVersion];
   if (abi != 0 && !(os == elf::kOsAbiGnu && abi < 4))
     return Error{.code = Errc::kBadAbiVersion, .value = abi};
@@ -37,8 +38,10 @@ constexpr uint64_t kAddressLimit = uint64_t{1} << 47;
 
 Status check_load(const elf::ProgramHeader& ph, uint64_t file_size, const HostRules& host) {
   if (ph.memsz < ph.filesz) return bad("p_filesz", ph.filesz, "at most p_memsz");
-  if (ph.align > 1 && (ph.align & (ph.align - 1)) != 0) return bad("p_align", ph.align, "a power of two");
-  if (((ph.vaddr - ph.offset) & (host.page_size - 1)) != 0) return Error{.code = Errc::kSegmentNotAligned};
+  if (ph.align > 1 && (ph.align & (ph.align - 1)) != 0)
+    return bad("p_align", ph.align, "a power of two");
+  if (((ph.vaddr - ph.offset) & (host.page_size - 1)) != 0)
+    return Error{.code = Errc::kSegmentNotAligned};
   if (ph.vaddr >= kAddressLimit || ph.memsz >= kAddressLimit - ph.vaddr)
     return bad("p_vaddr + p_memsz", ph.vaddr, "an address of user space");
   if (file_size != UINT64_MAX && (ph.offset > file_size || ph.filesz > file_size - ph.offset))
@@ -61,8 +64,8 @@ bool ascending(const LoadSegment* segments, uint32_t count) {
   return true;
 }
 
-// A later segment is laid over the pages it shares with the one below: what the tables say about the lower
-// one holds only while these are the same bytes of the file and no permission is lost.
+// A later segment is laid over the pages it shares with the one below: what the tables say about
+// the lower one holds only while these are the same bytes of the file and no permission is lost.
 Status check_overlap(const LoadSegment* segments, uint32_t count, uint64_t page) {
   for (uint32_t i = 1; i < count; ++i) {
     const LoadSegment &below = segments[i - 1], &s = segments[i];
@@ -97,7 +100,9 @@ void note_facts(const elf::ProgramHeader& ph, Image& out) {
       out.relro_vaddr = ph.vaddr;
       out.relro_size = ph.memsz;
       break;
-    case elf::kPtGnuEhFrame: out.eh_frame_vaddr = ph.vaddr; break;
+    case elf::kPtGnuEhFrame:
+      out.eh_frame_vaddr = ph.vaddr;
+      break;
     case elf::kPtGnuProperty:
       out.property_vaddr = ph.vaddr;
       out.property_size = ph.filesz;
@@ -106,7 +111,8 @@ void note_facts(const elf::ProgramHeader& ph, Image& out) {
       out.stack_flags = ph.flags;
       out.has_stack_header = true;
       break;
-    default: break;
+    default:
+      break;
   }
 }
 
@@ -162,7 +168,8 @@ Result<HeaderFacts> decode_header(const std::byte* head, size_t bytes, uint64_t 
   if (header.version != 1) return Error{.code = Errc::kBadVersion};
   if (header.machine != host.machine)
     return Error{.code = Errc::kWrongMachine, .value = header.machine};
-  if (header.type != elf::kTypeDyn && header.type != elf::kTypeExec) return Error{.code = Errc::kBadType};
+  if (header.type != elf::kTypeDyn && header.type != elf::kTypeExec)
+    return Error{.code = Errc::kBadType};
   if (header.phentsize != sizeof(elf::ProgramHeader)) return Error{.code = Errc::kBadPhentsize};
   const uint64_t table = uint64_t{header.phnum} * sizeof(elf::ProgramHeader);
   if (header.phoff > file_size || table > file_size - header.phoff)
@@ -189,7 +196,8 @@ Status decode_program_headers(const elf::ProgramHeader* headers, uint16_t count,
   }
   if (loads == 0) return Error{.code = Errc::kNoLoadSegments};
   if (!ascending(segments, loads))
-    std::sort(segments, segments + loads, [](const auto& a, const auto& b) { return a.vaddr < b.vaddr; });
+    std::sort(segments, segments + loads,
+              [](const auto& a, const auto& b) { return a.vaddr < b.vaddr; });
   PRELUDE_TRY(check_overlap(segments, loads, host.page_size));
   out.segments = segments;
   out.segment_count = loads;

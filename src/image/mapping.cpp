@@ -11,7 +11,8 @@ struct Pages {
 
 Pages pages_of(const LoadSegment& s, uint64_t page) {
   const uint64_t mask = ~(page - 1);
-  return {s.vaddr & mask, (s.vaddr + s.filesz + page - 1) & mask, (s.vaddr + s.memsz + page - 1) & mask};
+  return {s.vaddr & mask, (s.vaddr + s.filesz + page - 1) & mask,
+          (s.vaddr + s.memsz + page - 1) & mask};
 }
 
 }  // namespace
@@ -41,7 +42,8 @@ uint32_t plan_mapping(const Image& image, uint64_t page_size, MapStep* steps, Ma
                         s.offset - (s.vaddr - pages.start)};
     const uint64_t file_pages_end = s.filesz != 0 ? pages.file_end : pages.start;
     if (pages.end > file_pages_end)
-      steps[count++] = {MapStep::Kind::kAnonymous, s.flags, file_pages_end, pages.end - file_pages_end, 0};
+      steps[count++] = {MapStep::Kind::kAnonymous, s.flags, file_pages_end,
+                        pages.end - file_pages_end, 0};
     const uint64_t file_end = s.vaddr + s.filesz;
     if (s.memsz > s.filesz && s.filesz != 0 && pages.file_end > file_end)
       steps[count++] = {MapStep::Kind::kZero, s.flags, file_end, pages.file_end - file_end, 0};

@@ -14,8 +14,10 @@ bool walk_notes(const std::byte* at, uint64_t bytes, uint64_t align, Each each) 
     elf::NoteHeader header;
     __builtin_memcpy(&header, at, sizeof header);
     const uint64_t name_room = (uint64_t{header.name_size} + 3) & ~uint64_t{3};
-    const uint64_t desc_at = sizeof header + ((name_room + align - 1) & ~(align - 1) & ~uint64_t{3});
-    const uint64_t desc_start = align == 8 ? ((sizeof header + header.name_size + 7) & ~uint64_t{7}) : desc_at;
+    const uint64_t desc_at =
+        sizeof header + ((name_room + align - 1) & ~(align - 1) & ~uint64_t{3});
+    const uint64_t desc_start =
+        align == 8 ? ((sizeof header + header.name_size + 7) & ~uint64_t{7}) : desc_at;
     if (desc_start > bytes || header.desc_size > bytes - desc_start) return false;
     if (header.name_size == 4 && __builtin_memcmp(at + sizeof header, kGnuName, 4) == 0 &&
         each(header.type, at + desc_start, header.desc_size))
@@ -35,7 +37,8 @@ void walk_object_notes(const Image& image, Each each) {
     if (ph.type != elf::kPtNote) continue;
     const void* notes = image.file_bytes(ph.vaddr, ph.filesz);
     if (notes == nullptr) continue;
-    if (walk_notes(static_cast<const std::byte*>(notes), ph.filesz, ph.align == 8 ? 8 : 4, each)) return;
+    if (walk_notes(static_cast<const std::byte*>(notes), ph.filesz, ph.align == 8 ? 8 : 4, each))
+      return;
   }
 }
 
@@ -62,7 +65,8 @@ uint32_t gnu_property(const Image& image, uint32_t wanted) {
   };
   if (image.property_size != 0) {
     const void* notes = image.file_bytes(image.property_vaddr, image.property_size);
-    if (notes != nullptr) walk_notes(static_cast<const std::byte*>(notes), image.property_size, 8, read);
+    if (notes != nullptr)
+      walk_notes(static_cast<const std::byte*>(notes), image.property_size, 8, read);
     return value;
   }
   walk_object_notes(image, read);

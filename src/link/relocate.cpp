@@ -1,4 +1,5 @@
-// Relocation of the modules of a request: dependencies first, each object as a whole, protection last.
+// Relocation of the modules of a request: dependencies first, each object as a whole, protection
+// last.
 #include <prelude/link/linker.h>
 
 #include <arch/native.h>
@@ -20,29 +21,34 @@ Error about(Error error, const Module& module) {
 }
 
 int segment_prot(uint32_t flags) {
-  return ((flags & elf::kPfR) != 0 ? sys::kProtRead : 0) | ((flags & elf::kPfW) != 0 ? sys::kProtWrite : 0) |
+  return ((flags & elf::kPfR) != 0 ? sys::kProtRead : 0) |
+         ((flags & elf::kPfW) != 0 ? sys::kProtWrite : 0) |
          ((flags & elf::kPfX) != 0 ? sys::kProtExec : 0);
 }
 
-// Text relocations: the segments that are not writable become so, without being executable meanwhile.
+// Text relocations: the segments that are not writable become so, without being executable
+// meanwhile.
 Status set_text_writable(Linker& linker, Module& module, bool writable) {
   const uint64_t page = linker.host.page_size;
   const Image& image = module.image;
   for (uint32_t i = 0; i < image.segment_count; ++i) {
     const LoadSegment& s = image.segments[i];
     if ((s.flags & elf::kPfW) != 0) continue;
-    const uint64_t start = s.vaddr & ~(page - 1), end = (s.vaddr + s.memsz + page - 1) & ~(page - 1);
+    const uint64_t start = s.vaddr & ~(page - 1),
+                   end = (s.vaddr + s.memsz + page - 1) & ~(page - 1);
     const int prot = writable ? sys::kProtRead | sys::kProtWrite : segment_prot(s.flags);
     if (auto r = sys::protect(image.address(start), end - start, prot); !r)
       return Error{.code = writable ? Errc::kTextrelWritable : Errc::kTextrelRestore,
-                   .sys_errno = sys::raw(r.error()), .object = module.path};
+                   .sys_errno = sys::raw(r.error()),
+                   .object = module.path};
   }
   return Done{};
 }
 
-// Writes the result of a resolver. In code, which is no longer writable when resolvers run, that takes
-// a moment of write access again, without execution as ever.
-Status store_bytes(Linker& linker, Module& module, uint64_t vaddr, const void* bytes, size_t count) {
+// Writes the result of a resolver. In code, which is no longer writable when resolvers run, that
+// takes a moment of write access again, without execution as ever.
+Status store_bytes(Linker& linker, Module& module, uint64_t vaddr, const void* bytes,
+                   size_t count) {
   const LoadSegment* s = module.image.memory_segment(vaddr, count);
   const bool in_text = s != nullptr && (s->flags & elf::kPfW) == 0;
   if (in_text) PRELUDE_TRY(set_text_writable(linker, module, true));
@@ -54,21 +60,27 @@ Status store_bytes(Linker& linker, Module& module, uint64_t vaddr, const void* b
 Status run_resolver(Linker& linker, const PendingResolver& pending) {
   using Resolver = uint64_t (*)();
   Module& module = *pending.module;
-  const uint64_t target = reinterpret_cast<Resolver>(pending.resolver)();  // NOLINT(performance-no-int-to-ptr)
+  const uint64_t target =
+      reinterpret_cast<Resolver>(pending.resolver)();  // NOLINT(performance-no-int-to-ptr)
   const uint64_t value = target + static_cast<uint64_t>(pending.addend);
-  if (pending.form == ResultForm::kWord) return store_bytes(linker, module, pending.slot, &value, sizeof value);
+  if (pending.form == ResultForm::kWord)
+    return store_bytes(linker, module, pending.slot, &value, sizeof value);
   const bool relative = pending.form == ResultForm::kPcRelative32;
   const uint64_t wide = relative ? value - (module.image.bias + pending.slot) : value;
   const auto narrow = static_cast<uint32_t>(wide);
   if (wide != (relative ? static_cast<uint64_t>(static_cast<int32_t>(narrow)) : narrow))
-    return Error{.code = Errc::kBadField, .object = module.path, .subject = "IFUNC address",
-                 .context = "an address in reach of a 32-bit relocation", .value = value};
+    return Error{.code = Errc::kBadField,
+                 .object = module.path,
+                 .subject = "IFUNC address",
+                 .context = "an address in reach of a 32-bit relocation",
+                 .value = value};
   return store_bytes(linker, module, pending.slot, &narrow, sizeof narrow);
 }
 
 class LiveBinder {
  public:
-  LiveBinder(Linker& linker, Batch& batch, Module& module) : linker_(linker), batch_(batch), module_(module) {}
+  LiveBinder(Linker& linker, Batch& batch, Module& module)
+      : linker_(linker), batch_(batch), module_(module) {}
 
   bool bind(uint32_t symbol, Use use, Bound& out) {
     // The same symbol is often referenced several times in a row.
@@ -89,7 +101,8 @@ class LiveBinder {
   }
 
   bool defer(uint64_t slot, int64_t addend, const Bound& bound, ResultForm form) {
-    if (pending_.push(linker_.heap, {&module_, slot, addend, bound.value, bound.module, form})) return true;
+    if (pending_.push(linker_.heap, {&module_, slot, addend, bound.value, bound.module, form}))
+      return true;
     return fail({.code = Errc::kOutOfMemory});
   }
 
@@ -99,11 +112,16 @@ class LiveBinder {
     if (room != bound.size && (room < bound.size || linker_.options->warn))
       remark("has different size in shared object, consider re-linking", symbol);
     const Image& from = bound.module->image;
-    if (last_.symbol->visibility() == elf::kStvProtected && !may_copy_protected(symbol)) return false;
+    if (last_.symbol->visibility() == elf::kStvProtected && !may_copy_protected(symbol))
+      return false;
     if (from.memory_segment(bound.value - from.bias, bytes) == nullptr)
-      return fail({.code = Errc::kBadField, .object = bound.module->path, .subject = "st_size of a copied symbol",
-                   .context = "bytes inside the object", .value = bytes});
-    copy_bytes(to, reinterpret_cast<const void*>(bound.value), bytes);  // NOLINT(performance-no-int-to-ptr)
+      return fail({.code = Errc::kBadField,
+                   .object = bound.module->path,
+                   .subject = "st_size of a copied symbol",
+                   .context = "bytes inside the object",
+                   .value = bytes});
+    copy_bytes(to, reinterpret_cast<const void*>(bound.value),
+               bytes);  // NOLINT(performance-no-int-to-ptr)
     return true;
   }
 
@@ -122,7 +140,8 @@ class LiveBinder {
       linker_.personality->unlock_tls(linker_);
       if (placed) {
         linker_.personality->module_changed(linker_, owner);
-        if (!batch_.start_up && !batch_.late_tls.push(linker_.heap, &owner)) return fail({.code = Errc::kOutOfMemory});
+        if (!batch_.start_up && !batch_.late_tls.push(linker_.heap, &owner))
+          return fail({.code = Errc::kOutOfMemory});
       }
     }
     if (owner.tls.offset <= 0) return fail({.code = Errc::kStaticTls, .object = owner.path});
@@ -156,13 +175,14 @@ class LiveBinder {
 
   bool overflow(uint32_t symbol, const char* type) {
     const char* name = module_.image.string(module_.image.symbols[symbol].name);
-    if (linker_.remark != nullptr) linker_.remark(linker_, "causes overflow in relocation", name, type);
+    if (linker_.remark != nullptr)
+      linker_.remark(linker_, "causes overflow in relocation", name, type);
     return true;
   }
 
   bool lazy(uint64_t* slot) {
-    // The file's word is the address of the PLT entry's second half; anything else binds at once, as do
-    // slots that will be read-only by then.
+    // The file's word is the address of the PLT entry's second half; anything else binds at once,
+    // as do slots that will be read-only by then.
     const auto address = reinterpret_cast<uint64_t>(slot);
     if (address < module_.relro_end && address + sizeof *slot > module_.relro_start) return false;
     if (code_ == nullptr || *slot - code_->vaddr >= code_->memsz) {
@@ -179,8 +199,8 @@ class LiveBinder {
     return false;
   }
 
-  /// Calls the IFUNC resolvers that were put off until the rest of the object was ready. Those of objects
-  /// that are not relocated yet wait for the end of the batch.
+  /// Calls the IFUNC resolvers that were put off until the rest of the object was ready. Those of
+  /// objects that are not relocated yet wait for the end of the batch.
   bool settle_pending() {
     bool ok = true;
     for (const PendingResolver& pending : pending_) {
@@ -215,7 +235,8 @@ class LiveBinder {
       out.value = symbol.value;
       return true;
     }
-    if (symbol.shndx == elf::kShnUndef && symbol.value == 0) return true;  // a local reference to nothing
+    if (symbol.shndx == elf::kShnUndef && symbol.value == 0)
+      return true;  // a local reference to nothing
     const auto address = definition_address(linker_, last_);
     if (!address) return fail(address.error());
     out.value = *address;
@@ -227,20 +248,27 @@ class LiveBinder {
   bool may_copy_protected(uint32_t symbol) {
     const Module& definer = *last_.module;
     const char* name = module_.image.string(module_.image.symbols[symbol].name);
-    if (linker_.remark != nullptr) linker_.remark(linker_, "copies a protected symbol", name, definer.path);
-    if ((gnu_property(definer.image, elf::kPropertyNeeded1) & elf::kNeeded1IndirectExternAccess) == 0) return true;
+    if (linker_.remark != nullptr)
+      linker_.remark(linker_, "copies a protected symbol", name, definer.path);
+    if ((gnu_property(definer.image, elf::kPropertyNeeded1) & elf::kNeeded1IndirectExternAccess) ==
+        0)
+      return true;
     return fail({.code = Errc::kProtectedCopy, .object = definer.path, .subject = name});
   }
 
   bool check_tls(const Bound& bound) {
     if (bound.module->tls.module_id != 0 && bound.value <= bound.module->tls.memsz) return true;
-    return fail({.code = Errc::kBadField, .object = bound.module->path, .subject = "TLS symbol value",
-                 .context = "an offset inside a PT_TLS segment", .value = bound.value});
+    return fail({.code = Errc::kBadField,
+                 .object = bound.module->path,
+                 .subject = "TLS symbol value",
+                 .context = "an offset inside a PT_TLS segment",
+                 .value = bound.value});
   }
 
   void remark(const char* what, uint32_t symbol) {
     const char* name = module_.image.string(module_.image.symbols[symbol].name);
-    if (linker_.remark != nullptr) linker_.remark(linker_, what, name != nullptr ? name : "?", nullptr);
+    if (linker_.remark != nullptr)
+      linker_.remark(linker_, what, name != nullptr ? name : "?", nullptr);
   }
 
   Linker& linker_;
@@ -274,7 +302,8 @@ Status protect_relro(Module& module) {
   const uint64_t bytes = module.relro_end - module.relro_start;
   void* start = reinterpret_cast<void*>(module.relro_start);  // NOLINT(performance-no-int-to-ptr)
   if (auto r = sys::protect(start, bytes, sys::kProtRead); !r)
-    return Error{.code = Errc::kRelroProtect, .sys_errno = sys::raw(r.error()), .object = module.path};
+    return Error{
+        .code = Errc::kRelroProtect, .sys_errno = sys::raw(r.error()), .object = module.path};
   return Done{};
 }
 
@@ -283,24 +312,31 @@ Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy) 
   const Image& image = module.image;
   const bool use_lazy = lazy && !module.bind_now && image.pltgot != 0 && image.plt_rela_count != 0;
   if (linker.tracer.wants(Topic::kReloc))
-    linker.tracer.emit({.kind = EventKind::kRelocBegin, .topic = Topic::kReloc, .object = module.path,
+    linker.tracer.emit({.kind = EventKind::kRelocBegin,
+                        .topic = Topic::kReloc,
+                        .object = module.path,
                         .value = lazy && !module.bind_now ? 1U : 0U});
   if (image.text_relocations && linker.options->secure)
-    return Error{.code = Errc::kBadField, .object = module.path, .subject = "DT_TEXTREL",
+    return Error{.code = Errc::kBadField,
+                 .object = module.path,
+                 .subject = "DT_TEXTREL",
                  .context = "no text relocations in a secure program"};
   if (image.text_relocations) PRELUDE_TRY(set_text_writable(linker, module, true));
   LiveBinder binder(linker, batch, module);
   const WriteWindow window(image, image.text_relocations);
   if (use_lazy) {
     if (!window.holds(image.pltgot, 24))
-      return Error{.code = Errc::kBadField, .object = module.path, .subject = "DT_PLTGOT",
-                   .context = "an address in a writable segment", .value = image.pltgot};
+      return Error{.code = Errc::kBadField,
+                   .object = module.path,
+                   .subject = "DT_PLTGOT",
+                   .context = "an address in a writable segment",
+                   .value = image.pltgot};
   }
   Relocator<LiveBinder> relocator(image, window, binder);
   const bool ok = relocator.run_plain(use_lazy);
   if (image.text_relocations) PRELUDE_TRY(set_text_writable(linker, module, false));
-  // After the relocations, none of which has any business in these slots; before the first resolver, which
-  // may call through the PLT; and again after the results have been stored.
+  // After the relocations, none of which has any business in these slots; before the first
+  // resolver, which may call through the PLT; and again after the results have been stored.
   if (ok && use_lazy) prepare_lazy(linker, module);
   if (!ok || !relocator.run_indirect() || !binder.settle_pending()) return binder.error();
   if (use_lazy) prepare_lazy(linker, module);
@@ -308,7 +344,8 @@ Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy) 
   linker.statistics.relative_relocations += relocator.counts().relative;
   module.relocated = true;
   if (linker.tracer.wants(Topic::kReloc))
-    linker.tracer.emit({.kind = EventKind::kRelocEnd, .topic = Topic::kReloc, .object = module.path});
+    linker.tracer.emit(
+        {.kind = EventKind::kRelocEnd, .topic = Topic::kReloc, .object = module.path});
   return Done{};
 }
 

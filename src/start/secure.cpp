@@ -1,5 +1,5 @@
-// What a secure program needs before anything else happens: three open descriptors, so that no file it
-// opens later is taken for its standard input, output or error.
+// What a secure program needs before anything else happens: three open descriptors, so that no file
+// it opens later is taken for its standard input, output or error.
 #include "start.h"
 
 #include <arch/native.h>
@@ -28,11 +28,13 @@ bool open_in_place(int wanted) {
 void guard_secure_start(bool direct) {
   if (!world.stack.process.secure) return;
   for (int fd = 0; fd <= 2; ++fd)
-    if (const auto status = sys::status(fd); !status && status.error() == sys::kEBADF && !open_in_place(fd))
+    if (const auto status = sys::status(fd);
+        !status && status.error() == sys::kEBADF && !open_in_place(fd))
       sys::exit_group(kFailed);
   if (!direct) return;
   // With the rights of the loader's own file, nobody may choose the program.
-  constexpr std::string_view kRefusal = "ld.so: no program is run by a loader that has special privileges\n";
+  constexpr std::string_view kRefusal =
+      "ld.so: no program is run by a loader that has special privileges\n";
   sys::write_all(2, kRefusal.data(), kRefusal.size());
   sys::exit_group(kFailed);
 }

@@ -1,5 +1,5 @@
-// Symbol lookup. The loop over a list reads one cache line per object and its bloom word; strings are
-// read only when 31 bits of hash agree.
+// Symbol lookup. The loop over a list reads one cache line per object and its bloom word; strings
+// are read only when 31 bits of hash agree.
 #include <prelude/symbols/symbols.h>
 
 #include <prelude/base/string.h>
@@ -8,17 +8,23 @@ namespace prelude {
 namespace {
 
 // Types that may satisfy a reference: NOTYPE, OBJECT, FUNC, COMMON, TLS, GNU_IFUNC.
-constexpr uint32_t kUsableTypes = 1U << elf::kSttNoType | 1U << elf::kSttObject | 1U << elf::kSttFunc |
-                                  1U << elf::kSttCommon | 1U << elf::kSttTls | 1U << elf::kSttGnuIfunc;
-constexpr uint32_t kUsableBindings = 1U << elf::kStbGlobal | 1U << elf::kStbWeak | 1U << elf::kStbGnuUnique;
+constexpr uint32_t kUsableTypes = 1U << elf::kSttNoType | 1U << elf::kSttObject |
+                                  1U << elf::kSttFunc | 1U << elf::kSttCommon | 1U << elf::kSttTls |
+                                  1U << elf::kSttGnuIfunc;
+constexpr uint32_t kUsableBindings =
+    1U << elf::kStbGlobal | 1U << elf::kStbWeak | 1U << elf::kStbGnuUnique;
 
 // Only programs (which have an interpreter or a fixed address) lend their PLT entries to others.
-bool lends_plt_entries(const Image& image) { return image.interp_size != 0 || image.type == elf::kTypeExec; }
+bool lends_plt_entries(const Image& image) {
+  return image.interp_size != 0 || image.type == elf::kTypeExec;
+}
 
 bool usable(const SymbolTable& table, const elf::Symbol& symbol, const SymbolQuery& query) {
-  if (symbol.value == 0 && symbol.shndx != elf::kShnAbs && symbol.type() != elf::kSttTls) return false;
+  if (symbol.value == 0 && symbol.shndx != elf::kShnAbs && symbol.type() != elf::kSttTls)
+    return false;
   // An undefined function with a value is the program's PLT entry that stands for its address.
-  if (symbol.shndx == elf::kShnUndef && (query.function_call || !lends_plt_entries(*table.image))) return false;
+  if (symbol.shndx == elf::kShnUndef && (query.function_call || !lends_plt_entries(*table.image)))
+    return false;
   if ((kUsableTypes >> symbol.type() & 1) == 0 || (kUsableBindings >> symbol.binding() & 1) == 0)
     return false;
   const uint8_t visibility = symbol.visibility();
@@ -27,7 +33,8 @@ bool usable(const SymbolTable& table, const elf::Symbol& symbol, const SymbolQue
 
 bool same_name(const SymbolTable& table, const elf::Symbol& symbol, const SymbolQuery& query) {
   const Image& image = *table.image;
-  if (symbol.name >= image.strings_size || image.strings_size - symbol.name <= query.length) return false;
+  if (symbol.name >= image.strings_size || image.strings_size - symbol.name <= query.length)
+    return false;
   return __builtin_memcmp(image.strings + symbol.name, query.name, query.length + 1) == 0;
 }
 
@@ -63,10 +70,13 @@ struct ChainMatch {
     if (fit == VersionFit::kCandidate && candidates++ == 0) candidate = &symbol;
     return fit == VersionFit::kYes;
   }
-  [[nodiscard]] const elf::Symbol* only_candidate() const { return candidates == 1 ? candidate : nullptr; }
+  [[nodiscard]] const elf::Symbol* only_candidate() const {
+    return candidates == 1 ? candidate : nullptr;
+  }
 
  private:
-  static bool usable_name(const SymbolTable& table, const elf::Symbol& symbol, const SymbolQuery& query) {
+  static bool usable_name(const SymbolTable& table, const elf::Symbol& symbol,
+                          const SymbolQuery& query) {
     return same_name(table, symbol, query) && usable(table, symbol, query);
   }
 };
@@ -97,8 +107,10 @@ const elf::Symbol* probe_sysv(const LookupRecord& record, SymbolQuery& query) {
   if (hash.buckets == nullptr) return nullptr;
   ChainMatch match;
   uint32_t index = hash.buckets[sysv_hash_of(query) % hash.bucket_count];
-  // A chain has at most as many members as there are symbols: a longer walk is a damaged table's cycle.
-  for (uint32_t steps = 0; index != 0 && index < hash.chain_count && steps < hash.chain_count; ++steps) {
+  // A chain has at most as many members as there are symbols: a longer walk is a damaged table's
+  // cycle.
+  for (uint32_t steps = 0; index != 0 && index < hash.chain_count && steps < hash.chain_count;
+       ++steps) {
     if (match.check(record, index, query)) return &record.symbols[index];
     index = hash.chains[index];
   }
@@ -130,8 +142,8 @@ uint32_t gnu_hash(const char* name) { return make_query(name).gnu_hash; }
 
 SymbolQuery make_query(const char* name) { return finish_query(name, name, kStart); }
 
-// Eight bytes a step: products of neighbours in 16-bit lanes, then in 32-bit lanes, then both halves.
-// Aligned words never cross a page, so reading past the NUL is harmless in mapped memory.
+// Eight bytes a step: products of neighbours in 16-bit lanes, then in 32-bit lanes, then both
+// halves. Aligned words never cross a page, so reading past the NUL is harmless in mapped memory.
 __attribute__((no_sanitize("address"))) SymbolQuery make_query_in_table(const char* name) {
   constexpr uint64_t kBytes = 0x00ff00ff00ff00ff, kPairs = 0x0000ffff0000ffff;
   constexpr uint64_t kOnes = 0x0101010101010101, kHighs = 0x8080808080808080;
@@ -149,7 +161,8 @@ __attribute__((no_sanitize("address"))) SymbolQuery make_query_in_table(const ch
     if (((word - kOnes) & ~word & kHighs) != 0) return finish_query(name, at, hash);
     const uint64_t pairs = (word & kBytes) * kFactor + (word >> 8 & kBytes);
     const uint64_t quads = (pairs & kPairs) * kFactor2 + (pairs >> 16 & kPairs);
-    hash = hash * kFactor8 + static_cast<uint32_t>(quads) * kFactor4 + static_cast<uint32_t>(quads >> 32);
+    hash = hash * kFactor8 + static_cast<uint32_t>(quads) * kFactor4 +
+           static_cast<uint32_t>(quads >> 32);
   }
 }
 
@@ -157,8 +170,8 @@ const elf::Symbol* find_in_object(const LookupRecord& record, SymbolQuery& query
   return bloom_passes(record, query.gnu_hash) ? probe(record, query) : nullptr;
 }
 
-Definition find_in_list(const SearchList& list, SymbolQuery& query, uint32_t from, const Module* skip,
-                        uint32_t* position) {
+Definition find_in_list(const SearchList& list, SymbolQuery& query, uint32_t from,
+                        const Module* skip, uint32_t* position) {
   const LookupRecord* records = list.records;
   const uint32_t count = list.count, hash = query.gnu_hash;
   constexpr uint32_t kAhead = 6;  // hides the miss on the bloom word of the objects to come
@@ -178,7 +191,9 @@ Definition find_in_list(const SearchList& list, SymbolQuery& query, uint32_t fro
 LookupRecord make_record(Module& module, const Image& image) {
   const GnuHashFacts& hash = image.gnu_hash;
   const bool gnu = hash.bloom != nullptr;
-  return {.bloom = gnu ? hash.bloom : image.sysv_hash.buckets != nullptr ? &kAll : &kNone,
+  return {.bloom = gnu                                  ? hash.bloom
+                   : image.sysv_hash.buckets != nullptr ? &kAll
+                                                        : &kNone,
           .buckets = hash.buckets,
           .chain_zero = hash.chain_zero,
           .symbols = image.symbols,

@@ -52,13 +52,15 @@ Status visit_needs(const Image& image, Visit visit) {
   while (image.verneed != nullptr) {
     const auto* need = record_at<elf::VerNeed>(image.verneed, image.verneed_room, offset);
     if (need == nullptr) return bad("vn_next", offset, "a record inside DT_VERNEED's segment");
-    if (need->version != 1) return Error{.code = Errc::kVersionRecordVerneed, .value = need->version};
+    if (need->version != 1)
+      return Error{.code = Errc::kVersionRecordVerneed, .value = need->version};
     const char* file = image.string(need->file);
     if (file == nullptr) return bad("vn_file", need->file, "an offset inside the string table");
     uint64_t aux_offset = offset + need->aux;
     for (;;) {
       const auto* aux = record_at<elf::VerNeedAux>(image.verneed, image.verneed_room, aux_offset);
-      if (aux == nullptr || !budget.spend()) return bad("vna_next", aux_offset, "a record inside DT_VERNEED's segment");
+      if (aux == nullptr || !budget.spend())
+        return bad("vna_next", aux_offset, "a record inside DT_VERNEED's segment");
       const char* name = image.string(aux->name);
       if (name == nullptr) return bad("vna_name", aux->name, "an offset inside the string table");
       PRELUDE_TRY(visit(file, *aux, name));
@@ -144,21 +146,23 @@ Result<VersionTable> read_versions(const Image& image, VersionNames& names, Heap
     if ((def.flags & elf::kVerFlagBase) != 0) return Done{};
     return enter(def.index, name, def.hash, VersionTable::kDefined);
   }));
-  PRELUDE_TRY(visit_needs(image, [&](const char*, const elf::VerNeedAux& aux, const char* name) -> Status {
-    const bool hidden = (aux.other & elf::kVerIndexHidden) != 0;
-    return enter(aux.other, name, aux.hash, hidden ? VersionTable::kHidden : 0);
-  }));
+  PRELUDE_TRY(
+      visit_needs(image, [&](const char*, const elf::VerNeedAux& aux, const char* name) -> Status {
+        const bool hidden = (aux.other & elf::kVerIndexHidden) != 0;
+        return enter(aux.other, name, aux.hash, hidden ? VersionTable::kHidden : 0);
+      }));
   return table;
 }
 
 void for_each_version_need(const Image& image, const VersionTable& table, VersionNeedCallback each,
                            void* context) {
-  (void)visit_needs(image, [&](const char* file, const elf::VerNeedAux& aux, const char* name) -> Status {
-    const bool weak = (aux.flags & elf::kVerFlagWeak) != 0;
-    const VersionNeed need{file, name, aux.hash, table.id(aux.other & kIndexMask), weak};
-    if (each(context, need)) return Done{};
-    return Error{.code = Errc::kNone};
-  });
+  (void)visit_needs(
+      image, [&](const char* file, const elf::VerNeedAux& aux, const char* name) -> Status {
+        const bool weak = (aux.flags & elf::kVerFlagWeak) != 0;
+        const VersionNeed need{file, name, aux.hash, table.id(aux.other & kIndexMask), weak};
+        if (each(context, need)) return Done{};
+        return Error{.code = Errc::kNone};
+      });
 }
 
 void for_each_version_def(const Image& image, VersionDefCallback each, void* context) {

@@ -15,7 +15,8 @@ std::vector<std::vector<uint8_t>> fuzz_seeds() {
     search::CacheBuilder builder;
     for (int i = 0; i < entries; ++i) {
       const std::string name = "libseed.so." + std::to_string(9 - i);
-      builder.add(name, "/lib/" + name).add(name, "/lib/glibc-hwcaps/x86-64-v3/" + name, search::kNamedHwcap);
+      builder.add(name, "/lib/" + name)
+          .add(name, "/lib/glibc-hwcaps/x86-64-v3/" + name, search::kNamedHwcap);
     }
     if (entries % 2 == 0) builder.hwcaps({"x86-64-v3"});
     if (entries == 3) builder.old_header(2);
@@ -33,8 +34,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view levels[] = {"x86-64-v3", "x86-64-v2"};
   const search::CacheQuery query{.flags = 0x0303, .isa_level = 2, .hwcaps = {levels, 2}};
   for (const char* name : {"libseed.so.9", "libseed.so.8", "lib", "", "libseed.so.10"})
-    if (const char* path = view->find(name, query); path != nullptr && std::strlen(path) >= size) std::abort();
+    if (const char* path = view->find(name, query); path != nullptr && std::strlen(path) >= size)
+      std::abort();
   for (uint32_t i = 0; i < 64; ++i)
-    if (const char* name = view->name(i); name != nullptr && std::strlen(name) >= size) std::abort();
+    if (const char* name = view->name(i); name != nullptr && std::strlen(name) >= size)
+      std::abort();
   return 0;
 }

@@ -1,5 +1,5 @@
-// Everything that is read from a mapped object without its relocations: dynamic section, strings, notes,
-// versions, names by both hash tables.
+// Everything that is read from a mapped object without its relocations: dynamic section, strings,
+// notes, versions, names by both hash tables.
 #include "elf_seeds.h"
 #include "fuzz.h"
 
@@ -54,8 +54,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   VersionNames names;
   const auto versions = read_versions(image, names, heap);
   if (!versions) return 0;
-  for_each_version_need(image, *versions, [](void*, const VersionNeed&) { return true; }, nullptr);
-  for_each_version_def(image, [](void*, const char*, uint32_t, uint16_t) { return true; }, nullptr);
+  for_each_version_need(
+      image, *versions, [](void*, const VersionNeed&) { return true; }, nullptr);
+  for_each_version_def(
+      image, [](void*, const char*, uint32_t, uint16_t) { return true; }, nullptr);
   look_up(object, *versions, names);
   return 0;
 }

@@ -1,5 +1,5 @@
-// A fuzz target is one file with two functions: libFuzzer's entry, and seeds for its corpus. Linked with
-// replay_main.cpp it runs the seeds, files, and a fixed number of mutations with any compiler.
+// A fuzz target is one file with two functions: libFuzzer's entry, and seeds for its corpus. Linked
+// with replay_main.cpp it runs the seeds, files, and a fixed number of mutations with any compiler.
 #pragma once
 
 #include <cstddef>

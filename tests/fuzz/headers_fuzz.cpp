@@ -16,11 +16,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto facts = decode_header(reinterpret_cast<const std::byte*>(data), size, size, kHost);
   if (!facts) return 0;
   std::vector<elf::ProgramHeader> headers(facts->phnum);
-  if (facts->phnum != 0) std::memcpy(headers.data(), data + facts->phoff, headers.size() * sizeof(elf::ProgramHeader));
+  if (facts->phnum != 0)
+    std::memcpy(headers.data(), data + facts->phoff, headers.size() * sizeof(elf::ProgramHeader));
   for (const uint64_t file_size : {uint64_t{size}, UINT64_MAX}) {
     std::vector<LoadSegment> segments(headers.size() + 1);
     Image image;
-    if (!decode_program_headers(headers.data(), facts->phnum, file_size, kHost, segments.data(), image)) continue;
+    if (!decode_program_headers(headers.data(), facts->phnum, file_size, kHost, segments.data(),
+                                image))
+      continue;
     std::vector<MapStep> steps(1 + 4 * size_t{image.segment_count});
     const uint32_t count = plan_mapping(image, kHost.page_size, steps.data());
     if (count > steps.size()) std::abort();

@@ -18,7 +18,9 @@ struct SelfBinder {
 
   bool bind(uint32_t symbol, Use, Bound& out) {
     const elf::Symbol& s = image.symbols[symbol];
-    out = {.value = image.bias + s.value, .size = s.size, .undefined = s.shndx == 0,
+    out = {.value = image.bias + s.value,
+           .size = s.size,
+           .undefined = s.shndx == 0,
            .resolver = s.type() == elf::kSttGnuIfunc};
     return true;
   }

@@ -1,5 +1,6 @@
-// replay [--rounds N] [--write-seeds DIR] [FILE or DIR ...]: runs a fuzz target without libFuzzer: over its seeds, each
-// cut at many lengths, over files, and over N mutations of all of them by a fixed random sequence.
+// replay [--rounds N] [--write-seeds DIR] [FILE or DIR ...]: runs a fuzz target without libFuzzer:
+// over its seeds, each cut at many lengths, over files, and over N mutations of all of them by a
+// fixed random sequence.
 #include "fuzz.h"
 
 #include <cstdio>
@@ -30,28 +31,51 @@ void run(const Input& input) {
 }
 
 void mutate(Input& input) {
-  static constexpr uint64_t kNasty[] = {0, 1, 2, 7, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
-                                        0x7fffffffffffffff, 0x8000000000000000, ~uint64_t{0}, ~uint64_t{0xfff}};
+  static constexpr uint64_t kNasty[] = {0,
+                                        1,
+                                        2,
+                                        7,
+                                        0x7f,
+                                        0x80,
+                                        0xff,
+                                        0x7fff,
+                                        0xffff,
+                                        0x7fffffff,
+                                        0x80000000,
+                                        0xffffffff,
+                                        0x7fffffffffffffff,
+                                        0x8000000000000000,
+                                        ~uint64_t{0},
+                                        ~uint64_t{0xfff}};
   for (size_t change = 1 + below(4); change-- > 0 && !input.empty();) {
     const size_t at = below(input.size());
     switch (below(5)) {
-      case 0: input[at] ^= static_cast<uint8_t>(1U << below(8)); break;
-      case 1: input[at] = static_cast<uint8_t>(next_random()); break;
+      case 0:
+        input[at] ^= static_cast<uint8_t>(1U << below(8));
+        break;
+      case 1:
+        input[at] = static_cast<uint8_t>(next_random());
+        break;
       case 2: {
         const size_t width = size_t{1} << below(4), start = at / width * width;
         const uint64_t value = kNasty[below(std::size(kNasty))];
         std::memcpy(&input[start], &value, std::min(width, input.size() - start));
         break;
       }
-      case 3: std::memmove(&input[at], &input[below(input.size())], 1); break;
-      default: if (below(16) == 0) input.resize(at); break;
+      case 3:
+        std::memmove(&input[at], &input[below(input.size())], 1);
+        break;
+      default:
+        if (below(16) == 0) input.resize(at);
+        break;
     }
   }
 }
 
 void read_files(const std::filesystem::path& path, std::vector<Input>& out) {
   if (std::filesystem::is_directory(path)) {
-    for (const auto& entry : std::filesystem::directory_iterator(path)) read_files(entry.path(), out);
+    for (const auto& entry : std::filesystem::directory_iterator(path))
+      read_files(entry.path(), out);
     return;
   }
   std::ifstream file(path, std::ios::binary);
@@ -63,7 +87,8 @@ int write_seeds(const std::filesystem::path& directory) {
   size_t index = 0;
   for (const Input& seed : fuzz_seeds()) {
     std::ofstream file(directory / ("seed" + std::to_string(index++)), std::ios::binary);
-    file.write(reinterpret_cast<const char*>(seed.data()), static_cast<std::streamsize>(seed.size()));
+    file.write(reinterpret_cast<const char*>(seed.data()),
+               static_cast<std::streamsize>(seed.size()));
     if (!file) return 1;
   }
   return 0;

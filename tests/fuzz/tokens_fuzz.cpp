@@ -10,7 +10,8 @@ using namespace prelude::search;
 
 std::vector<std::vector<uint8_t>> fuzz_seeds() {
   std::vector<std::vector<uint8_t>> seeds;
-  for (const std::string_view text : {"$ORIGIN/../lib:${LIB}/x:/usr/lib:$PLATFORM", "::;$ORIGINx;${ORIGIN", "$LIB$LIB/$", ""})
+  for (const std::string_view text :
+       {"$ORIGIN/../lib:${LIB}/x:/usr/lib:$PLATFORM", "::;$ORIGINx;${ORIGIN", "$LIB$LIB/$", ""})
     seeds.emplace_back(text.begin(), text.end());
   return seeds;
 }

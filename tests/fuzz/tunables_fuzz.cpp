@@ -10,7 +10,8 @@ using namespace prelude::glibc;
 std::vector<std::vector<uint8_t>> fuzz_seeds() {
   std::vector<std::vector<uint8_t>> seeds;
   for (const std::string_view text :
-       {"glibc.malloc.mxfast=1:glibc.rtld.nns=4", "glibc.malloc.mxfast=glibc.malloc.mxfast=A", ":::=:=:glibc.:%n",
+       {"glibc.malloc.mxfast=1:glibc.rtld.nns=4", "glibc.malloc.mxfast=glibc.malloc.mxfast=A",
+        ":::=:=:glibc.:%n",
         "glibc.malloc.arena_max=99999999999999999999999:glibc.rtld.optional_static_tls=0x200"})
     seeds.emplace_back(text.begin(), text.end());
   return seeds;

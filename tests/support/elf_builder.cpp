@@ -100,8 +100,10 @@ void ElfBuilder::entry(int64_t tag, uint64_t value) {
 void ElfBuilder::put_symbols() {
   const bool gnu = hash_ == HashTables::kGnu || hash_ == HashTables::kBoth;
   if (gnu) {
-    std::stable_partition(symbols_.begin(), symbols_.end(), [](const SymbolSpec& s) { return s.shndx == 0; });
-    const auto first = std::find_if(symbols_.begin(), symbols_.end(), [](const SymbolSpec& s) { return s.shndx != 0; });
+    std::stable_partition(symbols_.begin(), symbols_.end(),
+                          [](const SymbolSpec& s) { return s.shndx == 0; });
+    const auto first = std::find_if(symbols_.begin(), symbols_.end(),
+                                    [](const SymbolSpec& s) { return s.shndx != 0; });
     std::stable_sort(first, symbols_.end(), [](const SymbolSpec& a, const SymbolSpec& b) {
       return gnu_hash_of(a.name) % kBuckets < gnu_hash_of(b.name) % kBuckets;
     });
@@ -109,8 +111,8 @@ void ElfBuilder::put_symbols() {
   }
   std::vector<elf::Symbol> table(1);
   for (const SymbolSpec& s : symbols_)
-    table.push_back({add_string(s.name), static_cast<uint8_t>(s.binding << 4 | s.type), s.visibility, s.shndx,
-                     s.value, s.size});
+    table.push_back({add_string(s.name), static_cast<uint8_t>(s.binding << 4 | s.type),
+                     s.visibility, s.shndx, s.value, s.size});
   entry(elf::kDtSymTab, put(table.data(), table.size() * sizeof(elf::Symbol), 8));
   entry(elf::kDtSymEnt, sizeof(elf::Symbol));
 }
@@ -122,10 +124,12 @@ void ElfBuilder::put_gnu_hash() {
   std::vector<uint32_t> chains;
   for (uint32_t i = first_hashed_; i <= symbols_.size(); ++i) {
     const uint32_t hash = gnu_hash_of(symbols_[i - 1].name);
-    bloom[hash / 64 % kBloomWords] |= uint64_t{1} << hash % 64 | uint64_t{1} << (hash >> kBloomShift) % 64;
+    bloom[hash / 64 % kBloomWords] |= uint64_t{1} << hash % 64 | uint64_t{1}
+                                                                     << (hash >> kBloomShift) % 64;
     uint32_t& bucket = buckets[hash % kBuckets];
     if (bucket == 0) bucket = i;
-    const bool last = i == symbols_.size() || gnu_hash_of(symbols_[i].name) % kBuckets != hash % kBuckets;
+    const bool last =
+        i == symbols_.size() || gnu_hash_of(symbols_[i].name) % kBuckets != hash % kBuckets;
     chains.push_back((hash & ~1U) | (last ? 1 : 0));
   }
   const auto* bloom_words = reinterpret_cast<const uint32_t*>(bloom);
@@ -160,7 +164,8 @@ void ElfBuilder::put_versions() {
     const uint32_t name = add_string(v.name);
     if (v.file.empty()) {
       const uint32_t next = --defs_left == 0 ? 0 : sizeof(elf::VerDef) + sizeof(elf::VerDefAux);
-      append(defs, elf::VerDef{1, v.flags, v.index, 1, elf_hash_of(v.name), sizeof(elf::VerDef), next});
+      append(defs,
+             elf::VerDef{1, v.flags, v.index, 1, elf_hash_of(v.name), sizeof(elf::VerDef), next});
       append(defs, elf::VerDefAux{name, 0});
     } else {
       const uint32_t next = --needs_left == 0 ? 0 : sizeof(elf::VerNeed) + sizeof(elf::VerNeedAux);
@@ -211,15 +216,21 @@ void ElfBuilder::put_segments() {
   headers_ = {
       {elf::kPtLoad, elf::kPfR, 0, 0, 0, tables, tables, kPage},
       {elf::kPtLoad, elf::kPfR | elf::kPfX, code_, code_, code_, kCodeBytes, kCodeBytes, kPage},
-      {elf::kPtLoad, elf::kPfR | elf::kPfW, dynamic_at_, dynamic_at_, dynamic_at_, end - dynamic_at_,
-       end - dynamic_at_ + kBssBytes, kPage},
+      {elf::kPtLoad, elf::kPfR | elf::kPfW, dynamic_at_, dynamic_at_, dynamic_at_,
+       end - dynamic_at_, end - dynamic_at_ + kBssBytes, kPage},
       {elf::kPtDynamic, elf::kPfR | elf::kPfW, dynamic_at_, dynamic_at_, dynamic_at_,
        dynamic_.size() * sizeof(elf::Dynamic), dynamic_.size() * sizeof(elf::Dynamic), 8},
   };
   const auto flags = static_cast<uint32_t>(r);
-  if (tls_memsz_ != 0) headers_.push_back({elf::kPtTls, flags, data_, data_, data_, tls_filesz_, tls_memsz_, tls_align_});
-  if (relro_ != 0) headers_.push_back({elf::kPtGnuRelro, flags, dynamic_at_, dynamic_at_, dynamic_at_, relro_, relro_, 1});
-  if (!note_.empty()) headers_.push_back({elf::kPtNote, flags, note_at_, note_at_, note_at_, note_.size(), note_.size(), 4});
+  if (tls_memsz_ != 0)
+    headers_.push_back(
+        {elf::kPtTls, flags, data_, data_, data_, tls_filesz_, tls_memsz_, tls_align_});
+  if (relro_ != 0)
+    headers_.push_back(
+        {elf::kPtGnuRelro, flags, dynamic_at_, dynamic_at_, dynamic_at_, relro_, relro_, 1});
+  if (!note_.empty())
+    headers_.push_back(
+        {elf::kPtNote, flags, note_at_, note_at_, note_at_, note_.size(), note_.size(), 4});
   headers_.push_back({elf::kPtGnuStack, elf::kPfR | elf::kPfW, 0, 0, 0, 0, 0, 16});
 }
 
@@ -239,10 +250,22 @@ std::vector<uint8_t> ElfBuilder::build() {
   entry(elf::kDtStrSz, strings_.size());
   put_segments();
   const elf::FileHeader header{{0x7f, 'E', 'L', 'F', elf::kClass64, elf::kDataLittle, 1},
-                               type_, 62, 1, code_, sizeof(elf::FileHeader), 0, 0, sizeof(elf::FileHeader),
-                               sizeof(elf::ProgramHeader), static_cast<uint16_t>(headers_.size()), 64, 0, 0};
+                               type_,
+                               62,
+                               1,
+                               code_,
+                               sizeof(elf::FileHeader),
+                               0,
+                               0,
+                               sizeof(elf::FileHeader),
+                               sizeof(elf::ProgramHeader),
+                               static_cast<uint16_t>(headers_.size()),
+                               64,
+                               0,
+                               0};
   std::memcpy(file_.data(), &header, sizeof header);
-  std::memcpy(file_.data() + sizeof header, headers_.data(), headers_.size() * sizeof(elf::ProgramHeader));
+  std::memcpy(file_.data() + sizeof header, headers_.data(),
+              headers_.size() * sizeof(elf::ProgramHeader));
   return file_;
 }
 

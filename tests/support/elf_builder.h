@@ -1,6 +1,6 @@
-// Builds small ELF objects in memory for tests: what a linker would write, plus whatever damage a test
-// asks for. File offsets equal addresses. Three segments: tables (R), code (R+X), data (R+W) with a
-// zero-filled tail.
+// Builds small ELF objects in memory for tests: what a linker would write, plus whatever damage a
+// test asks for. File offsets equal addresses. Three segments: tables (R), code (R+X), data (R+W)
+// with a zero-filled tail.
 #pragma once
 
 #include <prelude/elf/format.h>
@@ -36,40 +36,71 @@ enum class HashTables : uint8_t { kNone, kGnu, kSysv, kBoth };
 class ElfBuilder {
  public:
   static constexpr uint64_t kPage = 0x1000;
-  static constexpr uint64_t kCodeBytes = 0x400, kDynamicBytes = 0x400, kDataBytes = 0x400, kBssBytes = 0x800;
+  static constexpr uint64_t kCodeBytes = 0x400, kDynamicBytes = 0x400, kDataBytes = 0x400,
+                            kBssBytes = 0x800;
 
   ElfBuilder() = default;
 
-  // What goes in. Symbols keep their order except that GNU hash tables need the defined ones last and
-  // sorted by bucket: name them in symbol_index() after build().
-  ElfBuilder& symbol(SymbolSpec spec) { symbols_.push_back(std::move(spec)); return *this; }
-  ElfBuilder& version(VersionSpec spec) { versions_.push_back(std::move(spec)); return *this; }
+  // What goes in. Symbols keep their order except that GNU hash tables need the defined ones last
+  // and sorted by bucket: name them in symbol_index() after build().
+  ElfBuilder& symbol(SymbolSpec spec) {
+    symbols_.push_back(std::move(spec));
+    return *this;
+  }
+  ElfBuilder& version(VersionSpec spec) {
+    versions_.push_back(std::move(spec));
+    return *this;
+  }
   ElfBuilder& needed(const std::string& name);
   ElfBuilder& soname(const std::string& name);
-  ElfBuilder& hash(HashTables tables) { hash_ = tables; return *this; }
+  ElfBuilder& hash(HashTables tables) {
+    hash_ = tables;
+    return *this;
+  }
   ElfBuilder& rela(uint64_t offset, uint32_t type, uint32_t symbol, int64_t addend);
   ElfBuilder& plt_rela(uint64_t offset, uint32_t type, uint32_t symbol, int64_t addend);
-  ElfBuilder& relr(uint64_t word) { relr_.push_back(word); return *this; }
+  ElfBuilder& relr(uint64_t word) {
+    relr_.push_back(word);
+    return *this;
+  }
   ElfBuilder& tls(uint64_t filesz, uint64_t memsz, uint64_t align);
-  ElfBuilder& relro(uint64_t bytes) { relro_ = bytes; return *this; }
+  ElfBuilder& relro(uint64_t bytes) {
+    relro_ = bytes;
+    return *this;
+  }
   /// A whole PT_NOTE segment's bytes.
-  ElfBuilder& note(std::vector<uint8_t> bytes) { note_ = std::move(bytes); return *this; }
+  ElfBuilder& note(std::vector<uint8_t> bytes) {
+    note_ = std::move(bytes);
+    return *this;
+  }
   /// A further dynamic entry, or a value in the place of the one build() would write.
-  ElfBuilder& set(int64_t tag, uint64_t value) { overrides_[tag] = value; return *this; }
-  ElfBuilder& remove(int64_t tag) { removed_.push_back(tag); return *this; }
+  ElfBuilder& set(int64_t tag, uint64_t value) {
+    overrides_[tag] = value;
+    return *this;
+  }
+  ElfBuilder& remove(int64_t tag) {
+    removed_.push_back(tag);
+    return *this;
+  }
   ElfBuilder& string(const std::string& text, uint64_t* offset);
-  ElfBuilder& type(uint16_t value) { type_ = value; return *this; }
+  ElfBuilder& type(uint16_t value) {
+    type_ = value;
+    return *this;
+  }
 
   /// The file.
   std::vector<uint8_t> build();
 
   // Valid after build().
-  [[nodiscard]] uint64_t code() const { return code_; }   ///< vaddr of the code
-  [[nodiscard]] uint64_t data() const { return data_; }   ///< vaddr of kDataBytes free for tests
+  [[nodiscard]] uint64_t code() const { return code_; }  ///< vaddr of the code
+  [[nodiscard]] uint64_t data() const { return data_; }  ///< vaddr of kDataBytes free for tests
   [[nodiscard]] uint64_t dynamic() const { return dynamic_at_; }
-  [[nodiscard]] uint64_t at(int64_t tag) const { return values_.at(tag); }  ///< value of a dynamic entry
+  [[nodiscard]] uint64_t at(int64_t tag) const {
+    return values_.at(tag);
+  }  ///< value of a dynamic entry
   [[nodiscard]] uint32_t symbol_index(const std::string& name) const;
-  [[nodiscard]] uint64_t header(uint32_t type) const;  ///< file offset of the first such program header
+  [[nodiscard]] uint64_t header(
+      uint32_t type) const;  ///< file offset of the first such program header
 
  private:
   uint64_t put(const void* bytes, size_t count, size_t align);

@@ -1,5 +1,5 @@
-// Maps an ELF file's bytes as the loader would, into memory of a test, and decodes it. The memory ends
-// with the last page, so that the address sanitizer sees every access outside of the object.
+// Maps an ELF file's bytes as the loader would, into memory of a test, and decodes it. The memory
+// ends with the last page, so that the address sanitizer sees every access outside of the object.
 #pragma once
 
 #include <prelude/image/image.h>
@@ -17,7 +17,8 @@ inline constexpr HostRules kTestHost{62, 4096};
 class LoadedObject {
  public:
   /// Spans over `limit` bytes are not mapped (status kOutOfMemory).
-  explicit LoadedObject(const std::vector<uint8_t>& file, uint64_t limit = 1 << 22) : status_(Done{}) {
+  explicit LoadedObject(const std::vector<uint8_t>& file, uint64_t limit = 1 << 22)
+      : status_(Done{}) {
     status_ = load(file, limit);
   }
 
@@ -34,12 +35,13 @@ class LoadedObject {
 
  private:
   struct FreePages {
-    void operator()(std::byte* at) const { ::operator delete(at, std::align_val_t{4096}); }
+    void operator()(std::byte* at) const { ::operator delete (at, std::align_val_t{4096}); }
   };
 
   Status load(const std::vector<uint8_t>& file, uint64_t limit) {
     const auto* bytes = reinterpret_cast<const std::byte*>(file.data());
-    const HeaderFacts facts = PRELUDE_TRY(decode_header(bytes, file.size(), file.size(), kTestHost));
+    const HeaderFacts facts =
+        PRELUDE_TRY(decode_header(bytes, file.size(), file.size(), kTestHost));
     headers_.resize(facts.phnum);
     if (facts.phnum != 0)
       std::memcpy(headers_.data(), bytes + facts.phoff, facts.phnum * sizeof(elf::ProgramHeader));
@@ -48,7 +50,8 @@ class LoadedObject {
     image_.entry = facts.entry;
     image_.phnum = facts.phnum;
     image_.phdr = headers_.data();
-    PRELUDE_TRY(decode_program_headers(headers_.data(), facts.phnum, file.size(), kTestHost, segments_.data(), image_));
+    PRELUDE_TRY(decode_program_headers(headers_.data(), facts.phnum, file.size(), kTestHost,
+                                       segments_.data(), image_));
     if (image_.end - image_.low > limit) return Error{.code = Errc::kOutOfMemory};
     map(file);
     return decode_dynamic(image_);
@@ -56,7 +59,7 @@ class LoadedObject {
 
   void map(const std::vector<uint8_t>& file) {
     const uint64_t span = image_.high - image_.low;
-    memory_.reset(static_cast<std::byte*>(::operator new(span, std::align_val_t{4096})));
+    memory_.reset(static_cast<std::byte*>(::operator new (span, std::align_val_t{4096})));
     std::memset(memory_.get(), 0, span);
     image_.bias = reinterpret_cast<uint64_t>(memory_.get()) - image_.low;
     std::vector<MapStep> steps(1 + 4 * size_t{image_.segment_count});

@@ -10,9 +10,7 @@ namespace prelude::test {
 
 class TestHeap : public Heap {
  public:
-  TestHeap() {
-    start(nullptr, 0, take, give);
-  }
+  TestHeap() { start(nullptr, 0, take, give); }
   ~TestHeap() {
     for (void* block : blocks()) std::free(block);
     blocks().clear();
@@ -38,7 +36,8 @@ class TestHeap : public Heap {
 class EmptyHeap : public Heap {
  public:
   EmptyHeap() {
-    start(nullptr, 0, [](size_t) -> void* { return nullptr; }, [](void*, size_t) {});
+    start(
+        nullptr, 0, [](size_t) -> void* { return nullptr; }, [](void*, size_t) {});
   }
 };
 

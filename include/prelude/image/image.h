@@ -1,5 +1,5 @@
-// One ELF object, checked once. A decoder turns untrusted bytes into an Image; whoever holds an Image
-// need not check its tables again. Pure: nothing here maps, opens or reads.
+// One ELF object, checked once. A decoder turns untrusted bytes into an Image; whoever holds an
+// Image need not check its tables again. Pure: nothing here maps, opens or reads.
 #pragma once
 
 #include <prelude/base/result.h>
@@ -42,9 +42,10 @@ Result<HeaderFacts> decode_header(const std::byte* head, size_t bytes, uint64_t 
 
 /// GNU hash table (gABI extension, "GNU Hash ELF Sections"), checked against its segment.
 struct GnuHashFacts {
-  const uint64_t* bloom = nullptr;    ///< null = no table
+  const uint64_t* bloom = nullptr;  ///< null = no table
   const uint32_t* buckets = nullptr;
-  const uint32_t* chain_zero = nullptr;  ///< chain word of symbol 0 (only indexes >= first_symbol exist)
+  const uint32_t* chain_zero =
+      nullptr;  ///< chain word of symbol 0 (only indexes >= first_symbol exist)
   uint32_t bucket_count = 0, bloom_mask = 0, bloom_shift = 0, first_symbol = 0;
 };
 
@@ -56,22 +57,23 @@ struct SysvHashFacts {
 };
 
 struct Image {
-  uint64_t bias = 0;       ///< address = vaddr + bias
-  uint64_t low = 0, high = 0;  ///< page-rounded span of all PT_LOADs, vaddr
-  uint64_t end = 0;        ///< highest vaddr + memsz, not rounded
+  uint64_t bias = 0;                      ///< address = vaddr + bias
+  uint64_t low = 0, high = 0;             ///< page-rounded span of all PT_LOADs, vaddr
+  uint64_t end = 0;                       ///< highest vaddr + memsz, not rounded
   const LoadSegment* segments = nullptr;  ///< ascending, without overlap; owned by the module
   uint32_t segment_count = 0;
   uint16_t type = 0;
   uint16_t phnum = 0;
   const elf::ProgramHeader* phdr = nullptr;  ///< in memory of the process
-  uint64_t entry = 0;      ///< vaddr
+  uint64_t entry = 0;                        ///< vaddr
 
   uint64_t max_align = 0;  ///< largest p_align of the PT_LOADs
   uint64_t dynamic_vaddr = 0, dynamic_size = 0;
   uint64_t tls_vaddr = 0, tls_offset = 0, tls_filesz = 0, tls_memsz = 0, tls_align = 0;
   uint64_t relro_vaddr = 0, relro_size = 0;
   uint64_t eh_frame_vaddr = 0;
-  uint64_t property_vaddr = 0, property_size = 0;  ///< PT_GNU_PROPERTY, else the PT_NOTEs are searched
+  uint64_t property_vaddr = 0,
+           property_size = 0;  ///< PT_GNU_PROPERTY, else the PT_NOTEs are searched
   uint64_t interp_vaddr = 0, interp_size = 0;
   uint32_t stack_flags = 0;
   bool has_stack_header = false;
@@ -80,13 +82,13 @@ struct Image {
   const elf::Dynamic* dynamic = nullptr;
   uint32_t dynamic_count = 0;  ///< entries before DT_NULL
   const char* strings = nullptr;
-  uint64_t strings_size = 0;   ///< the byte at strings_size - 1 is NUL
+  uint64_t strings_size = 0;  ///< the byte at strings_size - 1 is NUL
   const elf::Symbol* symbols = nullptr;
-  uint32_t symbol_limit = 0;   ///< indexes below this may be read
+  uint32_t symbol_limit = 0;  ///< indexes below this may be read
   GnuHashFacts gnu_hash;
   SysvHashFacts sysv_hash;
   const uint16_t* versym = nullptr;
-  const std::byte* verdef = nullptr;   ///< first record; bytes up to verdef_room
+  const std::byte* verdef = nullptr;  ///< first record; bytes up to verdef_room
   const std::byte* verneed = nullptr;
   uint64_t verdef_room = 0, verneed_room = 0;
   uint64_t verdef_count = 0, verneed_count = 0;
@@ -97,17 +99,18 @@ struct Image {
   uint64_t plt_rela_count = 0;
   const uint64_t* relr = nullptr;
   uint64_t relr_count = 0;
-  uint64_t pltgot = 0;         ///< vaddr, 0 = none
+  uint64_t pltgot = 0;  ///< vaddr, 0 = none
 
   uint64_t init = 0, fini = 0;  ///< vaddr, 0 = none
   FunctionArray init_array, fini_array, preinit_array;
   uint64_t flags = 0, flags_1 = 0;
   const char* soname = nullptr;
-  const char* rpath = nullptr;    ///< null where DT_RUNPATH is present too
+  const char* rpath = nullptr;  ///< null where DT_RUNPATH is present too
   const char* runpath = nullptr;
-  uint64_t debug_slot = 0;     ///< vaddr of the d_ptr of DT_DEBUG, 0 = none
+  uint64_t debug_slot = 0;  ///< vaddr of the d_ptr of DT_DEBUG, 0 = none
   bool text_relocations = false, bind_now = false, symbolic = false, has_filters = false;
-  /// Tables used after loading that relocations could reach, as they lie in writable memory: vaddr ranges.
+  /// Tables used after loading that relocations could reach, as they lie in writable memory: vaddr
+  /// ranges.
   struct Range {
     uint64_t low, high;
   } metadata[10] = {};
@@ -131,8 +134,8 @@ struct Image {
   }
 };
 
-/// Fills the span, segments and program header facts from checked headers. `segments` has room for every
-/// PT_LOAD. `file_size` is UINT64_MAX for objects that the kernel has mapped.
+/// Fills the span, segments and program header facts from checked headers. `segments` has room for
+/// every PT_LOAD. `file_size` is UINT64_MAX for objects that the kernel has mapped.
 Status decode_program_headers(const elf::ProgramHeader* headers, uint16_t count, uint64_t file_size,
                               const HostRules& host, LoadSegment* segments, Image& out);
 
@@ -150,8 +153,8 @@ struct MapStep {
   uint32_t flags;  ///< PF_*
   uint64_t vaddr, bytes, offset;
 };
-/// Whether segments may share a mapping. Programs that watch the calls (valgrind) know a segment only by a
-/// call of its own.
+/// Whether segments may share a mapping. Programs that watch the calls (valgrind) know a segment
+/// only by a call of its own.
 enum class MapStyle : uint8_t { kEconomical, kSeparate };
 /// Step 0 maps the whole span; the others lie inside. Gives the number of steps (at most
 /// 1 + 4 * segment_count).

@@ -1,5 +1,6 @@
-// The relocation loop of one object. What a symbol binds to is asked of a Binder, so the same loop serves
-// live lookups, recorded plans and tests; arithmetic and bounds stand here (psABI x86-64 4.4.1).
+// The relocation loop of one object. What a symbol binds to is asked of a Binder, so the same loop
+// serves live lookups, recorded plans and tests; arithmetic and bounds stand here (psABI
+// x86-64 4.4.1).
 #pragma once
 
 #include <arch/native.h>
@@ -14,11 +15,11 @@ namespace prelude {
 
 /// What a symbol reference resolved to.
 struct Bound {
-  uint64_t value = 0;             ///< address; for TLS symbols the offset in the module's block
-  uint64_t size = 0;              ///< st_size of the definition
+  uint64_t value = 0;               ///< address; for TLS symbols the offset in the module's block
+  uint64_t size = 0;                ///< st_size of the definition
   struct Module* module = nullptr;  ///< null: undefined weak, or an absolute value without owner
-  bool undefined = false;         ///< weak reference without definition
-  bool resolver = false;          ///< value is the address of an IFUNC resolver still to be called
+  bool undefined = false;           ///< weak reference without definition
+  bool resolver = false;  ///< value is the address of an IFUNC resolver still to be called
 };
 
 /// Where relocations may write, checked per entry by one compare in the common case.
@@ -34,7 +35,8 @@ class WriteWindow {
   }
   [[nodiscard]] bool holds(uint64_t vaddr, uint64_t bytes) const {
     const uint64_t at = vaddr - start_;
-    if (at < size_ && bytes <= size_ - at && image_.metadata_count == 0) [[likely]] return true;
+    if (at < size_ && bytes <= size_ - at && image_.metadata_count == 0) [[likely]]
+      return true;
     return holds_slowly(vaddr, bytes);
   }
 
@@ -75,12 +77,13 @@ class Relocator {
 
   /// Everything but the indirect entries.
   [[nodiscard]] bool run_plain(bool lazy) {
-    return packed_relative() && relative() && table(image_.rela + done_, image_.rela_count - done_, false) &&
-           plt(lazy);
+    return packed_relative() && relative() &&
+           table(image_.rela + done_, image_.rela_count - done_, false) && plt(lazy);
   }
   /// Indirect entries: their resolvers may use all that run_plain has set up.
   [[nodiscard]] bool run_indirect() {
-    return indirect(image_.rela, image_.rela_count) && indirect(image_.plt_rela, image_.plt_rela_count);
+    return indirect(image_.rela, image_.rela_count) &&
+           indirect(image_.plt_rela, image_.plt_rela_count);
   }
   [[nodiscard]] const RelocCounts& counts() const { return counts_; }
 
@@ -93,17 +96,23 @@ class Relocator {
   // Packed structures have pointers at odd addresses.
   using Word [[gnu::aligned(1), gnu::may_alias]] = uint64_t;
 
-  [[nodiscard]] Word* slot(uint64_t vaddr) const { return static_cast<Word*>(image_.address(vaddr)); }
-  [[nodiscard]] uint64_t* aligned_slot(uint64_t vaddr) const { return static_cast<uint64_t*>(image_.address(vaddr)); }
+  [[nodiscard]] Word* slot(uint64_t vaddr) const {
+    return static_cast<Word*>(image_.address(vaddr));
+  }
+  [[nodiscard]] uint64_t* aligned_slot(uint64_t vaddr) const {
+    return static_cast<uint64_t*>(image_.address(vaddr));
+  }
   static bool aligned(uint64_t vaddr) { return vaddr % alignof(uint64_t) == 0; }
 
   [[nodiscard]] bool outside(uint64_t vaddr) {
-    return binder_.fail({.code = Errc::kBadField, .subject = "r_offset", .context = "an address in a writable segment",
+    return binder_.fail({.code = Errc::kBadField,
+                         .subject = "r_offset",
+                         .context = "an address in a writable segment",
                          .value = vaddr});
   }
 
-  // DT_RELR (gABI proposal "Relative relocation packing"): an even word is an address, an odd word a
-  // bitmap of the 63 words that follow.
+  // DT_RELR (gABI proposal "Relative relocation packing"): an even word is an address, an odd word
+  // a bitmap of the 63 words that follow.
   [[nodiscard]] bool packed_relative() {
     uint64_t next = 0;
     bool have_address = false;
@@ -116,8 +125,10 @@ class Relocator {
         continue;
       }
       if (!have_address)
-        return binder_.fail({.code = Errc::kBadField, .subject = "DT_RELR first entry",
-                             .context = "an address before any bitmap", .value = word});
+        return binder_.fail({.code = Errc::kBadField,
+                             .subject = "DT_RELR first entry",
+                             .context = "an address before any bitmap",
+                             .value = word});
       uint64_t at = next;
       for (uint64_t bits = word >> 1; bits != 0; bits >>= 1, at += 8)
         if ((bits & 1) != 0 && !add_bias(at)) return false;
@@ -126,13 +137,15 @@ class Relocator {
     return true;
   }
   [[nodiscard]] bool add_bias(uint64_t vaddr) {
-    if (!window_.holds(vaddr, 8)) [[unlikely]] return outside(vaddr);
+    if (!window_.holds(vaddr, 8)) [[unlikely]]
+      return outside(vaddr);
     *slot(vaddr) += image_.bias;
     ++counts_.relative;
     return true;
   }
 
-  // The run of relative entries that DT_RELACOUNT promises. Anything else ends it and is done by table().
+  // The run of relative entries that DT_RELACOUNT promises. Anything else ends it and is done by
+  // table().
   [[nodiscard]] bool relative() {
     const elf::Rela* entry = image_.rela;
     const elf::Rela* const end = entry + image_.relative_count;
@@ -140,7 +153,8 @@ class Relocator {
     for (; entry != end; ++entry) {
       if (arch::Native::kind_of(entry->type()) != Kind::kRelative) break;
       __builtin_prefetch(entry + 16);
-      if (!window_.holds(entry->offset, 8)) [[unlikely]] return outside(entry->offset);
+      if (!window_.holds(entry->offset, 8)) [[unlikely]]
+        return outside(entry->offset);
       *slot(entry->offset) = bias + static_cast<uint64_t>(entry->addend);
     }
     done_ = static_cast<uint64_t>(entry - image_.rela);
@@ -168,10 +182,12 @@ class Relocator {
       const Kind kind = arch::Native::kind_of(rela.type());
       if (kind == Kind::kJumpSlot) {
         if (!window_.holds(rela.offset, 8)) return outside(rela.offset);
-        if (rela.symbol() < image_.symbol_limit && aligned(rela.offset) && binder_.lazy(aligned_slot(rela.offset)))
+        if (rela.symbol() < image_.symbol_limit && aligned(rela.offset) &&
+            binder_.lazy(aligned_slot(rela.offset)))
           continue;
       } else if (kind != Kind::kTlsDescriptor && kind != Kind::kIndirect) {
-        // An entry that fills nothing leaves a call into nowhere; linkers make such of symbols told to ignore.
+        // An entry that fills nothing leaves a call into nowhere; linkers make such of symbols told
+        // to ignore.
         return binder_.fail({.code = Errc::kUnknownPltRelocation, .value = rela.type()});
       }
       if (!entry(rela, true)) return false;
@@ -188,8 +204,10 @@ class Relocator {
       uint64_t result = 0;
       const uint64_t resolver = static_cast<uint64_t>(rela.addend);
       if (!image_.executable(resolver))
-        return binder_.fail({.code = Errc::kBadField, .subject = "IFUNC resolver",
-                             .context = "an address in an executable segment", .value = resolver});
+        return binder_.fail({.code = Errc::kBadField,
+                             .subject = "IFUNC resolver",
+                             .context = "an address in an executable segment",
+                             .value = resolver});
       if (!binder_.call_resolver(image_.bias + resolver, result)) return false;
       if (!binder_.store_result(rela.offset, result)) return false;
     }
@@ -210,11 +228,14 @@ class Relocator {
       return true;
     }
     if (kind == Kind::kUnknown || (plt_table && !belongs_in_plt(kind)))
-      return binder_.fail({.code = plt_table ? Errc::kUnknownPltRelocation : Errc::kUnknownRelocation,
-                           .value = rela.type()});
+      return binder_.fail(
+          {.code = plt_table ? Errc::kUnknownPltRelocation : Errc::kUnknownRelocation,
+           .value = rela.type()});
     if (rela.symbol() >= image_.symbol_limit && rela.symbol() != 0)
-      return binder_.fail({.code = Errc::kBadField, .subject = "relocation symbol index",
-                           .context = "the index of a dynamic symbol", .value = rela.symbol()});
+      return binder_.fail({.code = Errc::kBadField,
+                           .subject = "relocation symbol index",
+                           .context = "the index of a dynamic symbol",
+                           .value = rela.symbol()});
     ++counts_.symbolic;
     return symbolic(rela, kind);
   }
@@ -228,25 +249,33 @@ class Relocator {
     switch (kind) {
       case Kind::kAbsolute32:
       case Kind::kPcRelative32:
-      case Kind::kSize32: return 4;
-      case Kind::kTlsDescriptor: return 16;
-      default: return 8;
+      case Kind::kSize32:
+        return 4;
+      case Kind::kTlsDescriptor:
+        return 16;
+      default:
+        return 8;
     }
   }
   static Use use_of(Kind kind) {
     switch (kind) {
-      case Kind::kJumpSlot: return Use::kCall;
-      case Kind::kCopy: return Use::kCopy;
+      case Kind::kJumpSlot:
+        return Use::kCall;
+      case Kind::kCopy:
+        return Use::kCopy;
       case Kind::kTlsModule:
       case Kind::kTlsOffset:
       case Kind::kTlsStatic:
-      case Kind::kTlsDescriptor: return Use::kTls;
-      default: return Use::kData;
+      case Kind::kTlsDescriptor:
+        return Use::kTls;
+      default:
+        return Use::kData;
     }
   }
 
   [[nodiscard]] bool symbolic(const elf::Rela& rela, Kind kind) {
-    const uint64_t width = kind == Kind::kCopy ? image_.symbols[rela.symbol()].size : width_of(kind);
+    const uint64_t width =
+        kind == Kind::kCopy ? image_.symbols[rela.symbol()].size : width_of(kind);
     if (!window_.holds(rela.offset, width)) return outside(rela.offset);
     Bound bound;
     if (!binder_.bind(rela.symbol(), use_of(kind), bound)) return false;
@@ -259,40 +288,52 @@ class Relocator {
         *at = bound.value;
         return true;
       case Kind::kAbsolute64:
-        if (bound.resolver) return binder_.defer(rela.offset, rela.addend, bound, ResultForm::kWord);
+        if (bound.resolver)
+          return binder_.defer(rela.offset, rela.addend, bound, ResultForm::kWord);
         *at = value;
         return true;
       case Kind::kAbsolute32:
-        if (bound.resolver) return binder_.defer(rela.offset, rela.addend, bound, ResultForm::kLow32);
+        if (bound.resolver)
+          return binder_.defer(rela.offset, rela.addend, bound, ResultForm::kLow32);
         return narrow(at, value, value > UINT32_MAX, rela, "R_X86_64_32");
       case Kind::kPcRelative32: {
-        if (bound.resolver) return binder_.defer(rela.offset, rela.addend, bound, ResultForm::kPcRelative32);
+        if (bound.resolver)
+          return binder_.defer(rela.offset, rela.addend, bound, ResultForm::kPcRelative32);
         const uint64_t distance = value - (image_.bias + rela.offset);
         const bool fits = static_cast<int64_t>(distance) == static_cast<int32_t>(distance);
         return narrow(at, distance, !fits, rela, "R_X86_64_PC32");
       }
-      case Kind::kCopy: return bound.undefined || binder_.copy(at, rela.symbol(), bound);
-      case Kind::kSize64: *at = bound.size + static_cast<uint64_t>(rela.addend); return true;
+      case Kind::kCopy:
+        return bound.undefined || binder_.copy(at, rela.symbol(), bound);
+      case Kind::kSize64:
+        *at = bound.size + static_cast<uint64_t>(rela.addend);
+        return true;
       case Kind::kSize32: {
         const uint64_t size = bound.size + static_cast<uint64_t>(rela.addend);
         return narrow(at, size, size > UINT32_MAX, rela, "R_X86_64_SIZE32");
       }
-      default: return thread_local_entry(rela, kind, at, bound);
+      default:
+        return thread_local_entry(rela, kind, at, bound);
     }
   }
 
-  [[nodiscard]] bool narrow(void* at, uint64_t value, bool overflow, const elf::Rela& rela, const char* type) {
+  [[nodiscard]] bool narrow(void* at, uint64_t value, bool overflow, const elf::Rela& rela,
+                            const char* type) {
     const auto low = static_cast<uint32_t>(value);
     copy_bytes(at, &low, sizeof low);
     return !overflow || binder_.overflow(rela.symbol(), type);
   }
 
   // ELF Handling for Thread-Local Storage 4.
-  [[nodiscard]] bool thread_local_entry(const elf::Rela& rela, Kind kind, Word* at, const Bound& bound) {
+  [[nodiscard]] bool thread_local_entry(const elf::Rela& rela, Kind kind, Word* at,
+                                        const Bound& bound) {
     if (kind == Kind::kTlsDescriptor) {
-      if (aligned(rela.offset)) return binder_.tls_descriptor(aligned_slot(rela.offset), bound, rela.addend);
-      return binder_.fail({.code = Errc::kBadField, .subject = "r_offset of a TLS descriptor",
-                           .context = "a multiple of 8", .value = rela.offset});
+      if (aligned(rela.offset))
+        return binder_.tls_descriptor(aligned_slot(rela.offset), bound, rela.addend);
+      return binder_.fail({.code = Errc::kBadField,
+                           .subject = "r_offset of a TLS descriptor",
+                           .context = "a multiple of 8",
+                           .value = rela.offset});
     }
     if (bound.undefined) return true;
     if (kind == Kind::kTlsModule) {

@@ -1,5 +1,5 @@
-// Symbol versions (LSB "Symbol Versioning"). Names are interned once; afterwards a version is a small
-// number and two versions are compared by one instruction.
+// Symbol versions (LSB "Symbol Versioning"). Names are interned once; afterwards a version is a
+// small number and two versions are compared by one instruction.
 #pragma once
 
 #include <prelude/base/heap.h>
@@ -13,8 +13,8 @@ namespace prelude {
 /// Identifies a (name, hash) pair. 0 = no version (unversioned, local or base).
 using VersionId = uint32_t;
 
-/// The set of all version names seen by the process. Names are copied and never freed, so ids stay valid
-/// when the object that brought them is closed.
+/// The set of all version names seen by the process. Names are copied and never freed, so ids stay
+/// valid when the object that brought them is closed.
 class VersionNames {
  public:
   constexpr VersionNames() = default;
@@ -63,16 +63,17 @@ Result<VersionTable> read_versions(const Image& image, VersionNames& names, Heap
 
 /// One record of DT_VERNEED with its file, handed to the callback below.
 struct VersionNeed {
-  const char* file;     ///< the name of a DT_NEEDED entry
+  const char* file;  ///< the name of a DT_NEEDED entry
   const char* version;
   uint32_t hash;
   VersionId id;
   bool weak;
 };
 using VersionNeedCallback = bool (*)(void* context, const VersionNeed& need);
-/// Calls `each` for every needed version until it returns false. The image's records were checked by
-/// read_versions.
-void for_each_version_need(const Image& image, const VersionTable& table, VersionNeedCallback each, void* context);
+/// Calls `each` for every needed version until it returns false. The image's records were checked
+/// by read_versions.
+void for_each_version_need(const Image& image, const VersionTable& table, VersionNeedCallback each,
+                           void* context);
 
 using VersionDefCallback = bool (*)(void* context, const char* name, uint32_t hash, uint16_t flags);
 void for_each_version_def(const Image& image, VersionDefCallback each, void* context);

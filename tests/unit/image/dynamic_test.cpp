@@ -1,4 +1,5 @@
-// The dynamic section and every table it names: sound ones, damaged ones, and truncation everywhere.
+// The dynamic section and every table it names: sound ones, damaged ones, and truncation
+// everywhere.
 #include <gtest/gtest.h>
 
 #include <tests/support/elf_builder.h>
@@ -21,7 +22,8 @@ ElfBuilder sample() {
   builder.symbol({.name = "used", .shndx = 0, .version = 3});
   builder.symbol({.name = "f", .version = 2}).symbol({.name = "g"});
   builder.version({.name = "libsample.so", .index = 1, .flags = elf::kVerFlagBase});
-  builder.version({.name = "V1", .index = 2}).version({.name = "X1", .index = 3, .file = "libx.so"});
+  builder.version({.name = "V1", .index = 2})
+      .version({.name = "X1", .index = 3, .file = "libx.so"});
   builder.rela(0, 8, 0, 0).plt_rela(0, 7, 1, 0).relr(0);
   return builder;
 }
@@ -65,11 +67,11 @@ struct TagCase {
 };
 
 TEST(Dynamic, AddressesOutsideTheFileAreRefusedByName) {
-  const TagCase cases[] = {{elf::kDtStrTab, "DT_STRTAB"},   {elf::kDtSymTab, "DT_SYMTAB"},
+  const TagCase cases[] = {{elf::kDtStrTab, "DT_STRTAB"},    {elf::kDtSymTab, "DT_SYMTAB"},
                            {elf::kDtGnuHash, "DT_GNU_HASH"}, {elf::kDtHash, "DT_HASH"},
-                           {elf::kDtVerSym, "DT_VERSYM"},   {elf::kDtVerDef, "DT_VERDEF"},
-                           {elf::kDtVerNeed, "DT_VERNEED"}, {elf::kDtRela, "DT_RELA"},
-                           {elf::kDtJmpRel, "DT_JMPREL"},   {elf::kDtRelr, "DT_RELR"}};
+                           {elf::kDtVerSym, "DT_VERSYM"},    {elf::kDtVerDef, "DT_VERDEF"},
+                           {elf::kDtVerNeed, "DT_VERNEED"},  {elf::kDtRela, "DT_RELA"},
+                           {elf::kDtJmpRel, "DT_JMPREL"},    {elf::kDtRelr, "DT_RELR"}};
   for (const TagCase& c : cases)
     for (const uint64_t value : {kWild, UINT64_MAX, UINT64_MAX - 7, uint64_t{1} << 63}) {
       ElfBuilder builder = sample();
@@ -79,10 +81,11 @@ TEST(Dynamic, AddressesOutsideTheFileAreRefusedByName) {
 }
 
 TEST(Dynamic, MisalignedTablesAreRefused) {
-  for (const TagCase& c : {TagCase{elf::kDtSymTab, "DT_SYMTAB"}, TagCase{elf::kDtGnuHash, "DT_GNU_HASH"},
-                           TagCase{elf::kDtHash, "DT_HASH"}, TagCase{elf::kDtVerSym, "DT_VERSYM"},
-                           TagCase{elf::kDtVerDef, "DT_VERDEF"}, TagCase{elf::kDtRela, "DT_RELA"},
-                           TagCase{elf::kDtRelr, "DT_RELR"}}) {
+  for (const TagCase& c :
+       {TagCase{elf::kDtSymTab, "DT_SYMTAB"}, TagCase{elf::kDtGnuHash, "DT_GNU_HASH"},
+        TagCase{elf::kDtHash, "DT_HASH"}, TagCase{elf::kDtVerSym, "DT_VERSYM"},
+        TagCase{elf::kDtVerDef, "DT_VERDEF"}, TagCase{elf::kDtRela, "DT_RELA"},
+        TagCase{elf::kDtRelr, "DT_RELR"}}) {
     ElfBuilder probe = sample();
     (void)probe.build();
     ElfBuilder builder = sample();
@@ -92,8 +95,9 @@ TEST(Dynamic, MisalignedTablesAreRefused) {
 }
 
 TEST(Dynamic, SizesBeyondTheSegmentAreRefused) {
-  for (const TagCase& c : {TagCase{elf::kDtStrSz, "DT_STRSZ"}, TagCase{elf::kDtRelaSz, "DT_RELASZ"},
-                           TagCase{elf::kDtPltRelSz, "DT_PLTRELSZ"}, TagCase{elf::kDtRelrSz, "DT_RELRSZ"}}) {
+  for (const TagCase& c :
+       {TagCase{elf::kDtStrSz, "DT_STRSZ"}, TagCase{elf::kDtRelaSz, "DT_RELASZ"},
+        TagCase{elf::kDtPltRelSz, "DT_PLTRELSZ"}, TagCase{elf::kDtRelrSz, "DT_RELRSZ"}}) {
     for (const uint64_t value : {uint64_t{24} << 20, uint64_t{24} << 40}) {
       ElfBuilder builder = sample();
       builder.set(c.tag, value);
@@ -103,9 +107,10 @@ TEST(Dynamic, SizesBeyondTheSegmentAreRefused) {
 }
 
 TEST(Dynamic, SizesOfEntriesAreFixed) {
-  for (const TagCase& c : {TagCase{elf::kDtSymEnt, "DT_SYMENT"}, TagCase{elf::kDtRelaEnt, "DT_RELAENT"},
-                           TagCase{elf::kDtRelrEnt, "DT_RELRENT"}, TagCase{elf::kDtPltRel, "DT_PLTREL"},
-                           TagCase{elf::kDtRelaSz, "DT_RELASZ"}, TagCase{elf::kDtRelrSz, "DT_RELRSZ"}}) {
+  for (const TagCase& c :
+       {TagCase{elf::kDtSymEnt, "DT_SYMENT"}, TagCase{elf::kDtRelaEnt, "DT_RELAENT"},
+        TagCase{elf::kDtRelrEnt, "DT_RELRENT"}, TagCase{elf::kDtPltRel, "DT_PLTREL"},
+        TagCase{elf::kDtRelaSz, "DT_RELASZ"}, TagCase{elf::kDtRelrSz, "DT_RELRSZ"}}) {
     ElfBuilder builder = sample();
     builder.set(c.tag, 25);
     EXPECT_STREQ(refused(builder), c.subject);
@@ -129,7 +134,10 @@ TEST(Dynamic, FunctionsMustLieInCode) {
 
 TEST(Dynamic, FunctionArraysLieInsideAndApart) {
   ElfBuilder probe = sample();
-  probe.set(elf::kDtInitArray, 8).set(elf::kDtInitArraySz, 8).set(elf::kDtFiniArray, 8).set(elf::kDtFiniArraySz, 8);
+  probe.set(elf::kDtInitArray, 8)
+      .set(elf::kDtInitArraySz, 8)
+      .set(elf::kDtFiniArray, 8)
+      .set(elf::kDtFiniArraySz, 8);
   (void)probe.build();
   const uint64_t data = probe.data();
   const struct {
@@ -183,10 +191,12 @@ TEST(Dynamic, RunpathHidesRpath) {
 
 TEST(Dynamic, FlagsAreRead) {
   ElfBuilder builder = sample();
-  builder.set(elf::kDtFlags, elf::kDfBindNow | elf::kDfTextRel | elf::kDfSymbolic).set(elf::kDtAuxiliary, 1);
+  builder.set(elf::kDtFlags, elf::kDfBindNow | elf::kDfTextRel | elf::kDfSymbolic)
+      .set(elf::kDtAuxiliary, 1);
   const LoadedObject object(builder.build());
   ASSERT_TRUE(object.ok());
-  EXPECT_TRUE(object.image().bind_now && object.image().text_relocations && object.image().symbolic);
+  EXPECT_TRUE(object.image().bind_now && object.image().text_relocations &&
+              object.image().symbolic);
   EXPECT_TRUE(object.image().has_filters);
   ElfBuilder now = sample();
   now.set(elf::kDtFlags1, elf::kDf1Now);
@@ -334,7 +344,8 @@ TEST(Dynamic, EveryTruncationIsAnError) {
   ElfBuilder builder = sample();
   const std::vector<uint8_t> whole = builder.build();
   for (size_t size = 0; size < whole.size(); size += size < 0x1000 ? 1 : 64) {
-    const LoadedObject object(std::vector<uint8_t>(whole.begin(), whole.begin() + static_cast<long>(size)));
+    const LoadedObject object(
+        std::vector<uint8_t>(whole.begin(), whole.begin() + static_cast<long>(size)));
     EXPECT_FALSE(object.ok()) << size;
   }
 }

@@ -16,7 +16,11 @@ using test::LoadedObject;
 
 std::vector<uint8_t> sample() {
   ElfBuilder builder;
-  builder.needed("libx.so").soname("libsample.so").tls(16, 32, 16).relro(0x1000).symbol({.name = "f"});
+  builder.needed("libx.so")
+      .soname("libsample.so")
+      .tls(16, 32, 16)
+      .relro(0x1000)
+      .symbol({.name = "f"});
   return builder.build();
 }
 
@@ -117,19 +121,21 @@ class ProgramHeaders : public testing::Test {
   Status decode(uint64_t file_size = UINT64_MAX) {
     image = Image{};
     segments.assign(headers.size() + 1, {});
-    return decode_program_headers(headers.data(), static_cast<uint16_t>(headers.size()), file_size, kTestHost,
-                                  segments.data(), image);
+    return decode_program_headers(headers.data(), static_cast<uint16_t>(headers.size()), file_size,
+                                  kTestHost, segments.data(), image);
   }
   const char* refused(uint64_t file_size = UINT64_MAX) {
     const Status status = decode(file_size);
     if (status) return "accepted";
     return status.error().code == Errc::kBadField ? status.error().subject : "other";
   }
-  static elf::ProgramHeader load(uint64_t vaddr, uint64_t offset, uint64_t filesz, uint64_t memsz, uint32_t flags) {
+  static elf::ProgramHeader load(uint64_t vaddr, uint64_t offset, uint64_t filesz, uint64_t memsz,
+                                 uint32_t flags) {
     return {elf::kPtLoad, flags, offset, vaddr, vaddr, filesz, memsz, 0x1000};
   }
 
-  std::vector<elf::ProgramHeader> headers{load(0, 0, 0x800, 0x800, kR), load(0x2000, 0x2000, 0x100, 0x900, kR | kW)};
+  std::vector<elf::ProgramHeader> headers{load(0, 0, 0x800, 0x800, kR),
+                                          load(0x2000, 0x2000, 0x100, 0x900, kR | kW)};
   std::vector<LoadSegment> segments;
   Image image;
 };
@@ -205,10 +211,12 @@ TEST_F(ProgramHeaders, SizesAndPlacesAreChecked) {
       {"p_vaddr + p_memsz", [](auto& h) { h.memsz = UINT64_MAX; }},
       {"p_offset + p_filesz", [](auto& h) { h.offset = 0x100000; }},
       {"p_offset + p_filesz", [](auto& h) { h.filesz = h.memsz = 0x100000; }},
-      {"p_vaddr", [](auto& h) { h.vaddr = 0, h.offset = 0; }},                          // same bytes twice
-      {"p_vaddr", [](auto& h) { h.vaddr = 0x800, h.offset = 0x1800; }},                 // other bytes, same page
-      {"p_vaddr", [](auto& h) { h.vaddr = 0x800, h.offset = 0x800, h.flags = kX; }},    // loses read permission
-      {"accepted", [](auto& h) { h.vaddr = 0x800, h.offset = 0x800; }},                 // same page, more permissions
+      {"p_vaddr", [](auto& h) { h.vaddr = 0, h.offset = 0; }},           // same bytes twice
+      {"p_vaddr", [](auto& h) { h.vaddr = 0x800, h.offset = 0x1800; }},  // other bytes, same page
+      {"p_vaddr",
+       [](auto& h) { h.vaddr = 0x800, h.offset = 0x800, h.flags = kX; }},  // loses read permission
+      {"accepted",
+       [](auto& h) { h.vaddr = 0x800, h.offset = 0x800; }},  // same page, more permissions
       {"accepted", [](auto& h) { h.align = 0; }},
       {"accepted", [](auto& h) { h.align = 0x200000; }},
   };
@@ -233,7 +241,8 @@ TEST_F(ProgramHeaders, TlsIsChecked) {
   } cases[] = {
       {"accepted", [](auto&) {}},
       {"accepted", [](auto& h) { h.align = 0; }},
-      {"accepted", [](auto& h) { h.filesz = 0, h.vaddr = h.offset = 0x77777; }},  // only zeros: anywhere
+      {"accepted",
+       [](auto& h) { h.filesz = 0, h.vaddr = h.offset = 0x77777; }},  // only zeros: anywhere
       {"PT_TLS p_filesz", [](auto& h) { h.filesz = h.memsz + 1; }},
       {"PT_TLS p_align", [](auto& h) { h.align = 24; }},
       {"PT_TLS p_align", [](auto& h) { h.align = uint64_t{1} << 32; }},

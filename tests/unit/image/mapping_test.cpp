@@ -12,14 +12,16 @@ namespace {
 constexpr uint64_t kPage = 0x1000;
 constexpr uint32_t kR = elf::kPfR, kW = elf::kPfW, kX = elf::kPfX;
 
-elf::ProgramHeader load(uint64_t vaddr, uint64_t offset, uint64_t filesz, uint64_t memsz, uint32_t flags) {
+elf::ProgramHeader load(uint64_t vaddr, uint64_t offset, uint64_t filesz, uint64_t memsz,
+                        uint32_t flags) {
   return {elf::kPtLoad, flags, offset, vaddr, vaddr, filesz, memsz, kPage};
 }
 
 struct Plan {
   explicit Plan(const std::vector<elf::ProgramHeader>& headers) : segments(headers.size()) {
-    EXPECT_TRUE(decode_program_headers(headers.data(), static_cast<uint16_t>(headers.size()), UINT64_MAX,
-                                       test::kTestHost, segments.data(), image).ok());
+    EXPECT_TRUE(decode_program_headers(headers.data(), static_cast<uint16_t>(headers.size()),
+                                       UINT64_MAX, test::kTestHost, segments.data(), image)
+                    .ok());
     steps.resize(1 + 4 * size_t{image.segment_count});
     steps.resize(plan_mapping(image, kPage, steps.data()));
   }
@@ -35,7 +37,8 @@ struct Plan {
     for (const MapStep& step : steps) {
       if (vaddr - step.vaddr >= step.bytes) continue;
       const uint32_t flags = step.kind == MapStep::Kind::kZero ? seen.flags : step.flags;
-      seen = {step.kind, step.kind == MapStep::Kind::kFile ? step.offset + (vaddr - step.vaddr) : 0, flags};
+      seen = {step.kind, step.kind == MapStep::Kind::kFile ? step.offset + (vaddr - step.vaddr) : 0,
+              flags};
     }
     return seen;
   }
@@ -70,7 +73,8 @@ TEST(MapPlan, OneSegmentIsOneStep) {
 
 TEST(MapPlan, UsualLibrary) {
   const Plan plan({load(0, 0, 0x1400, 0x1400, kR), load(0x2000, 0x2000, 0x1800, 0x1800, kR | kX),
-                   load(0x4000, 0x4000, 0x300, 0x300, kR), load(0x5d00, 0x4d00, 0x400, 0x2b00, kR | kW)});
+                   load(0x4000, 0x4000, 0x300, 0x300, kR),
+                   load(0x5d00, 0x4d00, 0x400, 0x2b00, kR | kW)});
   expect_right(plan);
   EXPECT_EQ(plan.steps[0].bytes, plan.image.high - plan.image.low);
 }
@@ -101,7 +105,8 @@ TEST(MapPlan, FirstSegmentWithoutFileReservesOnly) {
 }
 
 TEST(MapPlan, FirstSegmentInsideAPage) {
-  const Plan plan({load(0x10234, 0x234, 0x100, 0x100, kR), load(0x11400, 0x1400, 0x100, 0x3000, kR | kW)});
+  const Plan plan(
+      {load(0x10234, 0x234, 0x100, 0x100, kR), load(0x11400, 0x1400, 0x100, 0x3000, kR | kW)});
   EXPECT_EQ(plan.image.low, 0x10000U);
   expect_right(plan);
 }

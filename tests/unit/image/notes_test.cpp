@@ -21,14 +21,19 @@ std::vector<uint8_t> words(const std::vector<uint32_t>& values) {
 }
 constexpr uint32_t kGnu = 'G' | 'N' << 8 | 'U' << 16;
 
-std::vector<uint32_t> property_note() { return {4, 16, elf::kNoteGnuProperty, kGnu, kNeeded, 4, 5, 0}; }
-std::vector<uint32_t> build_id_note() { return {4, 8, elf::kNoteGnuBuildId, kGnu, 0x04030201, 0x08070605}; }
+std::vector<uint32_t> property_note() {
+  return {4, 16, elf::kNoteGnuProperty, kGnu, kNeeded, 4, 5, 0};
+}
+std::vector<uint32_t> build_id_note() {
+  return {4, 8, elf::kNoteGnuBuildId, kGnu, 0x04030201, 0x08070605};
+}
 
 struct Notes {
-  explicit Notes(const std::vector<uint32_t>& content) : object([&] {
-    ElfBuilder builder;
-    return builder.note(words(content)).build();
-  }()) {}
+  explicit Notes(const std::vector<uint32_t>& content)
+      : object([&] {
+          ElfBuilder builder;
+          return builder.note(words(content)).build();
+        }()) {}
   LoadedObject object;
 };
 
@@ -70,7 +75,8 @@ TEST(Notes, DamagedSizesAreNoNotes) {
       Notes notes(content);
       ASSERT_TRUE(notes.object.ok());
       const uint32_t found = gnu_property(notes.object.image(), kNeeded);
-      EXPECT_TRUE(found == 0 || found == 5 || (word == 6 && found == value)) << word << ' ' << value;
+      EXPECT_TRUE(found == 0 || found == 5 || (word == 6 && found == value))
+          << word << ' ' << value;
       uint32_t bytes = 0;
       if (word != 2) {
         EXPECT_EQ(build_id(notes.object.image(), bytes), nullptr);

@@ -17,9 +17,23 @@ using test::ElfBuilder;
 using test::LoadedObject;
 
 // x86-64 numbers (psABI 4.4.1).
-enum Type : uint32_t { kNone = 0, k64 = 1, kPc32 = 2, kCopy = 5, kGlobDat = 6, kJumpSlot = 7, kRelative = 8, k32 = 10,
-                       kDtpMod = 16, kDtpOff = 17, kTpOff = 18, kSize32 = 32, kSize64 = 33, kTlsDesc = 36,
-                       kIrelative = 37 };
+enum Type : uint32_t {
+  kNone = 0,
+  k64 = 1,
+  kPc32 = 2,
+  kCopy = 5,
+  kGlobDat = 6,
+  kJumpSlot = 7,
+  kRelative = 8,
+  k32 = 10,
+  kDtpMod = 16,
+  kDtpOff = 17,
+  kTpOff = 18,
+  kSize32 = 32,
+  kSize64 = 33,
+  kTlsDesc = 36,
+  kIrelative = 37
+};
 
 struct FakeBinder {
   std::map<uint32_t, Bound> answers;
@@ -40,7 +54,8 @@ struct FakeBinder {
     return memory;
   }
   bool defer(uint64_t slot, int64_t addend, const Bound&, ResultForm form) {
-    say("defer " + std::to_string(slot) + " " + std::to_string(addend) + " " + std::to_string(static_cast<int>(form)));
+    say("defer " + std::to_string(slot) + " " + std::to_string(addend) + " " +
+        std::to_string(static_cast<int>(form)));
     return true;
   }
   bool store_result(uint64_t slot, uint64_t) {
@@ -98,13 +113,13 @@ class Relocation : public testing::Test {
  protected:
   struct Outcome {
     bool ok;
-    uint64_t word;       // at data
-    std::string subject; // of the error
+    uint64_t word;        // at data
+    std::string subject;  // of the error
     RelocCounts counts;
   };
   // One entry in DT_RELA (or DT_JMPREL) against symbol 1 or none.
-  Outcome run(uint64_t offset, uint32_t type, uint32_t symbol, int64_t addend, bool plt = false, bool lazy = false,
-              const std::function<void(ElfBuilder&)>& change = {}) {
+  Outcome run(uint64_t offset, uint32_t type, uint32_t symbol, int64_t addend, bool plt = false,
+              bool lazy = false, const std::function<void(ElfBuilder&)>& change = {}) {
     ElfBuilder builder;
     builder.symbol({.name = "s", .size = 16, .shndx = 0});
     if (plt)
@@ -113,7 +128,8 @@ class Relocation : public testing::Test {
       builder.rela(offset, type, symbol, addend).plt_rela(0, kNone, 0, 0);
     if (change) change(builder);
     object = std::make_unique<LoadedObject>(builder.build());
-    if (!object->ok()) return {false, 0, "image: " + std::string(object->status().error().subject), {}};
+    if (!object->ok())
+      return {false, 0, "image: " + std::string(object->status().error().subject), {}};
     const Image& image = object->image();
     const WriteWindow window(image, image.text_relocations);
     Relocator<FakeBinder> relocator(image, window, binder);
@@ -121,7 +137,8 @@ class Relocation : public testing::Test {
     const bool ok = relocator.run_plain(lazy) && relocator.run_indirect();
     uint64_t word = 0;
     std::memcpy(&word, object->at<char>(places.data), sizeof word);
-    return {ok, word, binder.error.subject != nullptr ? binder.error.subject : "", relocator.counts()};
+    return {ok, word, binder.error.subject != nullptr ? binder.error.subject : "",
+            relocator.counts()};
   }
   [[nodiscard]] uint64_t bias() const { return object->image().bias; }
 
@@ -149,7 +166,8 @@ TEST_F(Relocation, ValuesAreThoseOfThePsAbi) {
 
 TEST_F(Relocation, PackedStructuresHaveWordsAtOddAddresses) {
   binder.answers[1] = {.value = 0x1122334455667788};
-  for (const uint32_t type : {k64, kGlobDat, kJumpSlot, k32, kTpOff}) EXPECT_TRUE(run(places.data + 3, type, 1, 0).ok);
+  for (const uint32_t type : {k64, kGlobDat, kJumpSlot, k32, kTpOff})
+    EXPECT_TRUE(run(places.data + 3, type, 1, 0).ok);
   run(places.data + 3, k64, 1, 0);
   EXPECT_EQ(*object->at<uint8_t>(places.data + 3), 0x88);
   EXPECT_EQ(*object->at<uint8_t>(places.data + 10), 0x11);
@@ -202,7 +220,8 @@ TEST_F(Relocation, UnknownTypesAreErrors) {
 
 TEST_F(Relocation, ThePltHoldsWhatCodeJumpsThrough) {
   binder.answers[1] = {.value = 1};
-  for (const uint32_t type : {kJumpSlot, kTlsDesc, kGlobDat, k64, kNone}) EXPECT_TRUE(run(places.data, type, 1, 0, true).ok);
+  for (const uint32_t type : {kJumpSlot, kTlsDesc, kGlobDat, k64, kNone})
+    EXPECT_TRUE(run(places.data, type, 1, 0, true).ok);
   for (const uint32_t type : {kTpOff, kDtpMod, kCopy, kSize64}) {
     EXPECT_FALSE(run(places.data, type, 1, 0, true).ok);
     EXPECT_EQ(binder.error.code, Errc::kUnknownPltRelocation);
@@ -221,7 +240,8 @@ TEST_F(Relocation, BinderErrorsEndTheLoop) {
 TEST_F(Relocation, SymbolIndexesAreBounded) {
   for (const uint32_t symbol : {2U, 100U, 0x7fffffffU, 0xffffffffU}) {
     EXPECT_EQ(run(places.data, k64, symbol, 0).subject, "relocation symbol index");
-    EXPECT_EQ(run(places.data, kJumpSlot, symbol, 0, true, true).subject, "relocation symbol index");
+    EXPECT_EQ(run(places.data, kJumpSlot, symbol, 0, true, true).subject,
+              "relocation symbol index");
   }
 }
 
@@ -230,8 +250,8 @@ TEST_F(Relocation, TargetsLieInWritableMemory) {
   binder.answers[0] = {.value = 1};
   const uint64_t end = places.data + ElfBuilder::kDataBytes + ElfBuilder::kBssBytes;
   for (const uint32_t type : {k64, kRelative, kGlobDat, kTlsDesc, kIrelative})
-    for (const uint64_t offset : {uint64_t{0}, places.code, end, end - 4, end + 0x100000, UINT64_MAX, UINT64_MAX - 7,
-                                  uint64_t{1} << 63}) {
+    for (const uint64_t offset : {uint64_t{0}, places.code, end, end - 4, end + 0x100000,
+                                  UINT64_MAX, UINT64_MAX - 7, uint64_t{1} << 63}) {
       const auto outcome = run(offset, type, type == kRelative || type == kIrelative ? 0 : 1,
                                static_cast<int64_t>(places.code));
       EXPECT_EQ(outcome.subject, "r_offset") << type << ' ' << std::hex << offset;
@@ -248,7 +268,8 @@ TEST_F(Relocation, PltSlotsAreBoundedWhenLazyToo) {
 
 TEST_F(Relocation, LazySlotsAreNotBound) {
   binder.lazy_works = true;
-  EXPECT_TRUE(run(places.data, kJumpSlot, 1, 0, true, true).ok);  // no answer for symbol 1: it was not asked for
+  EXPECT_TRUE(run(places.data, kJumpSlot, 1, 0, true, true)
+                  .ok);  // no answer for symbol 1: it was not asked for
   EXPECT_EQ(binder.log, std::vector<std::string>{"lazy"});
   binder.lazy_works = false;
   binder.answers[1] = {.value = 9};
@@ -258,12 +279,14 @@ TEST_F(Relocation, LazySlotsAreNotBound) {
 TEST_F(Relocation, IndirectEntriesComeLast) {
   const auto outcome = run(places.data, kIrelative, 0, static_cast<int64_t>(places.code));
   EXPECT_TRUE(outcome.ok);
-  EXPECT_EQ(binder.log, (std::vector<std::string>{"resolver", "store " + std::to_string(places.data)}));
+  EXPECT_EQ(binder.log,
+            (std::vector<std::string>{"resolver", "store " + std::to_string(places.data)}));
   EXPECT_TRUE(run(places.data, kIrelative, 0, static_cast<int64_t>(places.code), true).ok);
 }
 
 TEST_F(Relocation, ResolversLieInCode) {
-  for (const int64_t where : {int64_t{0}, static_cast<int64_t>(places.data), int64_t{-1}, int64_t{0x7fffff0000}})
+  for (const int64_t where :
+       {int64_t{0}, static_cast<int64_t>(places.data), int64_t{-1}, int64_t{0x7fffff0000}})
     EXPECT_EQ(run(places.data, kIrelative, 0, where).subject, "IFUNC resolver");
   EXPECT_TRUE(binder.log.empty());
   binder.memory = false;
@@ -277,20 +300,25 @@ TEST_F(Relocation, IfuncSymbolsAreDeferredWithTheirForm) {
   run(places.data, k64, 1, 5);
   run(places.data, k32, 1, 5);
   run(places.data, kPc32, 1, 5);
-  EXPECT_EQ(binder.log, (std::vector<std::string>{at + " 0 0", at + " 5 0", at + " 5 1", at + " 5 2"}));
+  EXPECT_EQ(binder.log,
+            (std::vector<std::string>{at + " 0 0", at + " 5 0", at + " 5 1", at + " 5 2"}));
 }
 
 TEST_F(Relocation, TheCountPromisedBeforehandMayLie) {
   binder.answers[1] = {.value = 3};
-  const auto outcome = run(places.data, k64, 1, 0, false, false, [](ElfBuilder& b) { b.set(elf::kDtRelaCount, 1000); });
+  const auto outcome = run(places.data, k64, 1, 0, false, false,
+                           [](ElfBuilder& b) { b.set(elf::kDtRelaCount, 1000); });
   EXPECT_TRUE(outcome.ok);
   EXPECT_EQ(outcome.word, 3U);
   EXPECT_EQ(outcome.counts.relative, 0U);
   EXPECT_EQ(outcome.counts.symbolic, 1U);
-  const auto counted = run(places.data, kRelative, 0, 1, false, false, [](ElfBuilder& b) { b.set(elf::kDtRelaCount, 1); });
+  const auto counted = run(places.data, kRelative, 0, 1, false, false,
+                           [](ElfBuilder& b) { b.set(elf::kDtRelaCount, 1); });
   EXPECT_EQ(counted.counts.relative, 1U);
   EXPECT_EQ(counted.word, bias() + 1);
-  EXPECT_EQ(run(places.code, kRelative, 0, 1, false, false, [](ElfBuilder& b) { b.set(elf::kDtRelaCount, 1); }).subject,
+  EXPECT_EQ(run(places.code, kRelative, 0, 1, false, false,
+                [](ElfBuilder& b) { b.set(elf::kDtRelaCount, 1); })
+                .subject,
             "r_offset");
 }
 
@@ -301,10 +329,12 @@ TEST_F(Relocation, TextIsWritableOnDemandButTablesNever) {
   Places::Relocation(probe);
   probe.set(elf::kDtTextRel, 0);
   (void)probe.build();
-  for (const int64_t tag : {int64_t{elf::kDtSymTab}, int64_t{elf::kDtStrTab}, int64_t{elf::kDtGnuHash},
-                            int64_t{elf::kDtRela}, int64_t{elf::kDtJmpRel}})
+  for (const int64_t tag :
+       {int64_t{elf::kDtSymTab}, int64_t{elf::kDtStrTab}, int64_t{elf::kDtGnuHash},
+        int64_t{elf::kDtRela}, int64_t{elf::kDtJmpRel}})
     EXPECT_EQ(run(probe.at(tag), kRelative, 0, 1, false, false, text).subject, "r_offset") << tag;
-  EXPECT_EQ(run(probe.at(elf::kDtSymTab) - 7, kRelative, 0, 1, false, false, text).subject, "r_offset");
+  EXPECT_EQ(run(probe.at(elf::kDtSymTab) - 7, kRelative, 0, 1, false, false, text).subject,
+            "r_offset");
 }
 
 // ---- DT_RELR
@@ -339,9 +369,9 @@ TEST_F(PackedRelocation, AddressesAndBitmaps) {
   ASSERT_TRUE(run({data, 0b1011, (uint64_t{1} << 63) | 1}));
   EXPECT_EQ(relative, 4U);
   EXPECT_TRUE(moved(data));
-  EXPECT_TRUE(moved(data + 8));    // bit 1
+  EXPECT_TRUE(moved(data + 8));  // bit 1
   EXPECT_FALSE(moved(data + 16));
-  EXPECT_TRUE(moved(data + 24));   // bit 3
+  EXPECT_TRUE(moved(data + 24));  // bit 3
   EXPECT_TRUE(moved(data + 8 + 63 * 8 + 62 * 8));
 }
 
@@ -355,7 +385,8 @@ TEST_F(PackedRelocation, EverySlotIsBounded) {
     EXPECT_FALSE(run({wild}));
     EXPECT_STREQ(binder.error.subject, "r_offset");
   }
-  EXPECT_FALSE(run({data, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}));
+  EXPECT_FALSE(run(
+      {data, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}));
   EXPECT_STREQ(binder.error.subject, "r_offset");
 }
 

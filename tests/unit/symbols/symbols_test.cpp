@@ -22,11 +22,14 @@ using test::SymbolSpec;
 
 // An object with the module that lookups need around it.
 struct Loaded {
-  Loaded(ElfBuilder& builder, VersionNames& names, Heap& heap, const std::vector<uint8_t>* file = nullptr)
-      : object(file != nullptr ? *file : builder.build()), module(static_cast<Module*>(std::calloc(1, sizeof(Module)))) {
+  Loaded(ElfBuilder& builder, VersionNames& names, Heap& heap,
+         const std::vector<uint8_t>* file = nullptr)
+      : object(file != nullptr ? *file : builder.build()),
+        module(static_cast<Module*>(std::calloc(1, sizeof(Module)))) {
     if (!object.ok()) return;
     module->symbols.image = &object.image();
-    if (const auto table = read_versions(object.image(), names, heap); table) module->symbols.versions = *table;
+    if (const auto table = read_versions(object.image(), names, heap); table)
+      module->symbols.versions = *table;
     record = make_record(*module, object.image());
   }
   struct Free {
@@ -62,16 +65,19 @@ class Symbols : public testing::TestWithParam<HashTables> {
   VersionNames names;
 };
 
-INSTANTIATE_TEST_SUITE_P(Tables, Symbols, testing::Values(HashTables::kGnu, HashTables::kSysv, HashTables::kBoth));
+INSTANTIATE_TEST_SUITE_P(Tables, Symbols,
+                         testing::Values(HashTables::kGnu, HashTables::kSysv, HashTables::kBoth));
 
 TEST_P(Symbols, EveryDefinitionIsFound) {
   ElfBuilder builder;
   builder.hash(GetParam());
-  for (uint64_t i = 0; i < 200; ++i) builder.symbol({.name = "sym" + std::to_string(i), .value = 0x1000 + i});
+  for (uint64_t i = 0; i < 200; ++i)
+    builder.symbol({.name = "sym" + std::to_string(i), .value = 0x1000 + i});
   builder.symbol({.name = "undefined", .shndx = 0});
   const Loaded loaded(builder, names, heap);
   ASSERT_TRUE(loaded.object.ok());
-  for (uint64_t i = 0; i < 200; ++i) EXPECT_EQ(find(loaded, ("sym" + std::to_string(i)).c_str()), 0x1000 + i);
+  for (uint64_t i = 0; i < 200; ++i)
+    EXPECT_EQ(find(loaded, ("sym" + std::to_string(i)).c_str()), 0x1000 + i);
   EXPECT_EQ(find(loaded, "undefined"), 0U);
   EXPECT_EQ(find(loaded, "sym200"), 0U);
   EXPECT_EQ(find(loaded, "sym"), 0U);
@@ -79,27 +85,30 @@ TEST_P(Symbols, EveryDefinitionIsFound) {
 }
 
 TEST_P(Symbols, TypesBindingsAndVisibilityDecide) {
-  ElfBuilder builder = builder_with({{.name = "weak", .value = 1, .binding = elf::kStbWeak},
-                                     {.name = "unique", .value = 2, .binding = elf::kStbGnuUnique},
-                                     {.name = "local", .value = 3, .binding = elf::kStbLocal},
-                                     {.name = "hidden", .value = 4, .visibility = elf::kStvHidden},
-                                     {.name = "internal", .value = 5, .visibility = elf::kStvInternal},
-                                     {.name = "protected", .value = 6, .visibility = elf::kStvProtected},
-                                     {.name = "section", .value = 7, .type = elf::kSttSection},
-                                     {.name = "odd", .value = 8, .type = 13},
-                                     {.name = "zero", .value = 0},
-                                     {.name = "object", .value = 9, .type = elf::kSttObject}});
+  ElfBuilder builder =
+      builder_with({{.name = "weak", .value = 1, .binding = elf::kStbWeak},
+                    {.name = "unique", .value = 2, .binding = elf::kStbGnuUnique},
+                    {.name = "local", .value = 3, .binding = elf::kStbLocal},
+                    {.name = "hidden", .value = 4, .visibility = elf::kStvHidden},
+                    {.name = "internal", .value = 5, .visibility = elf::kStvInternal},
+                    {.name = "protected", .value = 6, .visibility = elf::kStvProtected},
+                    {.name = "section", .value = 7, .type = elf::kSttSection},
+                    {.name = "odd", .value = 8, .type = 13},
+                    {.name = "zero", .value = 0},
+                    {.name = "object", .value = 9, .type = elf::kSttObject}});
   const Loaded loaded(builder, names, heap);
   EXPECT_EQ(find(loaded, "weak"), 1U);
   EXPECT_EQ(find(loaded, "unique"), 2U);
   EXPECT_EQ(find(loaded, "protected"), 6U);
   EXPECT_EQ(find(loaded, "object"), 9U);
-  for (const char* name : {"local", "hidden", "internal", "section", "odd", "zero"}) EXPECT_EQ(find(loaded, name), 0U);
+  for (const char* name : {"local", "hidden", "internal", "section", "odd", "zero"})
+    EXPECT_EQ(find(loaded, name), 0U);
 }
 
 TEST_P(Symbols, ZeroIsAValueForTlsAndAbsolute) {
-  ElfBuilder builder = builder_with({{.name = "tls", .type = elf::kSttTls},
-                                     {.name = "absolute", .type = elf::kSttObject, .shndx = elf::kShnAbs}});
+  ElfBuilder builder =
+      builder_with({{.name = "tls", .type = elf::kSttTls},
+                    {.name = "absolute", .type = elf::kSttObject, .shndx = elf::kShnAbs}});
   const Loaded loaded(builder, names, heap);
   SymbolQuery tls = make_query("tls"), absolute = make_query("absolute");
   EXPECT_NE(find_in_object(loaded.record, tls), nullptr);
@@ -160,7 +169,8 @@ TEST_P(Symbols, AmbiguousNewVersionsAreNoAnswer) {
 }
 
 TEST_P(Symbols, ListsAreSearchedInOrder) {
-  ElfBuilder first = builder_with({{.name = "a", .value = 1}}), second = builder_with({{.name = "a", .value = 2}, {.name = "b", .value = 3}});
+  ElfBuilder first = builder_with({{.name = "a", .value = 1}}),
+             second = builder_with({{.name = "a", .value = 2}, {.name = "b", .value = 3}});
   const Loaded one(first, names, heap), two(second, names, heap);
   Module* modules[] = {one.module.get(), two.module.get()};
   LookupRecord records[] = {one.record, two.record};
@@ -183,7 +193,8 @@ TEST(SymbolsDamaged, NamesOutsideTheStringTableMatchNothing) {
   ElfBuilder builder;
   builder.hash(HashTables::kBoth).symbol({.name = "f", .value = 1});
   std::vector<uint8_t> file = builder.build();
-  for (const uint32_t name : {static_cast<uint32_t>(builder.at(elf::kDtStrSz)) - 1, 0x10000U, UINT32_MAX}) {
+  for (const uint32_t name :
+       {static_cast<uint32_t>(builder.at(elf::kDtStrSz)) - 1, 0x10000U, UINT32_MAX}) {
     std::memcpy(file.data() + builder.at(elf::kDtSymTab) + sizeof(elf::Symbol), &name, 4);
     const Loaded loaded(builder, names, heap, &file);
     ASSERT_TRUE(loaded.object.ok());
@@ -198,7 +209,8 @@ TEST(SymbolsDamaged, EveryDamagedHashWordEnds) {
   for (const HashTables kind : {HashTables::kGnu, HashTables::kSysv}) {
     ElfBuilder builder;
     builder.hash(kind);
-    for (uint64_t i = 0; i < 20; ++i) builder.symbol({.name = "sym" + std::to_string(i), .value = 0x1000 + i});
+    for (uint64_t i = 0; i < 20; ++i)
+      builder.symbol({.name = "sym" + std::to_string(i), .value = 0x1000 + i});
     const std::vector<uint8_t> whole = builder.build();
     const int64_t tag = kind == HashTables::kGnu ? int64_t{elf::kDtGnuHash} : int64_t{elf::kDtHash};
     for (size_t word = 0; word < 28; ++word)
@@ -222,7 +234,9 @@ TEST(SymbolsDamaged, RingsInSysvChainsEnd) {
   test::TestHeap heap;
   VersionNames names;
   ElfBuilder builder;
-  builder.hash(HashTables::kSysv).symbol({.name = "a", .value = 1}).symbol({.name = "b", .value = 2});
+  builder.hash(HashTables::kSysv)
+      .symbol({.name = "a", .value = 1})
+      .symbol({.name = "b", .value = 2});
   std::vector<uint8_t> file = builder.build();
   const uint32_t words[] = {3, 3, 1, 1, 1, 0, 2, 1};  // 1 -> 2 -> 1
   std::memcpy(file.data() + builder.at(elf::kDtHash), words, sizeof words);
@@ -259,7 +273,8 @@ TEST(SymbolHashes, OfTableNamesAtEveryPlaceAndLength) {
   for (size_t start = 0; start < 8; ++start)
     for (size_t length = 0; length < 40; ++length) {
       std::memset(table, 0, sizeof table);
-      for (size_t i = 0; i < length; ++i) table[start + i] = static_cast<char>(1 + (start * 31 + i * 97 + length * 7) % 255);
+      for (size_t i = 0; i < length; ++i)
+        table[start + i] = static_cast<char>(1 + (start * 31 + i * 97 + length * 7) % 255);
       const SymbolQuery query = make_query_in_table(table + start);
       EXPECT_EQ(query.length, length);
       EXPECT_EQ(query.gnu_hash, gnu_hash(table + start)) << start << ' ' << length;

@@ -13,13 +13,18 @@
 namespace prelude {
 namespace {
 
-const ThreadMemory kMemory{[](size_t bytes) { return std::calloc(1, bytes); }, [](void* at) { std::free(at); }};
+const ThreadMemory kMemory{[](size_t bytes) { return std::calloc(1, bytes); },
+                           [](void* at) { std::free(at); }};
 const ThreadMemory kNoMemory{[](size_t) -> void* { return nullptr; }, [](void*) {}};
 
 struct FakeModule {
   FakeModule(uint64_t memsz, uint64_t align, const char* image = "", uint64_t first_byte = 0)
       : module(static_cast<Module*>(std::calloc(1, sizeof(Module)))) {
-    segment() = {.image = image, .filesz = std::strlen(image), .memsz = memsz, .align = align, .first_byte = first_byte};
+    segment() = {.image = image,
+                 .filesz = std::strlen(image),
+                 .memsz = memsz,
+                 .align = align,
+                 .first_byte = first_byte};
   }
   TlsSegment& segment() { return tls_of(*module); }
   Module& operator*() { return *module; }
@@ -81,7 +86,8 @@ TEST_F(Tls, ManyModulesNeedMoreLists) {
   EXPECT_EQ(registry.module(100000), nullptr);
   EXPECT_EQ(registry.slot_generation(100000), 0U);
   size_t total = 0;
-  for (const TlsSlotList* list = registry.slots(); list != nullptr; list = list->next) total += list->length;
+  for (const TlsSlotList* list = registry.slots(); list != nullptr; list = list->next)
+    total += list->length;
   EXPECT_GE(total, 201U);
 }
 
@@ -98,8 +104,8 @@ TEST_F(Tls, StaticBlocksLieBelowTheThreadPointer) {
     ASSERT_TRUE(registry.place_static(m->segment()));
     const TlsSegment& s = m->segment();
     const auto offset = static_cast<uint64_t>(s.offset);
-    EXPECT_EQ((0 - offset) % s.align, s.first_byte % s.align);   // the thread pointer is aligned
-    EXPECT_GE(offset, end + s.memsz);                            // below the block before
+    EXPECT_EQ((0 - offset) % s.align, s.first_byte % s.align);  // the thread pointer is aligned
+    EXPECT_GE(offset, end + s.memsz);                           // below the block before
     end = offset;
   }
   EXPECT_EQ(a.segment().offset, 32);
@@ -183,7 +189,8 @@ TEST_F(Threads, LongerVectorsKeepTheEntries) {
   DtvEntry* dtv = vector();
   dtv[1].value = 0x1234;
   std::vector<std::unique_ptr<FakeModule>> more;
-  for (int i = 0; i < 100; ++i) more.push_back(std::make_unique<FakeModule>(8, 8)), add(*more.back());
+  for (int i = 0; i < 100; ++i)
+    more.push_back(std::make_unique<FakeModule>(8, 8)), add(*more.back());
   registry.publish_generation();
   const size_t wanted = registry.entries_wanted(dtv, 101);
   EXPECT_GE(wanted, 101U);
@@ -209,7 +216,8 @@ TEST_F(Threads, SmallVectorsOfEarlierThreadsGrowAtTheirStart) {
   DtvEntry* dtv = registry.make_dtv(kMemory);
   DtvEntry* const small = dtv;
   std::vector<std::unique_ptr<FakeModule>> modules;
-  for (int i = 0; i < 50; ++i) modules.push_back(std::make_unique<FakeModule>(8, 8)), add(*modules.back());
+  for (int i = 0; i < 50; ++i)
+    modules.push_back(std::make_unique<FakeModule>(8, 8)), add(*modules.back());
   registry.publish_generation();
   EXPECT_EQ(registry.initialise_thread(tp(), dtv, kNoMemory), nullptr);
   dtv = registry.initialise_thread(tp(), dtv, kMemory);

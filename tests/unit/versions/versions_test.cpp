@@ -28,7 +28,9 @@ class Versions : public testing::Test {
     return builder;
   }
 
-  Result<VersionTable> read(const LoadedObject& object) { return read_versions(object.image(), names, heap); }
+  Result<VersionTable> read(const LoadedObject& object) {
+    return read_versions(object.image(), names, heap);
+  }
   // The field that is refused, after `damage` has changed the file.
   template <typename Damage>
   std::string refused(Damage damage) {
@@ -42,7 +44,8 @@ class Versions : public testing::Test {
     return table.error().subject != nullptr ? table.error().subject : "record";
   }
   template <typename T>
-  static T* record(std::vector<uint8_t>& file, ElfBuilder& builder, int64_t tag, size_t offset = 0) {
+  static T* record(std::vector<uint8_t>& file, ElfBuilder& builder, int64_t tag,
+                   size_t offset = 0) {
     return reinterpret_cast<T*>(file.data() + builder.at(tag) + offset);
   }
 
@@ -51,7 +54,8 @@ class Versions : public testing::Test {
 };
 
 TEST_F(Versions, HashIsTheElfHash) {
-  for (const char* name : {"", "V1", "GLIBC_2.2.5", "GLIBCXX_3.4.29", "a_rather_long_version_name_1.2.3"})
+  for (const char* name :
+       {"", "V1", "GLIBC_2.2.5", "GLIBCXX_3.4.29", "a_rather_long_version_name_1.2.3"})
     EXPECT_EQ(version_hash(name), test::elf_hash_of(name)) << name;
   EXPECT_EQ(version_hash("GLIBC_2.2.5"), 0x09691a75U);
 }
@@ -71,7 +75,8 @@ TEST_F(Versions, NamesAreInternedOnce) {
 TEST_F(Versions, ManyNamesStayFound) {
   for (int i = 0; i < 1000; ++i) {
     const std::string name = "V" + std::to_string(i);
-    EXPECT_EQ(names.intern(heap, name.c_str(), version_hash(name.c_str())), static_cast<VersionId>(i + 1));
+    EXPECT_EQ(names.intern(heap, name.c_str(), version_hash(name.c_str())),
+              static_cast<VersionId>(i + 1));
   }
   for (int i = 0; i < 1000; ++i) {
     const std::string name = "V" + std::to_string(i);
@@ -145,7 +150,9 @@ TEST_F(Versions, CallbacksSeeEveryRecordAndMayStop) {
 
 TEST_F(Versions, DamagedDefinitionsAreRefusedByField) {
   auto def = [](auto change) {
-    return [change](std::vector<uint8_t>& file, ElfBuilder& b) { change(*record<elf::VerDef>(file, b, elf::kDtVerDef)); };
+    return [change](std::vector<uint8_t>& file, ElfBuilder& b) {
+      change(*record<elf::VerDef>(file, b, elf::kDtVerDef));
+    };
   };
   EXPECT_EQ(refused(def([](elf::VerDef& d) { d.version = 2; })), "record");
   EXPECT_EQ(refused(def([](elf::VerDef& d) { d.aux = 0x7fffffff; })), "vd_aux");
@@ -153,13 +160,17 @@ TEST_F(Versions, DamagedDefinitionsAreRefusedByField) {
   EXPECT_EQ(refused(def([](elf::VerDef& d) { d.next = 0xfffffffc; })), "vd_next");
   EXPECT_EQ(refused(def([](elf::VerDef& d) { d.next = 2; })), "vd_next");
   EXPECT_EQ(refused([](std::vector<uint8_t>& file, ElfBuilder& b) {
-              record<elf::VerDefAux>(file, b, elf::kDtVerDef, sizeof(elf::VerDef))->name = 0x7fffffff;
-            }), "vda_name");
+              record<elf::VerDefAux>(file, b, elf::kDtVerDef, sizeof(elf::VerDef))->name =
+                  0x7fffffff;
+            }),
+            "vda_name");
 }
 
 TEST_F(Versions, DamagedNeedsAreRefusedByField) {
   auto need = [](auto change) {
-    return [change](std::vector<uint8_t>& file, ElfBuilder& b) { change(*record<elf::VerNeed>(file, b, elf::kDtVerNeed)); };
+    return [change](std::vector<uint8_t>& file, ElfBuilder& b) {
+      change(*record<elf::VerNeed>(file, b, elf::kDtVerNeed));
+    };
   };
   auto aux = [](auto change) {
     return [change](std::vector<uint8_t>& file, ElfBuilder& b) {
@@ -204,7 +215,8 @@ TEST_F(Versions, EveryDamagedByteIsSurvived) {
         file[builder.at(tag) + at] = static_cast<uint8_t>(value);
         const LoadedObject object(file);
         ASSERT_TRUE(object.ok());
-        if (const auto table = read(object); table) heap.release_array(table->entries, table->count);
+        if (const auto table = read(object); table)
+          heap.release_array(table->entries, table->count);
       }
 }
 
