@@ -12,6 +12,7 @@ enum class SyscallNumber : long {
   kMprotect = 10,
   kMunmap = 11,
   kPread64 = 17,
+  kSchedYield = 24,
   kMadvise = 28,
   kGetpid = 39,
   kExecve = 59,

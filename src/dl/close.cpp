@@ -97,8 +97,9 @@ void unload(Linker& linker, Namespace& space, Module* const* list, size_t count)
 
 // Finalises and forgets: whatever looks for the object from here on must not find it.
 void finalise(Linker& linker, Namespace& space, Module& module) {
-  run_finaliser(linker, module);
+  // libc keeps locks of its own while finalisers run (__cxa_finalize): a fork waits for their end.
   const Change change(linker);
+  run_finaliser(linker, module);
   module.removed = true;
   if (module.global) remove_from_list(linker, *space.global, module);
 }

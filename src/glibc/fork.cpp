@@ -25,14 +25,33 @@ bool stays_after_fork(const TlsThread& thread) {
   return false;
 }
 
-void before_fork() { state().functions.mutex_lock(state().change_lock); }
-void after_fork_in_parent() { state().functions.mutex_unlock(state().change_lock); }
+// The wait has an end: a finaliser may itself be waiting for the thread that forks.
+void before_fork() {
+  constexpr uint64_t kPatience = 200'000'000;  // ns
+  State& s = state();
+  uint64_t started = 0;
+  while (s.functions.mutex_trylock(s.change_lock) != 0) {
+    const uint64_t now = sys::now_ns();
+    if (started == 0) started = now;
+    if (now - started > kPatience) return;
+    sys::yield();
+  }
+  s.forking_thread = arch::thread_pointer();
+}
+
+void after_fork_in_parent() {
+  State& s = state();
+  if (s.forking_thread != arch::thread_pointer()) return;
+  s.forking_thread = nullptr;
+  s.functions.mutex_unlock(s.change_lock);
+}
 
 // libc has made the load lock and the TLS lock anew already. A close that another thread had under
 // way is forgotten; what it had not finalised stays loaded.
 void after_fork_in_child() {
   Linker& linker = *the_linker;
   reset_mutex(state().change_lock);
+  state().forking_thread = nullptr;
   reset_mutex(_rtld_global + state().layout->rtld_global.dl_load_write_lock);
   linker.readers = 0;
   linker.tls.keep_threads(stays_after_fork);

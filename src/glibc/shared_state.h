@@ -86,6 +86,7 @@ struct State {
   char* main_thread = nullptr;
   uint64_t rseq_offset = 0;        ///< distance of the area below the thread pointer (2.41+)
   alignas(8) std::byte change_lock[kMutexSize] = {};  ///< held while the linker's data change
+  const void* forking_thread = nullptr;  ///< holds change_lock for the time of its fork
   bool fork_watched = false;
   bool stacks_executable = false;
 };

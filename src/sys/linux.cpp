@@ -212,6 +212,8 @@ void futex_wake(uint32_t* word, int count) {
   arch::syscall(SyscallNumber::kFutex, word, kFutexWakePrivate, count);
 }
 
+void yield() { arch::syscall(SyscallNumber::kSchedYield); }
+
 uint64_t now_ns() {
   struct {
     int64_t seconds, nanoseconds;

@@ -75,6 +75,8 @@ Ret<Done> register_rseq(void* area, uint32_t bytes, uint32_t signature);
 /// Waits while *word == expected / wakes up to `count` waiters.
 void futex_wait(uint32_t* word, uint32_t expected);
 void futex_wake(uint32_t* word, int count);
+/// Lets others run.
+void yield();
 
 /// Nanoseconds of the monotonic clock.
 uint64_t now_ns();
