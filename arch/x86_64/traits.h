@@ -91,7 +91,9 @@ inline void write_tcb(void* block, size_t offset, uint64_t value) {
 }
 
 /// Writes a byte back as it is, so that a copy-on-write page is copied now.
-inline void write_fault(void* at) { asm volatile("lock orb $0, (%0)" : : "r"(at) : "memory", "cc"); }
+inline void write_fault(void* at) {
+  asm volatile("lock orb $0, (%0)" : : "r"(at) : "memory", "cc");
+}
 
 /// A hint for spinning waits.
 inline void pause() { __builtin_ia32_pause(); }

@@ -21,7 +21,8 @@ void start(Linker& linker, RDebug& record, BreakFunction break_function, uint64_
   if (program.debug_slot == 0) return;
   const LoadSegment* s = program.memory_segment(program.debug_slot, 8);
   if (s == nullptr || (s->flags & elf::kPfW) == 0) return;
-  *static_cast<uint64_t*>(program.address(program.debug_slot)) = reinterpret_cast<uint64_t>(&record);
+  *static_cast<uint64_t*>(program.address(program.debug_slot)) =
+      reinterpret_cast<uint64_t>(&record);
 }
 
 void announce(Namespace& space, RState state) {

@@ -1,6 +1,6 @@
-// The index of address ranges. Two buffers take turns: the writer fills the idle one and switches; a
-// reader that was overtaken sees the version change and looks again. A handler that interrupts the writer
-// finds the active buffer untouched.
+// The index of address ranges. Two buffers take turns: the writer fills the idle one and switches;
+// a reader that was overtaken sees the version change and looks again. A handler that interrupts
+// the writer finds the active buffer untouched.
 #include <prelude/dl/dl.h>
 
 #include <prelude/base/string.h>
@@ -32,7 +32,8 @@ size_t count_entries(const Linker& linker) {
 
 void put_module(Buffer& buffer, Module& module) {
   if (module.segments_contiguous) {
-    buffer.entries[buffer.count++] = {module.map_start, module.map_end, &module, eh_frame_of(module)};
+    buffer.entries[buffer.count++] = {module.map_start, module.map_end, &module,
+                                      eh_frame_of(module)};
     return;
   }
   for (uint32_t i = 0; i < module.image.segment_count; ++i) {
@@ -94,7 +95,8 @@ bool find_object(uint64_t address, FoundObject& out) {
     const Buffer& buffer = buffers[seen & 1];
     size_t at = __atomic_load_n(&last_hit, __ATOMIC_RELAXED);
     const auto holds = [&](size_t i) {
-      return i < buffer.count && address - buffer.entries[i].start < buffer.entries[i].end - buffer.entries[i].start;
+      return i < buffer.count &&
+             address - buffer.entries[i].start < buffer.entries[i].end - buffer.entries[i].start;
     };
     bool found = holds(at);
     if (!found) {

@@ -1,5 +1,5 @@
-// libc's error protocol: an exception with two strings, caught by frames. Up to 2.36 the frames belong to
-// libc, later to the loader, which keeps the innermost one in struct pthread.
+// libc's error protocol: an exception with two strings, caught by frames. Up to 2.36 the frames
+// belong to libc, later to the loader, which keeps the innermost one in struct pthread.
 #include "shared_state.h"
 
 #include <arch/stubs.h>
@@ -26,12 +26,17 @@ CatchFrame*& frame_slot() {
   return field<CatchFrame*>(block, state().layout->pthread.rtld_catch);
 }
 
-bool frames_are_ours() { return state().layout != nullptr && state().layout->behaviour.catch_in_loader; }
+bool frames_are_ours() {
+  return state().layout != nullptr && state().layout->behaviour.catch_in_loader;
+}
 
 [[noreturn]] void die(int32_t number, const Raised& raised, const char* occasion) {
   char buffer[2048];
-  Writer out(buffer, sizeof buffer, [](void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); });
-  out.put(the_linker->program_name).put(": ").put(occasion != nullptr ? occasion : "error while loading shared libraries");
+  Writer out(buffer, sizeof buffer,
+             [](void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); });
+  out.put(the_linker->program_name)
+      .put(": ")
+      .put(occasion != nullptr ? occasion : "error while loading shared libraries");
   out.put(": ");
   if (raised.object != nullptr && raised.object[0] != 0) out.escaped(raised.object).put(": ");
   out.put(raised.text);
@@ -49,7 +54,9 @@ bool frames_are_ours() { return state().layout != nullptr && state().layout->beh
 Raised make_exception(const char* object, const char* text) {
   if (object == nullptr) object = "";
   const size_t text_bytes = string_length(text) + 1, object_bytes = string_length(object) + 1;
-  void* block = state().functions.malloc != nullptr ? state().functions.malloc(text_bytes + object_bytes) : nullptr;
+  void* block = state().functions.malloc != nullptr
+                    ? state().functions.malloc(text_bytes + object_bytes)
+                    : nullptr;
   if (block == nullptr) return {"", "out of memory", nullptr};
   auto* copy = static_cast<char*>(block);
   copy_bytes(copy, text, text_bytes);
@@ -105,8 +112,10 @@ int run_caught(Raised* exception, void (*operate)(void*), void* argument) {
 
 }  // namespace
 
-int catch_errors(const char** object, const char** text, bool* allocated, void (*operate)(void*), void* argument) {
-  if (!frames_are_ours()) return state().functions.catch_error(object, text, allocated, operate, argument);
+int catch_errors(const char** object, const char** text, bool* allocated, void (*operate)(void*),
+                 void* argument) {
+  if (!frames_are_ours())
+    return state().functions.catch_error(object, text, allocated, operate, argument);
   Raised exception{};
   const int number = run_caught(&exception, operate, argument);
   *object = exception.object;
@@ -135,7 +144,8 @@ PRELUDE_EXPORT void _dl_exception_create(Raised* out, const char* object, const 
   *out = prelude::glibc::make_exception(object, text);
 }
 
-PRELUDE_EXPORT void _dl_exception_create_format(Raised* out, const char* object, const char* format, ...) {
+PRELUDE_EXPORT void _dl_exception_create_format(Raised* out, const char* object, const char* format,
+                                                ...) {
   char buffer[2048];
   prelude::Writer text(buffer, sizeof buffer);
   va_list arguments;
@@ -154,24 +164,28 @@ PRELUDE_EXPORT void _dl_signal_exception(int number, Raised* exception, const ch
   prelude::glibc::raise(number, *exception, occasion);
 }
 
-PRELUDE_EXPORT void _dl_signal_error(int number, const char* object, const char* occasion, const char* text) {
-  prelude::glibc::raise(number, prelude::glibc::make_exception(object, text != nullptr ? text : "DYNAMIC LINKER BUG!!!"),
-                        occasion);
+PRELUDE_EXPORT void _dl_signal_error(int number, const char* object, const char* occasion,
+                                     const char* text) {
+  prelude::glibc::raise(
+      number,
+      prelude::glibc::make_exception(object, text != nullptr ? text : "DYNAMIC LINKER BUG!!!"),
+      occasion);
 }
 
 PRELUDE_EXPORT int _dl_catch_exception(Raised* exception, void (*operate)(void*), void* argument) {
   return prelude::glibc::run_caught(exception, operate, argument);
 }
 
-PRELUDE_EXPORT int _dl_catch_error(const char** object, const char** text, bool* allocated, void (*operate)(void*),
-                                   void* argument) {
+PRELUDE_EXPORT int _dl_catch_error(const char** object, const char** text, bool* allocated,
+                                   void (*operate)(void*), void* argument) {
   return prelude::glibc::catch_errors(object, text, allocated, operate, argument);
 }
 
 PRELUDE_EXPORT void _dl_fatal_printf(const char* format, ...) {
   char buffer[1024];
-  prelude::Writer out(buffer, sizeof buffer,
-                      [](void*, const char* text, size_t bytes) { prelude::sys::write_all(2, text, bytes); });
+  prelude::Writer out(buffer, sizeof buffer, [](void*, const char* text, size_t bytes) {
+    prelude::sys::write_all(2, text, bytes);
+  });
   va_list arguments;
   va_start(arguments, format);
   prelude::report::format_text(out, format, arguments);

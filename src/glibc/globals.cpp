@@ -12,7 +12,8 @@
 // NOLINTBEGIN(readability-identifier-naming): names of the ABI
 extern "C" {
 alignas(64) std::byte _rtld_global[prelude::glibc::kMaxRtldGlobalSize];
-PRELUDE_CLOSED_AFTER_START alignas(64) std::byte _rtld_global_ro[prelude::glibc::kMaxRtldGlobalRoSize];
+PRELUDE_CLOSED_AFTER_START alignas(64) std::byte
+    _rtld_global_ro[prelude::glibc::kMaxRtldGlobalRoSize];
 void* __libc_stack_end = nullptr;
 PRELUDE_CLOSED_AFTER_START int __libc_enable_secure = 0;
 PRELUDE_CLOSED_AFTER_START char** _dl_argv = nullptr;
@@ -49,8 +50,8 @@ void fill_lists(const RtldGlobal& f) {
 }
 
 // In the order in which glibc looks for them.
-constexpr const char* kVdsoFunctions[] = {"__vdso_clock_gettime", "__vdso_gettimeofday", "__vdso_time",
-                                          "__vdso_getcpu", "__vdso_clock_getres"};
+constexpr const char* kVdsoFunctions[] = {"__vdso_clock_gettime", "__vdso_gettimeofday",
+                                          "__vdso_time", "__vdso_getcpu", "__vdso_clock_getres"};
 constexpr const char* kVdsoVersion = "LINUX_2.6";
 
 SymbolQuery vdso_query(const Linker& linker, const char* name) {
@@ -103,7 +104,8 @@ void fill_read_only(Linker& linker, const Layout& layout) {
   set<const void*>(ro, f.dl_init_all_dirs, directory_list_end);
   set<const void*>(ro, f.dl_origin_path, linker.options->origin_path);
   field<void*>(ro, f.dl_initial_searchlist) = linker.base_space.global->modules;
-  field<uint32_t>(ro, static_cast<uint16_t>(f.dl_initial_searchlist + 8)) = linker.base_space.global->count;
+  field<uint32_t>(ro, static_cast<uint16_t>(f.dl_initial_searchlist + 8)) =
+      linker.base_space.global->count;
   fill_vdso(linker, f);
   fill_slots(layout);
 }
@@ -163,8 +165,10 @@ void update_tls(Linker& linker) {
   set<uint64_t>(_rtld_global, f.dl_tls_generation, prelude_tls_generation);
   // Fixed once the first thread exists; the memory is read-only when later modules come.
   if (linker.self_protected) return;
-  set<uint64_t>(_rtld_global_ro, layout.rtld_global_ro.dl_tls_static_size, linker.tls.static_size());
-  set<uint64_t>(_rtld_global_ro, layout.rtld_global_ro.dl_tls_static_align, linker.tls.static_align());
+  set<uint64_t>(_rtld_global_ro, layout.rtld_global_ro.dl_tls_static_size,
+                linker.tls.static_size());
+  set<uint64_t>(_rtld_global_ro, layout.rtld_global_ro.dl_tls_static_align,
+                linker.tls.static_align());
 }
 
 }  // namespace prelude::glibc

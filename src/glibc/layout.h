@@ -516,7 +516,7 @@ inline constexpr FingerprintWord kFingerprintWords[] = {
 };
 
 struct Layout {
-  int minor = 0;  ///< 36 for glibc 2.36
+  int minor = 0;              ///< 36 for glibc 2.36
   uint8_t build_id[20] = {};  ///< of the libc.so.6 the table was made from
   RtldGlobal rtld_global;
   LinkNamespaces link_namespaces;

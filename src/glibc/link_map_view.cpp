@@ -4,8 +4,8 @@
 namespace prelude::glibc {
 namespace {
 
-// l_info: pointers to the entries of the dynamic section, by tag. The section itself stays as the file has
-// it; l_ld_readonly tells libc to add the bias.
+// l_info: pointers to the entries of the dynamic section, by tag. The section itself stays as the
+// file has it; l_ld_readonly tells libc to add the bias.
 void fill_info(const Layout& layout, Module& module) {
   auto* info = &field<const elf::Dynamic*>(&module, layout.link_map.l_info);
   const Image& image = module.image;
@@ -55,7 +55,8 @@ void fill_link_map(const Layout& layout, Module& module) {
   set<const void*>(&module, f.l_phdr, module.image.phdr);
   set<uint64_t>(&module, f.l_entry, module.image.bias + module.image.entry);
   set<uint16_t>(&module, f.l_phnum, module.image.phnum);
-  set<uint16_t>(&module, f.l_ldnum, static_cast<uint16_t>(module.image.dynamic_size / sizeof(elf::Dynamic)));
+  set<uint16_t>(&module, f.l_ldnum,
+                static_cast<uint16_t>(module.image.dynamic_size / sizeof(elf::Dynamic)));
   set<void*>(&module, f.l_loader, module.loader);
   fill_hash(f, module);
   set_bits(&module, f.l_type, static_cast<uint8_t>(module.kind));

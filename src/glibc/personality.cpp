@@ -19,11 +19,13 @@ const void* libc_object(const Module& libc, const char* name) {
   return libc.image.file_bytes(symbol->value, symbol->size);
 }
 
-// libc describes its own structures for thread debuggers: a build whose fields moved is found out here.
+// libc describes its own structures for thread debuggers: a build whose fields moved is found out
+// here.
 bool fits(const Module& libc, const Layout& layout) {
   uint32_t bytes = 0;
   const uint8_t* id = build_id(libc.image, bytes);
-  if (id != nullptr && bytes == sizeof layout.build_id && __builtin_memcmp(id, layout.build_id, bytes) == 0)
+  if (id != nullptr && bytes == sizeof layout.build_id &&
+      __builtin_memcmp(id, layout.build_id, bytes) == 0)
     return true;
   constexpr size_t kDecisive = 4;
   size_t checked = 0;
@@ -50,7 +52,9 @@ void find_function(const char* name, Function& out) {
 template <typename Function>
 void find_import(Linker& linker, const char* name, Function& out) {
   find_function(name, out);
-  if (out == nullptr || (!linker.tracer.wants(Topic::kSymbols) && !linker.tracer.wants(Topic::kBindings))) return;
+  if (out == nullptr ||
+      (!linker.tracer.wants(Topic::kSymbols) && !linker.tracer.wants(Topic::kBindings)))
+    return;
   SymbolQuery query = make_query(name);
   query.version = linker.version_names.find("GLIBC_PRIVATE", version_hash("GLIBC_PRIVATE"));
   query.versioned = true;
@@ -68,8 +72,9 @@ void find_allocator(Linker& linker, const char* name, Function& out) {
   if (found.symbol == nullptr) return;
   trace_binding(linker, *linker.program, query, found, false);
   uint64_t address = found.module->image.bias + found.symbol->value;
-  if (found.symbol->type() == elf::kSttGnuIfunc) address = reinterpret_cast<uint64_t (*)()>(address)();  // NOLINT
-  out = reinterpret_cast<Function>(address);  // NOLINT(performance-no-int-to-ptr)
+  if (found.symbol->type() == elf::kSttGnuIfunc)
+    address = reinterpret_cast<uint64_t (*)()>(address)();  // NOLINT
+  out = reinterpret_cast<Function>(address);                // NOLINT(performance-no-int-to-ptr)
 }
 
 class GlibcPersonality final : public Personality {
@@ -84,7 +89,9 @@ class GlibcPersonality final : public Personality {
     s.layout = find_layout(release);
     if (s.layout == nullptr || !fits(*s.libc, *s.layout)) {
       s.layout = nullptr;
-      return Error{.code = Errc::kUnknownLibc, .object = s.libc->path, .subject = version_text(release),
+      return Error{.code = Errc::kUnknownLibc,
+                   .object = s.libc->path,
+                   .subject = version_text(release),
                    .context = "2.36, 2.41, 2.43"};
     }
     s.tunables.start(*s.layout, linker.process.envp, linker.process.secure);
@@ -129,7 +136,8 @@ class GlibcPersonality final : public Personality {
     find_allocator(linker, "realloc", f.realloc);
     const bool told = linker.self->map.l_prev != nullptr && linker.tracer.wants(Topic::kReloc);
     if (told)
-      linker.tracer.emit({.kind = EventKind::kRelocBegin, .topic = Topic::kReloc, .object = linker.self->path});
+      linker.tracer.emit(
+          {.kind = EventKind::kRelocBegin, .topic = Topic::kReloc, .object = linker.self->path});
     find_function("pthread_mutex_lock", f.mutex_lock);
     find_function("pthread_mutex_unlock", f.mutex_unlock);
     find_function("pthread_mutex_trylock", f.mutex_trylock);
@@ -137,10 +145,13 @@ class GlibcPersonality final : public Personality {
       find_import(linker, "_dl_signal_exception", f.signal_exception);
       find_import(linker, "_dl_catch_error", f.catch_error);
     }
-    if (told) linker.tracer.emit({.kind = EventKind::kRelocEnd, .topic = Topic::kReloc, .object = linker.self->path});
-    if (f.malloc == nullptr || f.calloc == nullptr || f.free == nullptr || f.mutex_lock == nullptr ||
-        f.mutex_unlock == nullptr || f.mutex_trylock == nullptr)
-      return Error{.code = Errc::kUndefinedSymbol, .object = state().libc->path, .subject = "malloc"};
+    if (told)
+      linker.tracer.emit(
+          {.kind = EventKind::kRelocEnd, .topic = Topic::kReloc, .object = linker.self->path});
+    if (f.malloc == nullptr || f.calloc == nullptr || f.free == nullptr ||
+        f.mutex_lock == nullptr || f.mutex_unlock == nullptr || f.mutex_trylock == nullptr)
+      return Error{
+          .code = Errc::kUndefinedSymbol, .object = state().libc->path, .subject = "malloc"};
     field<int>(state().change_lock, kMutexKind) = kMutexRecursive;
     linker.thread_memory = {allocate_for_threads, release_for_threads};
     update_tls(linker);
@@ -168,10 +179,12 @@ class GlibcPersonality final : public Personality {
     state().functions.mutex_lock(state().change_lock);
   }
   void end_change(Linker&) override {
-    if (state().functions.mutex_unlock != nullptr) state().functions.mutex_unlock(state().change_lock);
+    if (state().functions.mutex_unlock != nullptr)
+      state().functions.mutex_unlock(state().change_lock);
   }
   bool try_change(Linker&) override {
-    return state().functions.mutex_trylock == nullptr || state().functions.mutex_trylock(state().change_lock) == 0;
+    return state().functions.mutex_trylock == nullptr ||
+           state().functions.mutex_trylock(state().change_lock) == 0;
   }
 
   void lock_lists(Linker&) override { lock(&RtldGlobal::dl_load_write_lock); }
@@ -183,8 +196,9 @@ class GlibcPersonality final : public Personality {
     if (active() && !state().fork_watched) watch_forks(*state().libc);
   }
   bool pinned(Module& module) override {
-    return active() && __atomic_load_n(&field<size_t>(&module, state().layout->link_map.l_tls_dtor_count),
-                                       __ATOMIC_ACQUIRE) != 0;
+    return active() &&
+           __atomic_load_n(&field<size_t>(&module, state().layout->link_map.l_tls_dtor_count),
+                           __ATOMIC_ACQUIRE) != 0;
   }
 
  private:
@@ -211,9 +225,7 @@ constinit GlibcPersonality the_personality;
 
 }  // namespace
 
-void* libc_symbol(const char* name) {
-  return function_of(*state().libc, name);
-}
+void* libc_symbol(const char* name) { return function_of(*state().libc, name); }
 
 void* function_of(const Module& libc, const char* name) {
   SymbolQuery query = make_query(name);
@@ -232,16 +244,35 @@ Personality& make_personality(const Origin& origin) {
   k.stack_end = origin.stack_end;
   for (const elf::AuxEntry* entry = origin.auxv; entry->type != elf::kAtNull; ++entry) {
     switch (entry->type) {
-      case elf::kAtPageSize: k.page_size = entry->value; break;
-      case elf::kAtMinSigStackSize: k.minimum_signal_stack = entry->value; break;
-      case elf::kAtClockTick: k.clock_tick = entry->value; break;
-      case elf::kAtHwcap: k.hwcap = entry->value; break;
-      case elf::kAtHwcap2: k.hwcap2 = entry->value; break;
-      case elf::kAtRandom: k.random = reinterpret_cast<const uint8_t*>(entry->value); break;  // NOLINT
-      case elf::kAtPlatform: k.platform = reinterpret_cast<const char*>(entry->value); break;  // NOLINT
-      case elf::kAtRseqFeatureSize: k.rseq_feature_size = entry->value; break;
-      case elf::kAtRseqAlign: k.rseq_align = entry->value; break;
-      default: break;
+      case elf::kAtPageSize:
+        k.page_size = entry->value;
+        break;
+      case elf::kAtMinSigStackSize:
+        k.minimum_signal_stack = entry->value;
+        break;
+      case elf::kAtClockTick:
+        k.clock_tick = entry->value;
+        break;
+      case elf::kAtHwcap:
+        k.hwcap = entry->value;
+        break;
+      case elf::kAtHwcap2:
+        k.hwcap2 = entry->value;
+        break;
+      case elf::kAtRandom:
+        k.random = reinterpret_cast<const uint8_t*>(entry->value);
+        break;  // NOLINT
+      case elf::kAtPlatform:
+        k.platform = reinterpret_cast<const char*>(entry->value);
+        break;  // NOLINT
+      case elf::kAtRseqFeatureSize:
+        k.rseq_feature_size = entry->value;
+        break;
+      case elf::kAtRseqAlign:
+        k.rseq_align = entry->value;
+        break;
+      default:
+        break;
     }
   }
   return the_personality;

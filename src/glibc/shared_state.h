@@ -1,6 +1,6 @@
-// The exported objects that libc reads and writes, addressed field by field through the layout of the
-// mapped libc. They are mirrors: the core's data is the truth, except for the few fields libc owns
-// (stack lists, locks), which nobody here touches after start.
+// The exported objects that libc reads and writes, addressed field by field through the layout of
+// the mapped libc. They are mirrors: the core's data is the truth, except for the few fields libc
+// owns (stack lists, locks), which nobody here touches after start.
 #pragma once
 
 #include "layout.h"
@@ -9,8 +9,8 @@
 #include <prelude/link/linker.h>
 #include <prelude/report/debug_text.h>
 
-#include <arch/native.h>
 #include <arch/cpu.h>
+#include <arch/native.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -34,7 +34,8 @@ PRELUDE_EXPORT void _dl_debug_state();
 
 namespace prelude::glibc {
 
-/// A field of type T at `offset` of a structure, or a write into nowhere for fields the release lacks.
+/// A field of type T at `offset` of a structure, or a write into nowhere for fields the release
+/// lacks.
 template <typename T>
 T& field(void* base, uint16_t offset) {
   return *reinterpret_cast<T*>(static_cast<std::byte*>(base) + offset);
@@ -73,7 +74,6 @@ struct KernelFacts {
   uint64_t* stack_end = nullptr;  ///< the argc word
 };
 
-
 /// Everything the personality learns from the composition root before any libc is known.
 struct State {
   const Layout* layout = nullptr;  ///< null: no libc in the process
@@ -84,7 +84,7 @@ struct State {
   Tunables tunables;
   report::DebugText* debug_text = nullptr;
   char* main_thread = nullptr;
-  uint64_t rseq_offset = 0;        ///< distance of the area below the thread pointer (2.41+)
+  uint64_t rseq_offset = 0;  ///< distance of the area below the thread pointer (2.41+)
   alignas(8) std::byte change_lock[kMutexSize] = {};  ///< held while the linker's data change
   const void* forking_thread = nullptr;  ///< holds change_lock for the time of its fork
   bool fork_watched = false;
@@ -120,7 +120,8 @@ Status grant_executable_stack(const Linker& linker);
 /// Makes the stack of one thread executable; gives an errno value.
 int open_thread_stack(char* thread);
 // ---- fork.cpp
-/// Has libc call us around fork. Done at the first change after start, so that a start-up does not pay.
+/// Has libc call us around fork. Done at the first change after start, so that a start-up does not
+/// pay.
 void watch_forks(const Module& libc);
 // ---- spaces.cpp
 /// Refuses a C library whose structures are not those of the first one's.
@@ -141,7 +142,8 @@ Raised make_exception(const char* object, const char* text);
 Raised make_exception(const Error& error);
 /// Unwinds to the innermost catch frame of libc; ends the process where there is none.
 [[noreturn]] void raise(int32_t number, const Raised& raised, const char* occasion);
-int catch_errors(const char** object, const char** text, bool* allocated, void (*operate)(void*), void* argument);
+int catch_errors(const char** object, const char** text, bool* allocated, void (*operate)(void*),
+                 void* argument);
 /// The loader's lock, shared with libc.
 void lock_load(const Linker& linker);
 void unlock_load(const Linker& linker);

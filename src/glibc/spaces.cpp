@@ -1,4 +1,5 @@
-// C libraries of other namespaces: each is a copy with its own data, all share the loader and its structures.
+// C libraries of other namespaces: each is a copy with its own data, all share the loader and its
+// structures.
 #include "shared_state.h"
 
 #include <prelude/base/string.h>
@@ -21,9 +22,13 @@ Status admit_libc(Linker&, const Batch& batch) {
     if (!is_libc(*module)) continue;
     const int release = release_of(module->image), first = release_of(state().libc->image);
     if (release == first) continue;
-    Writer(found, sizeof found).put("2.").decimal(static_cast<uint64_t>(release < 0 ? 0 : release)).c_str();
+    Writer(found, sizeof found)
+        .put("2.")
+        .decimal(static_cast<uint64_t>(release < 0 ? 0 : release))
+        .c_str();
     Writer(served, sizeof served).put("2.").decimal(static_cast<uint64_t>(first)).c_str();
-    return Error{.code = Errc::kUnknownLibc, .object = module->path, .subject = found, .context = served};
+    return Error{
+        .code = Errc::kUnknownLibc, .object = module->path, .subject = found, .context = served};
   }
   return Done{};
 }

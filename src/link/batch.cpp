@@ -8,8 +8,8 @@
 namespace prelude {
 
 bool wait_for_readers(Linker& linker) {
-  // Lookups are short. A count that does not fall belongs to a thread that was preempted, or that did not
-  // survive a fork: then the caller keeps the memory.
+  // Lookups are short. A count that does not fall belongs to a thread that was preempted, or that
+  // did not survive a fork: then the caller keeps the memory.
   for (int spins = 0; spins < 100000; ++spins) {
     if (__atomic_load_n(&linker.readers, __ATOMIC_ACQUIRE) == 0) return true;
     arch::pause();
@@ -28,7 +28,9 @@ void trace_removal(Linker& linker, const Batch& batch) {
   copy_bytes(list, batch.modules.data(), count * sizeof(Module*));
   (void)sort_closure(linker, list, static_cast<uint32_t>(count), false, true);
   for (size_t i = 0; i < count; ++i)
-    linker.tracer.emit({.kind = EventKind::kFileRemoved, .topic = Topic::kFiles, .file = list[i]->path,
+    linker.tracer.emit({.kind = EventKind::kFileRemoved,
+                        .topic = Topic::kFiles,
+                        .file = list[i]->path,
                         .ns = list[i]->name_space});
   linker.heap.release_array(list, count);
 }
@@ -49,7 +51,8 @@ void roll_back(Linker& linker, Batch& batch) {
       }
     }
   personality.lock_lists(linker);
-  for (size_t i = batch.modules.size(); i-- > 0;) remove_from_namespace(linker, *batch.space, *batch.modules[i]);
+  for (size_t i = batch.modules.size(); i-- > 0;)
+    remove_from_namespace(linker, *batch.space, *batch.modules[i]);
   personality.unlock_lists(linker);
   personality.lock_tls(linker);
   for (size_t i = batch.modules.size(); i-- > 0;)

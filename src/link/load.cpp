@@ -64,9 +64,10 @@ Status open_path(Linker& linker, const LoadRequest& request, Candidate& candidat
   const char* origin = nullptr;
   const Module* owner = request.requester != nullptr ? request.requester : linker.program;
   if (owner != nullptr) origin = owner->origin;
-  // What a secure program gives to dlopen is its own business; what its files name is not left to the
-  // current directory.
-  if (linker.options->secure && !request.by_dlopen && request.name[0] != '/' && !contains(request.name, '$'))
+  // What a secure program gives to dlopen is its own business; what its files name is not left to
+  // the current directory.
+  if (linker.options->secure && !request.by_dlopen && request.name[0] != '/' &&
+      !contains(request.name, '$'))
     return keep_error(linker, {.code = Errc::kBadField,
                                .object = request.name,
                                .subject = "needed path",

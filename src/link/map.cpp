@@ -11,7 +11,8 @@ namespace prelude {
 namespace {
 
 int prot_of(uint32_t flags) {
-  return ((flags & elf::kPfR) != 0 ? sys::kProtRead : 0) | ((flags & elf::kPfW) != 0 ? sys::kProtWrite : 0) |
+  return ((flags & elf::kPfR) != 0 ? sys::kProtRead : 0) |
+         ((flags & elf::kPfW) != 0 ? sys::kProtWrite : 0) |
          ((flags & elf::kPfX) != 0 ? sys::kProtExec : 0);
 }
 
@@ -58,7 +59,8 @@ Status run_step(const Image& image, const MapStep& step, int fd, uint64_t page, 
       if (auto r = sys::protect(at, step.bytes, sys::kProtNone); !r)
         return mapping_error(Errc::kCannotChangeProtection, path);
       return Done{};
-    case MapStep::Kind::kZero: return clear_tail(image, step, page, path);
+    case MapStep::Kind::kZero:
+      return clear_tail(image, step, page, path);
   }
   return Done{};
 }
@@ -73,7 +75,8 @@ Result<uint64_t> reserve_aligned(const Image& image, const char* path) {
   const uint64_t base = ((start - phase + align - 1) & ~(align - 1)) + phase;
   if (base > start) (void)sys::unmap(*region, base - start);
   const uint64_t end = start + span + align;
-  if (end > base + span) (void)sys::unmap(reinterpret_cast<void*>(base + span), end - base - span);  // NOLINT
+  if (end > base + span)
+    (void)sys::unmap(reinterpret_cast<void*>(base + span), end - base - span);  // NOLINT
   return base;
 }
 
@@ -81,7 +84,8 @@ Result<uint64_t> reserve_aligned(const Image& image, const char* path) {
 Status map_span(Image& image, const MapStep& first, int fd, uint64_t page, const char* path) {
   const bool exact = image.type == elf::kTypeExec;
   const bool aligned = !exact && image.max_align > page;
-  void* at = exact ? reinterpret_cast<void*>(image.low) : nullptr;  // NOLINT(performance-no-int-to-ptr)
+  void* at =
+      exact ? reinterpret_cast<void*>(image.low) : nullptr;  // NOLINT(performance-no-int-to-ptr)
   if (aligned) {
     const uint64_t base = PRELUDE_TRY(reserve_aligned(image, path));
     at = reinterpret_cast<void*>(base);  // NOLINT(performance-no-int-to-ptr)
@@ -155,7 +159,8 @@ Status check_isa(const Linker& linker, const Image& image) {
   return Error{.code = Errc::kIsaLevelTooLow, .value = needed};
 }
 
-// An object with DT_RELR that needs a version of libc says by one more version that it knows of DT_RELR.
+// An object with DT_RELR that needs a version of libc says by one more version that it knows of
+// DT_RELR.
 Status check_relr_marker(const Image& image, const VersionTable& versions) {
   struct Found {
     bool libc = false, marker = false;
@@ -213,15 +218,16 @@ Status complete(Linker& linker, Module& module) {
   return Done{};
 }
 
-// The page of the dynamic section will be written (GOT, DT_DEBUG): written at once it costs one fault,
-// read first two.
+// The page of the dynamic section will be written (GOT, DT_DEBUG): written at once it costs one
+// fault, read first two.
 void touch_dynamic_page(const Image& image) {
   const LoadSegment* s = image.file_segment(image.dynamic_vaddr, image.dynamic_size);
   if (s == nullptr || (s->flags & elf::kPfW) == 0) return;
   arch::write_fault(image.address(image.dynamic_vaddr));
 }
 
-// Relocations write nearly every page of RELRO: several pages at once are cheaper than fault by fault.
+// Relocations write nearly every page of RELRO: several pages at once are cheaper than fault by
+// fault.
 void prefault_relro(const Image& image, uint64_t page) {
   const uint64_t low = image.relro_vaddr & ~(page - 1);
   const uint64_t high = (image.relro_vaddr + image.relro_size) & ~(page - 1);
@@ -231,7 +237,8 @@ void prefault_relro(const Image& image, uint64_t page) {
 }
 
 // Program headers lie in the first block of the file, or are read apart.
-Result<const elf::ProgramHeader*> read_headers(Linker& linker, const OpenedFile& file, elf::ProgramHeader*& owned) {
+Result<const elf::ProgramHeader*> read_headers(Linker& linker, const OpenedFile& file,
+                                               elf::ProgramHeader*& owned) {
   const uint64_t bytes = uint64_t{file.facts.phnum} * sizeof(elf::ProgramHeader);
   if (file.facts.phoff <= file.head_bytes && bytes <= file.head_bytes - file.facts.phoff)
     return reinterpret_cast<const elf::ProgramHeader*>(file.head + file.facts.phoff);
@@ -248,8 +255,8 @@ uint32_t count_loads(const elf::ProgramHeader* headers, uint16_t count) {
   return loads;
 }
 
-Status decode_segments(Linker& linker, Module& module, const elf::ProgramHeader* headers, uint16_t count,
-                       uint64_t file_size) {
+Status decode_segments(Linker& linker, Module& module, const elf::ProgramHeader* headers,
+                       uint16_t count, uint64_t file_size) {
   const uint32_t loads = count_loads(headers, count);
   auto* segments = linker.heap.make_array<LoadSegment>(loads == 0 ? 1 : loads);
   if (segments == nullptr) return Error{.code = Errc::kOutOfMemory};
@@ -260,7 +267,8 @@ Status decode_segments(Linker& linker, Module& module, const elf::ProgramHeader*
 }
 
 // The mapped program headers if a segment holds them, else a copy of ours.
-Status find_headers(Linker& linker, Module& module, const OpenedFile& file, const elf::ProgramHeader* headers) {
+Status find_headers(Linker& linker, Module& module, const OpenedFile& file,
+                    const elf::ProgramHeader* headers) {
   Image& image = module.image;
   const uint64_t bytes = uint64_t{image.phnum} * sizeof(elf::ProgramHeader);
   for (uint32_t i = 0; i < image.segment_count; ++i) {
@@ -268,7 +276,8 @@ Status find_headers(Linker& linker, Module& module, const OpenedFile& file, cons
     if (file.facts.phoff < s.offset || file.facts.phoff - s.offset > s.filesz ||
         bytes > s.filesz - (file.facts.phoff - s.offset))
       continue;
-    image.phdr = static_cast<const elf::ProgramHeader*>(image.address(s.vaddr + (file.facts.phoff - s.offset)));
+    image.phdr = static_cast<const elf::ProgramHeader*>(
+        image.address(s.vaddr + (file.facts.phoff - s.offset)));
     return Done{};
   }
   auto* copy = linker.heap.make_array<elf::ProgramHeader>(image.phnum);
@@ -293,7 +302,8 @@ Status build(Linker& linker, Module& module, OpenedFile& file, bool as_program) 
   image.type = file.facts.type;
   image.entry = file.facts.entry;
   if (status) status = refuse_type(image, as_program);
-  if (status) status = decode_segments(linker, module, *headers, file.facts.phnum, file.status.size);
+  if (status)
+    status = decode_segments(linker, module, *headers, file.facts.phnum, file.status.size);
   // Only a static program at fixed addresses may do without.
   if (status && image.dynamic_size == 0 && !(as_program && image.type == elf::kTypeExec))
     status = Error{.code = Errc::kNoDynamic};
@@ -323,10 +333,13 @@ void free_parts(Linker& linker, Module& module) {
   Image& image = module.image;
   const bool shared = module.stands_for != nullptr;
   if (module.phdr_owned) heap.release_array(image.phdr, image.phnum);
-  if (!shared) heap.release_array(image.segments, image.segment_count == 0 ? 1 : image.segment_count);
+  if (!shared)
+    heap.release_array(image.segments, image.segment_count == 0 ? 1 : image.segment_count);
   if (!shared) heap.release_array(module.symbols.versions.entries, module.symbols.versions.count);
-  if (module.path != nullptr) heap.release(const_cast<char*>(module.path), string_length(module.path) + 1);
-  if (module.origin_owned) heap.release(const_cast<char*>(module.origin), string_length(module.origin) + 1);
+  if (module.path != nullptr)
+    heap.release(const_cast<char*>(module.path), string_length(module.path) + 1);
+  if (module.origin_owned)
+    heap.release(const_cast<char*>(module.origin), string_length(module.origin) + 1);
   for (NameNode* node = module.names; node != nullptr;) {
     NameNode* next = node->next;
     heap.release(const_cast<char*>(node->name), string_length(node->name) + 1);
@@ -361,9 +374,11 @@ Verdict open_file(Linker& linker, const char* path, OpenedFile& file, Error& err
     return verdict;
   };
   const auto got = sys::read_at(file.fd, file.head, sizeof file.head, 0);
-  if (!got) return close_with(Verdict::kFailed, system_error(Errc::kCannotReadData, got.error(), path));
+  if (!got)
+    return close_with(Verdict::kFailed, system_error(Errc::kCannotReadData, got.error(), path));
   const auto status = sys::status(file.fd);
-  if (!status) return close_with(Verdict::kFailed, system_error(Errc::kCannotReadData, status.error(), path));
+  if (!status)
+    return close_with(Verdict::kFailed, system_error(Errc::kCannotReadData, status.error(), path));
   if (!status->regular()) {
     // Compat: LD_PRELOAD=/dev/null is a habit, and its word is known.
     const Errc code = *got < sizeof(elf::FileHeader) ? Errc::kFileTooShort : Errc::kNotRegularFile;
@@ -401,8 +416,8 @@ Result<Module*> map_object(Linker& linker, OpenedFile& file, const char* path, b
   return Error{error.code, error.sys_errno, path, error.subject, error.context, error.value};
 }
 
-Result<Module*> adopt_object(Linker& linker, const elf::ProgramHeader* phdr, uint16_t count, uint64_t entry,
-                             uint64_t bias, const char* path) {
+Result<Module*> adopt_object(Linker& linker, const elf::ProgramHeader* phdr, uint16_t count,
+                             uint64_t entry, uint64_t bias, const char* path) {
   auto* module = linker.heap.make<Module>();
   if (module == nullptr) return Error{.code = Errc::kOutOfMemory, .object = path};
   module->path = linker.heap.copy_string(path, string_length(path));
@@ -439,7 +454,8 @@ void inhibit_rpath(const Linker& linker, Requester& requester, std::string_view 
 
 void discard_object(Linker& linker, Module* module) {
   Image& image = module->image;
-  if (module->stands_for == nullptr) (void)sys::unmap(image.address(image.low), image.high - image.low);
+  if (module->stands_for == nullptr)
+    (void)sys::unmap(image.address(image.low), image.high - image.low);
   free_parts(linker, *module);
   linker.heap.release(module, sizeof(Module), alignof(Module));
 }

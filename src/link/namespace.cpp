@@ -23,7 +23,8 @@ bool has_name(const Module& module, const char* name) {
 Module* NameTable::find(const char* name) const {
   const uint32_t hash = hash_bytes(name);
   for (const Entry* entry = buckets_[hash % kBuckets]; entry != nullptr; entry = entry->next)
-    if (entry->hash == hash && !entry->module->removed && equal(entry->name, name)) return entry->module;
+    if (entry->hash == hash && !entry->module->removed && equal(entry->name, name))
+      return entry->module;
   return nullptr;
 }
 
@@ -89,7 +90,8 @@ void remove_from_namespace(Linker& linker, Namespace& space, Module& module) {
   space.unique.remove(&module);
   if (linker.init_first == &module) linker.init_first = nullptr;
   Module *next = module.map.l_next, *prev = module.map.l_prev;
-  if (prev == nullptr && space.first != &module) return;  // the request failed before it was in the list
+  if (prev == nullptr && space.first != &module)
+    return;  // the request failed before it was in the list
   if (prev != nullptr)
     __atomic_store_n(&prev->map.l_next, next, __ATOMIC_RELEASE);
   else
@@ -125,7 +127,8 @@ void move_in_namespace(Linker& linker, Namespace& space, Module& module, Module&
 }
 
 bool add_name(Linker& linker, Module& module, const char* name) {
-  // The path does not count: the first name is the one it was asked for by, also where both are equal.
+  // The path does not count: the first name is the one it was asked for by, also where both are
+  // equal.
   for (const NameNode* node = module.names; node != nullptr; node = node->next)
     if (equal(node->name, name)) return true;
   auto* node = linker.heap.make<NameNode>();
@@ -169,7 +172,8 @@ Result<Module*> make_stand_in(Linker& linker, const char* name) {
     linker.heap.release(module, sizeof(Module), alignof(Module));
     return Error{.code = Errc::kOutOfMemory, .object = name};
   }
-  // Everything but identity is the loader's own: tables are shared, found definitions are in the loader.
+  // Everything but identity is the loader's own: tables are shared, found definitions are in the
+  // loader.
   module->stands_for = &self;
   module->image = self.image;
   module->symbols = self.symbols;

@@ -26,14 +26,15 @@ Status place_start_up_tls(Linker& linker) {
   const Error no_memory{.code = Errc::kOutOfMemory, .object = linker.program->path};
   TlsRegistry& tls = linker.tls;
   for (size_t id = 1; id <= tls.max_module_id(); ++id)
-    if (Module* module = tls.module(id); module != nullptr && !tls.place_static(module->tls)) return no_memory;
+    if (Module* module = tls.module(id); module != nullptr && !tls.place_static(module->tls))
+      return no_memory;
   linker.personality->reserve_tls(linker);
   const uint64_t tail = linker.personality->thread_block_bytes();
   tls.close_static(linker.personality->tls_surplus(linker), tail);
   tls.publish_generation();
 
-  // The block ends with the thread control block at an aligned thread pointer. The word behind it is kept
-  // for the address to free, as thread libraries expect.
+  // The block ends with the thread control block at an aligned thread pointer. The word behind it
+  // is kept for the address to free, as thread libraries expect.
   const uint64_t align = tls.static_align();
   const uint64_t bytes = tls.static_size() + align + 64;
   auto* raw = static_cast<char*>(linker.heap.allocate_for_ever(bytes, 64));
@@ -43,14 +44,17 @@ Status place_start_up_tls(Linker& linker) {
   char* tp = reinterpret_cast<char*>(tp_address);  // NOLINT(performance-no-int-to-ptr)
   linker.initial_dtv = tls.make_dtv(linker.thread_memory);
   tls.set_mapper({map_area, unmap_area});
-  if (linker.initial_dtv == nullptr || !tls.enter_thread(linker.first_thread, tp, linker.initial_dtv))
+  if (linker.initial_dtv == nullptr ||
+      !tls.enter_thread(linker.first_thread, tp, linker.initial_dtv))
     return no_memory;
   arch::write_tcb(tp, arch::Native::kTcbSelf, tp_address);
   arch::write_tcb(tp, arch::Native::kTcbHeaderSelf, tp_address);
   arch::write_tcb(tp, arch::Native::kTcbDtv, reinterpret_cast<uint64_t>(linker.initial_dtv));
   linker.personality->prepare_thread(linker, tp);
   if (auto r = sys::set_thread_pointer(tp); !r)
-    return Error{.code = Errc::kSystemCall, .sys_errno = sys::raw(r.error()), .object = linker.program->path,
+    return Error{.code = Errc::kSystemCall,
+                 .sys_errno = sys::raw(r.error()),
+                 .object = linker.program->path,
                  .subject = "arch_prctl"};
   linker.personality->thread_started(linker, tp);
   for (size_t id = 1; id <= tls.max_module_id(); ++id) {

@@ -30,7 +30,8 @@ class CacheView {
   [[nodiscard]] const char* find(const char* name, const CacheQuery& query) const;
 
   [[nodiscard]] uint32_t count() const { return count_; }
-  /// The name of an entry, in the borrowed bytes; null behind the last one (or where an entry is bad).
+  /// The name of an entry, in the borrowed bytes; null behind the last one (or where an entry is
+  /// bad).
   [[nodiscard]] const char* name(uint32_t index) const {
     return index < count_ ? string(entry(index).key) : nullptr;
   }

@@ -83,7 +83,8 @@ Directory* DirectoryTable::find_or_add(std::string_view path, Source source,
                                        const char* source_of) {
   if (!make_room()) return nullptr;
   const uint32_t hash = hash_bytes(path);
-  for (Directory* known = buckets_[hash & (bucket_count_ - 1)]; known != nullptr; known = known->next)
+  for (Directory* known = buckets_[hash & (bucket_count_ - 1)]; known != nullptr;
+       known = known->next)
     if (known->hash == hash && without_trailing_slashes(known->text()) == path) return known;
   return add(path, hash, source, source_of);
 }

@@ -1,5 +1,5 @@
-// The first C++ code: relocates the loader itself. Until that is done nothing here may touch a global
-// through a pointer in data, a vtable, a string table, or a function of another file.
+// The first C++ code: relocates the loader itself. Until that is done nothing here may touch a
+// global through a pointer in data, a vtable, a string table, or a function of another file.
 #include "start.h"
 
 #include <arch/native.h>
@@ -22,13 +22,16 @@ using namespace prelude;
   uint64_t rela_bytes = 0, relr_bytes = 0;
   for (const elf::Dynamic* entry = _DYNAMIC; entry->tag != elf::kDtNull; ++entry) {
     const uint64_t value = entry->value;
-    if (entry->tag == elf::kDtRela) rela = reinterpret_cast<const elf::Rela*>(base + value);  // NOLINT
+    if (entry->tag == elf::kDtRela)
+      rela = reinterpret_cast<const elf::Rela*>(base + value);  // NOLINT
     if (entry->tag == elf::kDtRelaSz) rela_bytes = value;
-    if (entry->tag == elf::kDtRelr) relr = reinterpret_cast<const uint64_t*>(base + value);  // NOLINT
+    if (entry->tag == elf::kDtRelr)
+      relr = reinterpret_cast<const uint64_t*>(base + value);  // NOLINT
     if (entry->tag == elf::kDtRelrSz) relr_bytes = value;
   }
   for (uint64_t i = 0; i < rela_bytes / sizeof(elf::Rela); ++i)
-    *reinterpret_cast<uint64_t*>(base + rela[i].offset) = base + static_cast<uint64_t>(rela[i].addend);  // NOLINT
+    *reinterpret_cast<uint64_t*>(base + rela[i].offset) =
+        base + static_cast<uint64_t>(rela[i].addend);  // NOLINT
   uint64_t* next = nullptr;
   for (uint64_t i = 0; i < relr_bytes / 8; ++i) {
     uint64_t word = relr[i];

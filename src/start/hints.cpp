@@ -330,7 +330,8 @@ void write_hints(void*, Writer& out, const Error& error) {
     case Errc::kWrongMachine:
       if (!world.missing.empty())
         explain_libraries(out);
-      else if (error.object != nullptr && linker.program != nullptr)  // the user knows what he named
+      else if (error.object != nullptr &&
+               linker.program != nullptr)  // the user knows what he named
         explain_library(out, error.object, nullptr, Detail::kFull);
       break;
     case Errc::kVersionNotFound:

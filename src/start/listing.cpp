@@ -56,8 +56,7 @@ void list_symbols(Writer& out) {
   for (int i = 1; i < process.argc; ++i) {
     SymbolQuery query = make_query(process.argv[i]);
     query.function_call = true;
-    const Definition found =
-        find_symbol(linker, query, linker.program->scope, nullptr);
+    const Definition found = find_symbol(linker, query, linker.program->scope, nullptr);
     if (found.symbol == nullptr) {
       out.flush();
       fail(linker, {.code = Errc::kUndefinedSymbol,

@@ -19,8 +19,10 @@ namespace {
 void finish_process() {
   run_all_finalisers(linker);
   if (linker.tracer.wants(Topic::kStatistics))
-    linker.tracer.emit({.kind = EventKind::kStatisticsEnd, .topic = Topic::kStatistics,
-                        .value = linker.statistics.relocations, .value2 = 0});
+    linker.tracer.emit({.kind = EventKind::kStatisticsEnd,
+                        .topic = Topic::kStatistics,
+                        .value = linker.statistics.relocations,
+                        .value2 = 0});
   world.json.finish();
 }
 
@@ -74,7 +76,8 @@ void check(const Status& status) {
 
 uint64_t lap(uint64_t since) { return arch::cycles() - since; }
 
-// Before there is a library: a debugger that stops here must not look at one that is not relocated yet.
+// Before there is a library: a debugger that stops here must not look at one that is not relocated
+// yet.
 void tell_debugger() {
   const glibc::DebuggerSymbols symbols = glibc::debugger_symbols();
   debugger::start(linker, symbols.root, symbols.stop, world.base);
@@ -105,9 +108,11 @@ void publish_scopes(Batch& batch) {
     if (module.is_self) continue;  // it looks nothing up
     ok = ok && add_scope(linker, module, &linker.program->closure, false);
     if (module.image.symbolic && module.kind != ModuleKind::kProgram)
-      ok = ok && append_to_list(linker, module.self_list, module) && add_scope(linker, module, &module.self_list, true);
+      ok = ok && append_to_list(linker, module.self_list, module) &&
+           add_scope(linker, module, &module.self_list, true);
   }
-  if (linker.vdso != nullptr) ok = ok && add_scope(linker, *linker.vdso, &linker.program->closure, true);
+  if (linker.vdso != nullptr)
+    ok = ok && add_scope(linker, *linker.vdso, &linker.program->closure, true);
   if (!ok || !dl::rebuild_index(linker)) fail(linker, {.code = Errc::kOutOfMemory});
 }
 
@@ -123,7 +128,8 @@ void trace_all_scopes() {
 void relocate_all(Batch& batch) {
   const uint64_t since = arch::cycles();
   Module& program = *linker.program;
-  check(relocate_batch(linker, batch, program.sorted.data(), program.sorted.size(), linker.lazy_allowed));
+  check(relocate_batch(linker, batch, program.sorted.data(), program.sorted.size(),
+                       linker.lazy_allowed));
   linker.statistics.relocation_cycles = lap(since);
 }
 
@@ -133,8 +139,8 @@ void fill_first_thread() {
   if (dtv != linker.initial_dtv) fail(linker, {.code = Errc::kOutOfMemory});
 }
 
-// The kernel maps the loader without looking at its PT_GNU_RELRO. What lies there is complete by now:
-// libc's table of the loader's functions among it.
+// The kernel maps the loader without looking at its PT_GNU_RELRO. What lies there is complete by
+// now: libc's table of the loader's functions among it.
 void protect_self() {
   linker.self_protected = true;
   check(protect_relro(*linker.self));
@@ -143,9 +149,14 @@ void protect_self() {
 void say_statistics() {
   const Statistics& s = linker.statistics;
   if (linker.tracer.wants(Topic::kStatistics))
-    linker.tracer.emit({.kind = EventKind::kStatisticsStart, .topic = Topic::kStatistics, .value = lap(s.start_cycles),
-                        .value2 = s.relocation_cycles, .value3 = s.relocations, .value4 = 0,
-                        .value5 = s.relative_relocations, .value6 = s.load_cycles});
+    linker.tracer.emit({.kind = EventKind::kStatisticsStart,
+                        .topic = Topic::kStatistics,
+                        .value = lap(s.start_cycles),
+                        .value2 = s.relocation_cycles,
+                        .value3 = s.relocations,
+                        .value4 = 0,
+                        .value5 = s.relative_relocations,
+                        .value6 = s.load_cycles});
 }
 
 }  // namespace
@@ -158,8 +169,10 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   set_up_linker();
   if (world.parsed.options.direct && !only_informs()) become_program_arguments();
   set_up_search();
-  linker.personality = &glibc::make_personality({.auxv = world.stack.auxv, .stack_end = world.stack.argc_word,
-                                                 .cpu = world.cpu, .debug_text = &world.debug_text});
+  linker.personality = &glibc::make_personality({.auxv = world.stack.auxv,
+                                                 .stack_end = world.stack.argc_word,
+                                                 .cpu = world.cpu,
+                                                 .debug_text = &world.debug_text});
   if (only_informs()) print_and_exit(world.parsed.options.mode);
   const arch::VectorState vectors = arch::vector_state(world.cpu);
   arch::use_vector_state(vectors);
@@ -188,7 +201,8 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   debugger::announce(linker.base_space, kRtConsistent);
   say_statistics();
   protect_self();
-  // From here on no pointer that the loader or libc calls through lies in writable memory of the loader.
+  // From here on no pointer that the loader or libc calls through lies in writable memory of the
+  // loader.
   run_initialisers(linker, *linker.program);
   linker.start_up_done = true;
 

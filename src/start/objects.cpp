@@ -35,7 +35,8 @@ MappedFile mapped_file(uint64_t address) {
 
 const char* interpreter_of(const Image& image) {
   if (image.interp_size == 0) return nullptr;
-  const auto* text = static_cast<const char*>(image.file_bytes(image.interp_vaddr, image.interp_size));
+  const auto* text =
+      static_cast<const char*>(image.file_bytes(image.interp_vaddr, image.interp_size));
   return text != nullptr && text[image.interp_size - 1] == 0 ? text : nullptr;
 }
 
@@ -66,7 +67,8 @@ void find_program_origin(Module& program) {
 }
 
 bool names_origin(const Image& image) {
-  const char* const texts[] = {image.rpath, image.runpath, linker.options->library_path, linker.options->env_preload};
+  const char* const texts[] = {image.rpath, image.runpath, linker.options->library_path,
+                               linker.options->env_preload};
   for (const char* text : texts)
     if (text != nullptr && contains(text, '$')) return true;
   bool found = false;
@@ -88,8 +90,11 @@ void apply_rpaths(Module& program) {
 void check_entry(const Module& program) {
   const Image& image = program.image;
   if (is_listing() || image.executable(image.entry)) return;
-  fail(linker, {.code = Errc::kBadField, .object = program.path, .subject = "e_entry",
-                .context = "an address in an executable segment", .value = image.entry});
+  fail(linker, {.code = Errc::kBadField,
+                .object = program.path,
+                .subject = "e_entry",
+                .context = "an address in an executable segment",
+                .value = image.entry});
 }
 
 void note_program(Module& program) {
@@ -113,12 +118,14 @@ void note_program(Module& program) {
   const auto failed = sys::execute(path, argv, world.stack.process.envp);
   char buffer[1024];
   Writer out(buffer, sizeof buffer);
-  report::write_cannot_execute(out, arch::Native::kLoaderSoname, path, failed ? 0 : sys::raw(failed.error()));
+  report::write_cannot_execute(out, arch::Native::kLoaderSoname, path,
+                               failed ? 0 : sys::raw(failed.error()));
   sys::write_all(2, out.text().data(), out.text().size());
   sys::exit_group(127);
 }
 
-// What needs nothing and names no interpreter is for the kernel, a shared object too (Compat: glibc 2.36).
+// What needs nothing and names no interpreter is for the kernel, a shared object too (Compat:
+// glibc 2.36).
 bool is_static(const Image& image) {
   if (image.interp_size != 0) return false;
   bool needs = false;
@@ -151,11 +158,20 @@ void give_argv0(Module& program) {
 void describe_program(const Module& program) {
   for (elf::AuxEntry* entry = world.stack.auxv; entry->type != elf::kAtNull; ++entry) {
     switch (entry->type) {
-      case elf::kAtPhdr: entry->value = reinterpret_cast<uint64_t>(program.image.phdr); break;
-      case elf::kAtPhnum: entry->value = program.image.phnum; break;
-      case elf::kAtEntry: entry->value = program.image.bias + program.image.entry; break;
-      case elf::kAtExecFn: entry->value = reinterpret_cast<uint64_t>(world.stack.process.argv[0]); break;
-      default: break;
+      case elf::kAtPhdr:
+        entry->value = reinterpret_cast<uint64_t>(program.image.phdr);
+        break;
+      case elf::kAtPhnum:
+        entry->value = program.image.phnum;
+        break;
+      case elf::kAtEntry:
+        entry->value = program.image.bias + program.image.entry;
+        break;
+      case elf::kAtExecFn:
+        entry->value = reinterpret_cast<uint64_t>(world.stack.process.argv[0]);
+        break;
+      default:
+        break;
     }
   }
 }
@@ -176,7 +192,8 @@ void adopt_self_and_vdso() {
   const uint64_t vdso = world.stack.value(elf::kAtSysinfoEhdr);
   if (vdso == 0) return;
   const MappedFile file = mapped_file(vdso);
-  auto adopted = adopt_object(linker, file.headers, file.count, file.entry, file.bias, "linux-vdso.so.1");
+  auto adopted =
+      adopt_object(linker, file.headers, file.count, file.entry, file.bias, "linux-vdso.so.1");
   if (!adopted) return;  // an odd vdso is not used
   linker.vdso = *adopted;
   linker.vdso->is_vdso = true;
@@ -193,15 +210,16 @@ void adopt_self_and_vdso() {
 
 namespace {
 
-// The kernel tells where the headers and the entry are, PT_PHDR where the headers wanted to be. Without
-// one the file header tells it, which normally lies just before them.
+// The kernel tells where the headers and the entry are, PT_PHDR where the headers wanted to be.
+// Without one the file header tells it, which normally lies just before them.
 uint64_t bias_of_program(const elf::ProgramHeader* headers, uint16_t count, uint64_t entry) {
   const auto at = reinterpret_cast<uint64_t>(headers);
   for (uint16_t i = 0; i < count; ++i)
     if (headers[i].type == elf::kPtPhdr) return at - headers[i].vaddr;
   if (at % linker.host.page_size != sizeof(elf::FileHeader)) return 0;
   const auto* header = at_address<const elf::FileHeader>(at - sizeof(elf::FileHeader));
-  return header->phoff == sizeof(elf::FileHeader) && header->phnum == count ? entry - header->entry : 0;
+  return header->phoff == sizeof(elf::FileHeader) && header->phnum == count ? entry - header->entry
+                                                                            : 0;
 }
 
 }  // namespace
@@ -211,11 +229,15 @@ void adopt_program() {
   const auto* headers = at_address<const elf::ProgramHeader>(stack.value(elf::kAtPhdr));
   const auto count = static_cast<uint16_t>(stack.value(elf::kAtPhnum));
   if (headers == nullptr)
-    fail(linker, {.code = Errc::kBadField, .object = linker.program_name, .subject = "e_phoff",
+    fail(linker, {.code = Errc::kBadField,
+                  .object = linker.program_name,
+                  .subject = "e_phoff",
                   .context = "program headers inside a PT_LOAD segment"});
   const uint64_t bias = bias_of_program(headers, count, stack.value(elf::kAtEntry));
-  Module* program = must(adopt_object(linker, headers, count, stack.value(elf::kAtEntry), bias, linker.program_name));
-  if (program->image.dynamic_size == 0) fail(linker, {.code = Errc::kNoDynamic, .object = program->path});
+  Module* program = must(
+      adopt_object(linker, headers, count, stack.value(elf::kAtEntry), bias, linker.program_name));
+  if (program->image.dynamic_size == 0)
+    fail(linker, {.code = Errc::kNoDynamic, .object = program->path});
   check_entry(*program);
   note_program(*program);
   if (names_origin(program->image)) find_program_origin(*program);
@@ -243,8 +265,11 @@ void load_program(Batch& batch) {
 
 namespace {
 
-void preload_one(Batch& batch, Array<Module*>& roots, const char* name, const char* source, bool trusted_only) {
-  const LoadRequest request{.name = name, .requester = linker.program, .kind = ModuleKind::kNeeded,
+void preload_one(Batch& batch, Array<Module*>& roots, const char* name, const char* source,
+                 bool trusted_only) {
+  const LoadRequest request{.name = name,
+                            .requester = linker.program,
+                            .kind = ModuleKind::kNeeded,
                             .trusted_only = trusted_only};
   const char* expanded = name;
   Status status = Done{};
@@ -273,14 +298,16 @@ bool is_separator(char c, bool file) {
   return c == ':' || c == ' ' || (file && (c == '\t' || c == '\n'));
 }
 
-// Of the user's list, a secure program takes plain names only. What root wrote down is taken as it is.
+// Of the user's list, a secure program takes plain names only. What root wrote down is taken as it
+// is.
 bool acceptable(const char* name, bool file) {
   constexpr size_t kLongest = 255;
   if (!linker.options->secure || file) return true;
   return !contains(name, '/') && !contains(name, '$') && string_length(name) <= kLongest;
 }
 
-void preload_list(Batch& batch, Array<Module*>& roots, const char* text, size_t size, const char* source, bool file) {
+void preload_list(Batch& batch, Array<Module*>& roots, const char* text, size_t size,
+                  const char* source, bool file) {
   size_t at = 0;
   while (at < size) {
     while (at < size && is_separator(text[at], file)) ++at;
@@ -317,7 +344,8 @@ void preload_from_file(Batch& batch, Array<Module*>& roots) {
   if (status && !trusted) say("object list in ", kFile, " ignored: writable by others than root\n");
   if (trusted && status->regular() && status->size != 0 && status->size < kLimit) {
     auto* text = static_cast<char*>(linker.heap.allocate(status->size, 1));
-    const auto got = text == nullptr ? sys::Ret<size_t>(sys::kENOMEM) : sys::read_at(*fd, text, status->size, 0);
+    const auto got =
+        text == nullptr ? sys::Ret<size_t>(sys::kENOMEM) : sys::read_at(*fd, text, status->size, 0);
     if (got) preload_list(batch, roots, text, *got, kFile, true);
     linker.heap.release(text, status->size, 1);
   }
@@ -330,9 +358,11 @@ void load_preloads(Batch& batch, Array<Module*>& roots) {
   const Options& options = *linker.options;
   const char* from_environment = options.secure ? options.secure_preload : options.env_preload;
   if (from_environment != nullptr)
-    preload_list(batch, roots, from_environment, string_length(from_environment), "LD_PRELOAD", false);
+    preload_list(batch, roots, from_environment, string_length(from_environment), "LD_PRELOAD",
+                 false);
   if (options.option_preload != nullptr)
-    preload_list(batch, roots, options.option_preload, string_length(options.option_preload), "--preload", false);
+    preload_list(batch, roots, options.option_preload, string_length(options.option_preload),
+                 "--preload", false);
   preload_from_file(batch, roots);
 }
 

@@ -22,7 +22,8 @@ void* get_pages(size_t bytes) {
 }
 void give_pages(void* start, size_t bytes) { (void)sys::unmap(start, bytes); }
 
-// The ISA levels that have a directory under glibc-hwcaps and that the processor reaches, best first.
+// The ISA levels that have a directory under glibc-hwcaps and that the processor reaches, best
+// first.
 void fill_hwcaps(const char** out) {
   for (const arch::HwcapsLevel& level : arch::kHwcapsLevels)
     if ((linker.isa_level & level.isa) != 0) *out++ = level.name;
@@ -55,7 +56,8 @@ void set_up_linker() {
   linker.heap.start(first_memory, sizeof first_memory, get_pages, give_pages);
   linker.options = &options;
   linker.process = world.stack.process;
-  linker.host = {arch::Native::kMachine, world.stack.value(elf::kAtPageSize, arch::Native::kPageSize)};
+  linker.host = {arch::Native::kMachine,
+                 world.stack.value(elf::kAtPageSize, arch::Native::kPageSize)};
   linker.isa_level = arch::isa_levels(world.cpu);
   // What watches our calls from outside brings a preloaded part of its own into the process.
   linker.map_style = options.env_preload != nullptr ? MapStyle::kSeparate : MapStyle::kEconomical;
@@ -84,11 +86,13 @@ void set_up_search() {
   size_t count = 0;
   for (const char* directory : arch::Native::kSystemDirectories) {
     const size_t size = string_length(directory);
-    system_directories[count++] = linker.heap.copy_string(directory, size - (size > 1 && directory[size - 1] == '/' ? 1 : 0));
+    system_directories[count++] =
+        linker.heap.copy_string(directory, size - (size > 1 && directory[size - 1] == '/' ? 1 : 0));
   }
   const char* platform = arch::platform_token(world.cpu);
   if (platform == nullptr)
-    platform = reinterpret_cast<const char*>(world.stack.value(elf::kAtPlatform));  // NOLINT(performance-no-int-to-ptr)
+    platform = reinterpret_cast<const char*>(
+        world.stack.value(elf::kAtPlatform));  // NOLINT(performance-no-int-to-ptr)
   world.search = {.lib_token = arch::Native::kLibToken,
                   .platform_token = platform != nullptr ? platform : "",
                   .system_directories = system_directories,
@@ -99,14 +103,16 @@ void set_up_search() {
                   .cache_flags = 0x0303,
                   .cache_isa_level = cache_level(linker.isa_level),
                   .library_path = options.library_path,
-                  .library_path_source = options.library_path_from_option ? "--library-path" : "LD_LIBRARY_PATH",
+                  .library_path_source =
+                      options.library_path_from_option ? "--library-path" : "LD_LIBRARY_PATH",
                   .secure = options.secure};
   linker.searcher.start(world.search, linker.heap, linker.tracer);
 }
 
 [[noreturn]] void fail(Linker& at, const Error& error) {
   char buffer[4096];
-  Writer out(buffer, sizeof buffer, [](void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); });
+  Writer out(buffer, sizeof buffer,
+             [](void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); });
   report::write_fatal(out, at.program_name, error, hint_source());
   out.flush();
   sys::exit_group(report::exit_status(error));
@@ -117,14 +123,18 @@ void trace_error(Linker& at, const Error& error) {
   Writer scratch(buffer, sizeof buffer);
   // Start-up collects missing versions, and ldd mode missing symbols, before anything ends.
   const bool goes_on = is_listing() || (error.code == Errc::kVersionNotFound && !at.start_up_done);
-  at.tracer.emit({.kind = EventKind::kError, .topic = Topic::kErrors, .object = error.object,
-                  .name = report::error_occasion(error), .detail = report::error_text(error, scratch),
+  at.tracer.emit({.kind = EventKind::kError,
+                  .topic = Topic::kErrors,
+                  .object = error.object,
+                  .name = report::error_occasion(error),
+                  .detail = report::error_text(error, scratch),
                   .value = goes_on ? 0U : 1U});
 }
 
 void remark(Linker& at, const char* what, const char* a, const char* b) {
   char buffer[2048];
-  Writer out(buffer, sizeof buffer, [](void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); });
+  Writer out(buffer, sizeof buffer,
+             [](void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); });
   const char* name = a != nullptr ? a : "?";
   if (equal(what, "no version information available"))
     report::write_no_version_information(out, at.program_name, name, b);

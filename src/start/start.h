@@ -1,14 +1,14 @@
 // The composition root: everything the process's linker is made of, and the order of a start-up.
 #pragma once
 
-#include <arch/stubs.h>
 #include <arch/cpu.h>
+#include <arch/stubs.h>
 
 #include <prelude/link/linker.h>
 #include <prelude/options/options.h>
-#include <prelude/report/messages.h>
 #include <prelude/report/debug_text.h>
 #include <prelude/report/json_trace.h>
+#include <prelude/report/messages.h>
 
 #include <cstdint>
 
@@ -25,15 +25,15 @@ struct InitialStack {
 };
 
 InitialStack decode_stack(uint64_t* stack);
-/// Takes the first `count` arguments away and moves the rest, environment and auxiliary vector down, so
-/// that the stack pointer and its alignment stay.
+/// Takes the first `count` arguments away and moves the rest, environment and auxiliary vector
+/// down, so that the stack pointer and its alignment stay.
 void drop_arguments(InitialStack& stack, int count);
 
 /// A library that was not found.
 struct MissingLibrary {
-  const char* name;     ///< as the requester names it
+  const char* name;  ///< as the requester names it
   Module* requester;
-  Module* after;        ///< the last module of the namespace's list at that time
+  Module* after;  ///< the last module of the namespace's list at that time
   Error error;
 };
 
@@ -47,16 +47,16 @@ struct World {
   SearchSetup search;
   Array<MissingLibrary> missing;
   Module* broken_for = nullptr;  ///< who needs the file that a start failed on
-  uint64_t started = 0;  ///< cycle counter at entry
-  uint64_t base = 0;     ///< address of the loader's own ELF header
+  uint64_t started = 0;          ///< cycle counter at entry
+  uint64_t base = 0;             ///< address of the loader's own ELF header
 };
 extern World world;
 
 inline constexpr const char* kCachePath = "/etc/ld.so.cache";
 extern Linker linker;
 
-/// Makes the pages of our own data that every start-up writes present by one call. `low` is an address
-/// in the first of them. Called before self-relocation: must not use a pointer from data.
+/// Makes the pages of our own data that every start-up writes present by one call. `low` is an
+/// address in the first of them. Called before self-relocation: must not use a pointer from data.
 void prefault_own_data(uint64_t low);
 /// Everything from the relocated loader to the registers for the program's entry.
 void run(uint64_t* stack, uint64_t started, arch::Handover& out);
@@ -80,12 +80,12 @@ void adopt_program();
 void load_program(Batch& batch);
 void load_preloads(Batch& batch, Array<Module*>& roots);
 // ---- secure.cpp
-/// Opens missing standard descriptors of a secure process, or ends it; ends a secure loader that was started
-/// directly.
+/// Opens missing standard descriptors of a secure process, or ends it; ends a secure loader that
+/// was started directly.
 void guard_secure_start(bool direct);
 // ---- needs.cpp
-/// Loads the dependencies of `roots`. Ends the process when a library is missing, after naming all of them;
-/// in ldd mode they go to world.missing instead.
+/// Loads the dependencies of `roots`. Ends the process when a library is missing, after naming all
+/// of them; in ldd mode they go to world.missing instead.
 void load_dependencies(Batch& batch, const Array<Module*>& roots);
 /// Names all versions that do not exist. In ldd mode the process goes on.
 void check_all_versions();
@@ -96,8 +96,8 @@ struct Binding {
   Use use;
   Result<Definition> found;  ///< no symbol: weak, and defined nowhere
 };
-/// What the relocations of a module bind to. Nothing is written to memory and no IFUNC resolver runs. `each`
-/// gives false to stop.
+/// What the relocations of a module bind to. Nothing is written to memory and no IFUNC resolver
+/// runs. `each` gives false to stop.
 using BindingCallback = bool (*)(void* context, const Binding& binding);
 void for_each_binding(Module& module, bool with_plt, BindingCallback each, void* context);
 // ---- listing.cpp

@@ -150,12 +150,14 @@ Ret<void*> only_at(void* at, size_t bytes, Ret<void*> mapped) {
 }  // namespace
 
 Ret<void*> map_file_exactly(void* at, size_t bytes, int prot, int fd, uint64_t offset) {
-  return only_at(at, bytes, address(map(at, bytes, prot, kMapPrivate | kMapFixedNoReplace, fd, offset)));
+  return only_at(at, bytes,
+                 address(map(at, bytes, prot, kMapPrivate | kMapFixedNoReplace, fd, offset)));
 }
 
 Ret<void*> map_anonymous_exactly(void* at, size_t bytes, int prot) {
-  return only_at(at, bytes,
-                 address(map(at, bytes, prot, kMapPrivate | kMapAnonymous | kMapFixedNoReplace, -1, 0)));
+  return only_at(
+      at, bytes,
+      address(map(at, bytes, prot, kMapPrivate | kMapAnonymous | kMapFixedNoReplace, -1, 0)));
 }
 
 Ret<Done> unmap(void* at, size_t bytes) {

@@ -12,15 +12,15 @@ struct Module;
 
 // NOLINTBEGIN(readability-identifier-naming)
 struct LinkMap {
-  uint64_t l_addr;      ///< load bias
-  const char* l_name;   ///< "" for the program
+  uint64_t l_addr;     ///< load bias
+  const char* l_name;  ///< "" for the program
   const elf::Dynamic* l_ld;
-  Module* l_next;       ///< a Module begins with its LinkMap
+  Module* l_next;  ///< a Module begins with its LinkMap
   Module* l_prev;
 };
 
-/// Bytes at the start of a Module that belong to the link map as a libc sees it. A personality states its
-/// need by static_assert; without libc only the public head is used.
+/// Bytes at the start of a Module that belong to the link map as a libc sees it. A personality
+/// states its need by static_assert; without libc only the public head is used.
 inline constexpr size_t kLinkMapBytes = 1280;
 
 /// <link.h>'s struct r_debug, and its version 2 with r_next.

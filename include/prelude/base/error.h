@@ -10,15 +10,15 @@ namespace prelude {
 enum class Errc : uint16_t {
   kNone,
   // finding and opening
-  kCannotOpen,        ///< "cannot open shared object file"; errno in sys_errno, 0 = not found anywhere
-  kCannotReadData,    ///< header or program headers could not be read
+  kCannotOpen,  ///< "cannot open shared object file"; errno in sys_errno, 0 = not found anywhere
+  kCannotReadData,  ///< header or program headers could not be read
   kFileTooShort,
   kNotRegularFile,
-  kEmptyToken,        ///< a needed name that expands to nothing
+  kEmptyToken,  ///< a needed name that expands to nothing
   kOutOfMemory,
   // ELF header
   kBadMagic,
-  kWrongClass,        ///< value = EI_CLASS found
+  kWrongClass,  ///< value = EI_CLASS found
   kBadDataEncoding,
   kBadIdentVersion,
   kBadVersion,
@@ -26,7 +26,7 @@ enum class Errc : uint16_t {
   kBadAbiVersion,
   kBadPadding,
   kBadType,
-  kWrongMachine,      ///< value = e_machine found
+  kWrongMachine,  ///< value = e_machine found
   kExecAsLibrary,
   kPieAsLibrary,
   kBadPhentsize,
@@ -36,7 +36,7 @@ enum class Errc : uint16_t {
   kCannotMapZeroFill,
   kCannotChangeProtection,
   kNoDynamic,
-  kNoOpen,            ///< DF_1_NOOPEN
+  kNoOpen,  ///< DF_1_NOOPEN
   kExecStackRefused,
   kRelrWithoutMarker,
   kCannotMapSegment,
@@ -52,7 +52,7 @@ enum class Errc : uint16_t {
   kVersionNotFound,       ///< object = provider, subject = version, context = requester
   kVersionRecordVerdef,   ///< value = record version
   kVersionRecordVerneed,  ///< value = record version
-  kProtectedCopy,  ///< object = definer, subject = symbol
+  kProtectedCopy,         ///< object = definer, subject = symbol
   kIsaLevelTooLow,
   kStaticTls,
   // dlfcn
@@ -65,17 +65,17 @@ enum class Errc : uint16_t {
   kUnsupportedRequest,
   kRecursiveInit,
   // the loader itself
-  kSelfLoad,          ///< the loader was asked to load itself
-  kUnknownLibc,       ///< subject = version found, context = versions served
-  kSystemCall,        ///< subject = call
-  kInternal,          ///< subject = what
+  kSelfLoad,     ///< the loader was asked to load itself
+  kUnknownLibc,  ///< subject = version found, context = versions served
+  kSystemCall,   ///< subject = call
+  kInternal,     ///< subject = what
 };
 
 /// The strings are borrowed. They live at least until the batch that failed is rolled back.
 struct Error {
   Errc code = Errc::kNone;
   int32_t sys_errno = 0;
-  const char* object = nullptr;   ///< file path, or the needed name where no file was found
+  const char* object = nullptr;  ///< file path, or the needed name where no file was found
   const char* subject = nullptr;
   const char* context = nullptr;
   uint64_t value = 0;

@@ -40,10 +40,10 @@ using Status = Result<Done>;
 }  // namespace prelude
 
 /// Unwraps a Result or returns its error from the enclosing function.
-#define PRELUDE_TRY(expression)                             \
-  __extension__({                                           \
-    auto prelude_try_result = (expression);                 \
-    if (!prelude_try_result) [[unlikely]]                   \
-      return prelude_try_result.error();                    \
-    *prelude_try_result;                                    \
+#define PRELUDE_TRY(expression)             \
+  __extension__({                           \
+    auto prelude_try_result = (expression); \
+    if (!prelude_try_result) [[unlikely]]   \
+      return prelude_try_result.error();    \
+    *prelude_try_result;                    \
   })

@@ -25,13 +25,17 @@ class Writer {
   Writer& hex(uint64_t value, size_t digits = 0, char pad = '0');
   /// `text`, then blanks up to `width` columns.
   Writer& padded(std::string_view text, size_t width);
-  /// Names from outside: control characters and bytes that are no UTF-8 as \xNN, at most `limit` bytes.
+  /// Names from outside: control characters and bytes that are no UTF-8 as \xNN, at most `limit`
+  /// bytes.
   Writer& escaped(std::string_view text, size_t limit = 4096);
 
   void flush();
   [[nodiscard]] std::string_view text() const { return {buffer_, used_}; }
   [[nodiscard]] bool truncated() const { return truncated_; }
-  void clear() { used_ = 0; truncated_ = false; }
+  void clear() {
+    used_ = 0;
+    truncated_ = false;
+  }
   /// Ends the text with a NUL (cutting the last byte of a full buffer) and gives its start.
   const char* c_str();
 

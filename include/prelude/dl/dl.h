@@ -1,5 +1,6 @@
-// Services after start: open, close, lookups without lock, thread-local access. The caller holds the
-// loader's lock where a function changes anything; errors are values, raised by the personality.
+// Services after start: open, close, lookups without lock, thread-local access. The caller holds
+// the loader's lock where a function changes anything; errors are values, raised by the
+// personality.
 #pragma once
 
 #include <prelude/link/linker.h>
@@ -14,8 +15,8 @@ struct OpenRequest {
   Module* caller = nullptr;    ///< for RUNPATH and $ORIGIN
   Namespace* space = nullptr;
 };
-/// The module, with one more reference; null only for kOpenNoLoad. On error everything is undone, but the
-/// error's strings stay valid.
+/// The module, with one more reference; null only for kOpenNoLoad. On error everything is undone,
+/// but the error's strings stay valid.
 Result<Module*> open(Linker& linker, const OpenRequest& request);
 
 /// Gives a reference back and unloads what nobody needs any more.

@@ -1,5 +1,6 @@
-// The one mutable root of a process's dynamic linking, and the phases of a request on it. Start-up and
-// dlopen take the same road: load the closure, check, place TLS, relocate, protect, commit, initialise.
+// The one mutable root of a process's dynamic linking, and the phases of a request on it. Start-up
+// and dlopen take the same road: load the closure, check, place TLS, relocate, protect, commit,
+// initialise.
 #pragma once
 
 #include <prelude/base/array.h>
@@ -60,9 +61,10 @@ struct Namespace {
   Module* first = nullptr;  ///< link map list, load order
   Module* last = nullptr;
   uint32_t count = 0;
-  uint64_t added = 0;       ///< modules ever added
-  SearchList* global = nullptr;  ///< its global scope: the program's closure, elsewhere `own_global`
-  SearchList own_global{};       ///< begins as the closure of the first object opened in it
+  uint64_t added = 0;  ///< modules ever added
+  SearchList* global =
+      nullptr;              ///< its global scope: the program's closure, elsewhere `own_global`
+  SearchList own_global{};  ///< begins as the closure of the first object opened in it
   NameTable names;
   UniqueTable unique;
   RDebug debug{};
@@ -71,27 +73,33 @@ struct Namespace {
 
 /// Flags of a request (values of <dlfcn.h>).
 enum OpenMode : uint32_t {
-  kOpenLazy = 1, kOpenNow = 2, kOpenNoLoad = 4, kOpenDeepBind = 8, kOpenGlobal = 0x100, kOpenNoDelete = 0x1000,
+  kOpenLazy = 1,
+  kOpenNow = 2,
+  kOpenNoLoad = 4,
+  kOpenDeepBind = 8,
+  kOpenGlobal = 0x100,
+  kOpenNoDelete = 0x1000,
 };
 
 /// IFUNC references whose resolver lies in an object that is not relocated yet.
 struct PendingResolver {
   Module* module;
-  uint64_t slot;    ///< vaddr in module
+  uint64_t slot;  ///< vaddr in module
   int64_t addend;
   uint64_t resolver;
   Module* definer;
   ResultForm form;
 };
 
-/// The modules added by one request, not yet visible to others: committed or rolled back as a whole.
+/// The modules added by one request, not yet visible to others: committed or rolled back as a
+/// whole.
 struct Batch {
   Namespace* space = nullptr;
   Module* root = nullptr;
   Array<Module*> modules;
   Array<PendingResolver> pending;
-  Array<Module*> late_tls;   ///< got a static TLS block after start: to be filled in every thread
-  Array<Module*> pinned;     ///< older modules that became undeletable: undone by a roll-back
+  Array<Module*> late_tls;  ///< got a static TLS block after start: to be filled in every thread
+  Array<Module*> pinned;    ///< older modules that became undeletable: undone by a roll-back
   uint32_t mode = 0;
   bool start_up = false;
   bool tls_added = false;
@@ -126,7 +134,7 @@ struct Linker {
   Personality* personality = nullptr;
   HostRules host{};
   MapStyle map_style = MapStyle::kEconomical;
-  uint32_t isa_level = 0;       ///< property bits the processor satisfies
+  uint32_t isa_level = 0;  ///< property bits the processor satisfies
   DtvEntry* initial_dtv = nullptr;
   TlsThread first_thread{};
   Statistics statistics;
@@ -134,18 +142,19 @@ struct Linker {
   bool start_up_done = false;
   bool self_protected = false;  ///< the loader's own constant data is read-only by now
   bool lazy_allowed = true;
-  void* lazy_stub = nullptr;    ///< what GOT[2] of a lazily bound object holds
+  void* lazy_stub = nullptr;  ///< what GOT[2] of a lazily bound object holds
   const char* program_name = "";
-  Batch* batch = nullptr;       ///< the request under way
-  Module* init_first = nullptr; ///< last object loaded with DF_1_INITFIRST whose turn has not come
-  uint32_t readers = 0;         ///< threads inside a lookup without lock
+  Batch* batch = nullptr;        ///< the request under way
+  Module* init_first = nullptr;  ///< last object loaded with DF_1_INITFIRST whose turn has not come
+  uint32_t readers = 0;          ///< threads inside a lookup without lock
   ClosedHandle closed[ClosedHandle::kKept] = {};
-  uint32_t closed_count = 0;    ///< ever remembered
+  uint32_t closed_count = 0;             ///< ever remembered
   const void* closing_thread = nullptr;  ///< whose close is under way
-  uint8_t closing = 0;          ///< a close is under way; 2 = it must look again
+  uint8_t closing = 0;                   ///< a close is under way; 2 = it must look again
   const char* error_subject = nullptr;
   const char* error_context = nullptr;
-  const char* error_object = nullptr;  ///< heap copy behind the last Error::object; replaced by the next
+  const char* error_object =
+      nullptr;  ///< heap copy behind the last Error::object; replaced by the next
   /// Ends the process with a message.
   void (*fatal)(Linker&, const Error&) = nullptr;
   /// Says a non-fatal remark on standard error, formatted by report.
@@ -177,15 +186,17 @@ struct OpenedFile {
   size_t head_bytes = 0;
   alignas(8) std::byte head[1024];
 };
-/// Opens and checks the header. kSkipped for another class or machine; kFailed with `error` set otherwise.
+/// Opens and checks the header. kSkipped for another class or machine; kFailed with `error` set
+/// otherwise.
 Verdict open_file(Linker& linker, const char* path, OpenedFile& file, Error& error);
 /// Maps an opened file and decodes it. The module belongs to no list yet. Closes the descriptor.
 Result<Module*> map_object(Linker& linker, OpenedFile& file, const char* path, bool as_program);
 /// A Module for an object the kernel has mapped.
-Result<Module*> adopt_object(Linker& linker, const elf::ProgramHeader* phdr, uint16_t count, uint64_t entry,
-                             uint64_t bias, const char* path);
+Result<Module*> adopt_object(Linker& linker, const elf::ProgramHeader* phdr, uint16_t count,
+                             uint64_t entry, uint64_t bias, const char* path);
 void discard_object(Linker& linker, Module* module);
-/// --inhibit-rpath: takes RPATH and RUNPATH from the object that goes by `name`, if the list has it.
+/// --inhibit-rpath: takes RPATH and RUNPATH from the object that goes by `name`, if the list has
+/// it.
 void inhibit_rpath(const Linker& linker, Requester& requester, std::string_view name);
 
 // ---- load.cpp
@@ -193,25 +204,28 @@ void inhibit_rpath(const Linker& linker, Requester& requester, std::string_view 
 Error keep_error(Linker& linker, Error error);
 struct LoadRequest {
   const char* name = nullptr;
-  Module* requester = nullptr;   ///< object whose string `name` is; null = the user
+  Module* requester = nullptr;  ///< object whose string `name` is; null = the user
   ModuleKind kind = ModuleKind::kNeeded;
-  bool by_dlopen = false;        ///< the object a dlopen names: `requester` is the caller, not its loader
-  bool no_load = false;          ///< only look whether it is there
-  bool trusted_only = false;     ///< a preload of a secure process: default directories, marked files
+  bool by_dlopen = false;  ///< the object a dlopen names: `requester` is the caller, not its loader
+  bool no_load = false;    ///< only look whether it is there
+  bool trusted_only = false;  ///< a preload of a secure process: default directories, marked files
 };
-/// Finds or loads one object. A new one is put into the batch and the namespace's list. With no_load the
-/// result may be null.
+/// Finds or loads one object. A new one is put into the batch and the namespace's list. With
+/// no_load the result may be null.
 Result<Module*> load_object(Linker& linker, Batch& batch, const LoadRequest& request);
 
 // ---- closure.cpp
 /// Loads the dependencies of `roots` breadth-first and writes the search list of the first root.
 /// `missing` (may be null) is asked before a missing library ends the request.
-using MissingCallback = bool (*)(void* context, Module* requester, const char* name, const Error& error);
+using MissingCallback = bool (*)(void* context, Module* requester, const char* name,
+                                 const Error& error);
 Status load_closure(Linker& linker, Batch& batch, Module* const* roots, uint32_t root_count,
                     MissingCallback missing = nullptr, void* context = nullptr);
-/// Checks that every version the batch needs exists. Calls `report` for each that does not; gives their number.
+/// Checks that every version the batch needs exists. Calls `report` for each that does not; gives
+/// their number.
 using VersionCallback = void (*)(void* context, const Error& error, bool weak);
-uint32_t check_versions(Linker& linker, Module* const* modules, size_t count, VersionCallback report, void* context);
+uint32_t check_versions(Linker& linker, Module* const* modules, size_t count,
+                        VersionCallback report, void* context);
 
 // ---- scope.cpp
 /// Room for `more` modules, so that appending them cannot fail.
@@ -224,7 +238,8 @@ uint32_t check_versions(Linker& linker, Module* const* modules, size_t count, Ve
 /// Gives an object whose opener goes away a list of its own: itself and its direct dependencies.
 [[nodiscard]] bool make_own_list(Linker& linker, Module& module);
 /// `instead` (may be null) takes the place of the removed list.
-void remove_scope(Linker& linker, Module& module, const SearchList* list, SearchList* instead = nullptr);
+void remove_scope(Linker& linker, Module& module, const SearchList* list,
+                  SearchList* instead = nullptr);
 /// Takes a module out of a published list (its arrays are replaced).
 void remove_from_list(Linker& linker, SearchList& list, const Module& module);
 [[nodiscard]] bool add_to_global(Linker& linker, Namespace& space, const SearchList& closure);
@@ -233,22 +248,24 @@ void trace_scopes(Linker& linker, Module* const* modules, size_t count);
 void trace_scope(Linker& linker, const Module& module, uint32_t from);
 
 // ---- bind.cpp
-/// The definition that `symbol` of `module` binds to. A weak reference may bind to nothing (symbol null).
+/// The definition that `symbol` of `module` binds to. A weak reference may bind to nothing (symbol
+/// null).
 Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t symbol, Use use);
-/// The address of a definition (of an IFUNC's resolver where it is one), checked against its object.
-/// Not for TLS symbols.
+/// The address of a definition (of an IFUNC's resolver where it is one), checked against its
+/// object. Not for TLS symbols.
 Result<uint64_t> definition_address(const Linker& linker, const Definition& found);
 /// Lookup by name along scopes, as dlsym and libc ask for it.
-Definition find_symbol(Linker& linker, SymbolQuery& query, SearchList* const* scope, const Module* skip_until);
+Definition find_symbol(Linker& linker, SymbolQuery& query, SearchList* const* scope,
+                       const Module* skip_until);
 /// Tells the trace what a reference of `module` was bound to.
-void trace_binding(const Linker& linker, const Module& module, const SymbolQuery& query, const Definition& found,
-                   bool is_protected);
-/// Records that `user` must keep `used` loaded (relocation dependency). What cannot be closed itself makes
-/// `used` stay for good.
+void trace_binding(const Linker& linker, const Module& module, const SymbolQuery& query,
+                   const Definition& found, bool is_protected);
+/// Records that `user` must keep `used` loaded (relocation dependency). What cannot be closed
+/// itself makes `used` stay for good.
 [[nodiscard]] bool note_use(Linker& linker, Module& user, Module& used);
 /// Decides an STB_GNU_UNIQUE definition: the namespace's first one wins.
-Definition settle_unique(Linker& linker, Module& referrer, const elf::Symbol& reference, const SymbolQuery& query,
-                         const Definition& found, Use use);
+Definition settle_unique(Linker& linker, Module& referrer, const elf::Symbol& reference,
+                         const SymbolQuery& query, const Definition& found, Use use);
 
 // ---- relocate.cpp
 /// Makes the pages of PT_GNU_RELRO read-only.
@@ -259,7 +276,8 @@ Status relocate_batch(Linker& linker, Batch& batch, Module* const* list, size_t 
 
 // ---- init.cpp
 /// The init order of `root`: dependents before dependencies.
-[[nodiscard]] bool sort_closure(Linker& linker, Module** list, uint32_t count, bool pin_first, bool finalisers);
+[[nodiscard]] bool sort_closure(Linker& linker, Module** list, uint32_t count, bool pin_first,
+                                bool finalisers);
 void run_initialisers(Linker& linker, Module& root);
 void run_preinitialisers(Linker& linker);
 void run_finaliser(Linker& linker, Module& module);
@@ -277,7 +295,9 @@ bool wait_for_readers(Linker& linker);
 /// Marks a lookup that takes no lock.
 class Reader {
  public:
-  explicit Reader(Linker& linker) : linker_(linker) { __atomic_add_fetch(&linker_.readers, 1, __ATOMIC_ACQ_REL); }
+  explicit Reader(Linker& linker) : linker_(linker) {
+    __atomic_add_fetch(&linker_.readers, 1, __ATOMIC_ACQ_REL);
+  }
   ~Reader() { __atomic_sub_fetch(&linker_.readers, 1, __ATOMIC_ACQ_REL); }
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;

@@ -1,5 +1,5 @@
-// Module: an object that takes part in the process. It begins with the link map that libc, gdb and the
-// program hold, so a Module* and a link map pointer are the same address.
+// Module: an object that takes part in the process. It begins with the link map that libc, gdb and
+// the program hold, so a Module* and a link map pointer are the same address.
 #pragma once
 
 #include <prelude/abi/link_map.h>
@@ -22,55 +22,59 @@ struct Module {
     LinkMap map;
     std::byte link_map[kLinkMapBytes];
   };
-  SymbolTable symbols;   ///< first private member: see symbol_table_of()
-  TlsSegment tls;        ///< second: see tls_of()
+  SymbolTable symbols;  ///< first private member: see symbol_table_of()
+  TlsSegment tls;       ///< second: see tls_of()
   LookupRecord record;
   Image image;
 
-  const char* path;      ///< file as found; argv[0] for the program. Owned.
-  NameNode* names;       ///< needed names, soname; the first is the name it was loaded by
-  const char* origin;    ///< directory for $ORIGIN, null = unknown; owned where origin_owned
+  const char* path;    ///< file as found; argv[0] for the program. Owned.
+  NameNode* names;     ///< needed names, soname; the first is the name it was loaded by
+  const char* origin;  ///< directory for $ORIGIN, null = unknown; owned where origin_owned
   uint64_t device, inode;
-  uint32_t name_space;   ///< index of its namespace
+  uint32_t name_space;  ///< index of its namespace
   ModuleKind kind;
   bool is_self, is_vdso;
-  Module* stands_for;    ///< the loader's own module, of which this is the namesake in another namespace
-  bool global;           ///< in the global scope of its namespace
+  Module*
+      stands_for;  ///< the loader's own module, of which this is the namesake in another namespace
+  bool global;     ///< in the global scope of its namespace
   bool no_delete;
   bool relocated, init_called, fini_pending;
   bool segments_contiguous;
   bool origin_owned;
-  bool bind_now;         ///< resolved mode of its PLT
+  bool bind_now;  ///< resolved mode of its PLT
   bool deepbind;
-  bool in_new_batch;     ///< loaded by the request that is under way
-  bool visited;          ///< scratch of graph walks
-  bool in_walk;          ///< part of the list being sorted
+  bool in_new_batch;  ///< loaded by the request that is under way
+  bool visited;       ///< scratch of graph walks
+  bool in_walk;       ///< part of the list being sorted
   bool phdr_owned;
-  bool removed;          ///< being closed
-  bool dependencies_known; ///< `needed` is filled
+  bool removed;             ///< being closed
+  bool dependencies_known;  ///< `needed` is filled
 
-  Module* loader;        ///< the object whose need brought it in
-  Requester requester;   ///< search facts of this object as a requester
+  Module* loader;       ///< the object whose need brought it in
+  Requester requester;  ///< search facts of this object as a requester
   DirectoryList* rpath_list;
   DirectoryList* runpath_list;
 
-  Array<Module*> needed;      ///< direct dependencies in DT_NEEDED order (filtees before the rest)
-  Array<Module*> sorted;      ///< its whole closure in init order, once it was the root of a request
-  Array<Module*> used;        ///< relocation dependencies: objects that must stay while this one does
-  SearchList closure;         ///< its own breadth-first closure: scope of dlsym(handle)
-  SearchList self_list;       ///< only itself: DT_SYMBOLIC
-  SearchList** scope;         ///< null-terminated: lists searched for its references, in order
+  Array<Module*> needed;  ///< direct dependencies in DT_NEEDED order (filtees before the rest)
+  Array<Module*> sorted;  ///< its whole closure in init order, once it was the root of a request
+  Array<Module*> used;    ///< relocation dependencies: objects that must stay while this one does
+  SearchList closure;     ///< its own breadth-first closure: scope of dlsym(handle)
+  SearchList self_list;   ///< only itself: DT_SYMBOLIC
+  SearchList** scope;     ///< null-terminated: lists searched for its references, in order
   uint32_t scope_count, scope_capacity;
-  SearchList* local_scope[2]; ///< {&closure, null}
+  SearchList* local_scope[2];  ///< {&closure, null}
 
-  uint32_t open_count;   ///< dlopen references
-  uint32_t index;        ///< position in a request's or a walk's list (scratch)
+  uint32_t open_count;          ///< dlopen references
+  uint32_t index;               ///< position in a request's or a walk's list (scratch)
   uint64_t map_start, map_end;  ///< addresses
-  uint64_t writable_low, writable_high;  ///< vaddr range of the writable segment that relocations hit first
-  uint64_t relro_start, relro_end;       ///< addresses, page-rounded; equal = none
+  uint64_t writable_low,
+      writable_high;  ///< vaddr range of the writable segment that relocations hit first
+  uint64_t relro_start, relro_end;  ///< addresses, page-rounded; equal = none
 
   [[nodiscard]] const char* display_name() const { return path; }
-  [[nodiscard]] bool contains(uint64_t address) const { return address >= map_start && address < map_end; }
+  [[nodiscard]] bool contains(uint64_t address) const {
+    return address >= map_start && address < map_end;
+  }
 };
 static_assert(offsetof(Module, map) == 0);
 static_assert(offsetof(Module, symbols) == kLinkMapBytes);

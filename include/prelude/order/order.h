@@ -1,5 +1,5 @@
-// The order of initialisers and finalisers: depth first over dependencies, reverse post-order, walking
-// the list from its end; cycles are cut where the walk meets them.
+// The order of initialisers and finalisers: depth first over dependencies, reverse post-order,
+// walking the list from its end; cycles are cut where the walk meets them.
 #pragma once
 
 #include <prelude/base/heap.h>
@@ -8,8 +8,8 @@
 
 namespace prelude {
 
-/// The graph as the sort sees it: node i of `count` nodes, its neighbours by callback. Nodes outside the
-/// list are left out by the caller.
+/// The graph as the sort sees it: node i of `count` nodes, its neighbours by callback. Nodes
+/// outside the list are left out by the caller.
 struct OrderGraph {
   uint32_t count;
   void* context;
@@ -18,9 +18,10 @@ struct OrderGraph {
   uint32_t (*dependency)(void* context, uint32_t node, uint32_t k, bool weak);
 };
 
-/// Writes the nodes with dependents before their dependencies: `order[0]` depends on the later ones.
-/// With `pin_first` node 0 stays first. With `use_weak` relocation dependencies count where they do not
-/// contradict the direct ones. False when memory is out.
-bool sort_by_dependency(const OrderGraph& graph, bool pin_first, bool use_weak, uint32_t* order, Heap& heap);
+/// Writes the nodes with dependents before their dependencies: `order[0]` depends on the later
+/// ones. With `pin_first` node 0 stays first. With `use_weak` relocation dependencies count where
+/// they do not contradict the direct ones. False when memory is out.
+bool sort_by_dependency(const OrderGraph& graph, bool pin_first, bool use_weak, uint32_t* order,
+                        Heap& heap);
 
 }  // namespace prelude

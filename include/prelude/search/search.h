@@ -98,8 +98,8 @@ class Searcher {
   /// Frees the list an object kept in its rpath_cache or runpath_cache slot; null is fine.
   void release_list(DirectoryList* list);
 
-  /// For error texts: where ld.so.cache says that a name is, null = it does not know the name; and all names
-  /// it knows, by number, null behind the last. Valid until the cache is dropped.
+  /// For error texts: where ld.so.cache says that a name is, null = it does not know the name; and
+  /// all names it knows, by number, null behind the last. Valid until the cache is dropped.
   const char* cached_path(const char* name);
   const char* cached_name(uint32_t index);
 

@@ -1,5 +1,6 @@
 // Finding a name and version in one object or along a list of objects (gABI ch. 5 "Hash Table",
-// LSB "Symbol Version"). Readers take no lock: lists are published whole and never changed in place.
+// LSB "Symbol Version"). Readers take no lock: lists are published whole and never changed in
+// place.
 #pragma once
 
 #include <prelude/abi/link_map.h>
@@ -27,18 +28,19 @@ struct alignas(64) LookupRecord {
 };
 static_assert(sizeof(LookupRecord) == 64);
 
-/// The parts of a module that a lookup needs after a hash has matched. Every Module begins its private
-/// part with one, see symbol_table_of().
+/// The parts of a module that a lookup needs after a hash has matched. Every Module begins its
+/// private part with one, see symbol_table_of().
 struct SymbolTable {
   const Image* image;
   VersionTable versions;
 };
 inline const SymbolTable& symbol_table_of(const Module& module) {
-  return *reinterpret_cast<const SymbolTable*>(reinterpret_cast<const std::byte*>(&module) + kLinkMapBytes);
+  return *reinterpret_cast<const SymbolTable*>(reinterpret_cast<const std::byte*>(&module) +
+                                               kLinkMapBytes);
 }
 
-/// A list of objects searched in order. The first two members have the layout that libc and debuggers
-/// know as a scope element. Lives until the owner has made sure that no reader is left.
+/// A list of objects searched in order. The first two members have the layout that libc and
+/// debuggers know as a scope element. Lives until the owner has made sure that no reader is left.
 struct SearchList {
   Module** modules = nullptr;
   uint32_t count = 0;
@@ -48,15 +50,15 @@ struct SearchList {
 
 struct SymbolQuery {
   const char* name;
-  uint32_t length;       ///< bytes of name
+  uint32_t length;  ///< bytes of name
   uint32_t gnu_hash;
   uint32_t sysv_hash = 0;
   bool sysv_ready = false;
-  VersionId version = 0;          ///< 0 = unversioned reference
-  bool versioned = false;         ///< a version was asked for (its id may be unknown to everybody)
-  bool version_hidden = false;    ///< the reference's version is marked hidden
-  bool newest = false;            ///< unversioned dlsym: take the default, never an old base version
-  bool function_call = false;     ///< PLT use: an undefined symbol with a value does not count
+  VersionId version = 0;        ///< 0 = unversioned reference
+  bool versioned = false;       ///< a version was asked for (its id may be unknown to everybody)
+  bool version_hidden = false;  ///< the reference's version is marked hidden
+  bool newest = false;          ///< unversioned dlsym: take the default, never an old base version
+  bool function_call = false;   ///< PLT use: an undefined symbol with a value does not count
 };
 
 /// Hash and length of a name in one pass.
@@ -73,10 +75,10 @@ struct Definition {
 /// The matching definition in one object, or null.
 const elf::Symbol* find_in_object(const LookupRecord& record, SymbolQuery& query);
 
-/// Searches list[from..] and gives the first object that defines the name. `skip` (may be null) is passed over.
-/// `position` receives the index of the hit.
-Definition find_in_list(const SearchList& list, SymbolQuery& query, uint32_t from, const Module* skip,
-                        uint32_t* position = nullptr);
+/// Searches list[from..] and gives the first object that defines the name. `skip` (may be null) is
+/// passed over. `position` receives the index of the hit.
+Definition find_in_list(const SearchList& list, SymbolQuery& query, uint32_t from,
+                        const Module* skip, uint32_t* position = nullptr);
 
 LookupRecord make_record(Module& module, const Image& image);
 

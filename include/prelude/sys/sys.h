@@ -1,5 +1,5 @@
-// Every way the loader talks to the kernel. Two definitions exist: src/sys/linux.cpp and the fake of
-// the tests. EINTR is retried where the call allows it; close is never retried.
+// Every way the loader talks to the kernel. Two definitions exist: src/sys/linux.cpp and the fake
+// of the tests. EINTR is retried where the call allows it; close is never retried.
 #pragma once
 
 #include <prelude/base/result.h>
@@ -11,8 +11,8 @@ namespace prelude::sys {
 
 /// A positive kernel error number.
 enum class Errno : int32_t {};
-inline constexpr Errno kENOENT{2}, kEINTR{4}, kEIO{5}, kEBADF{9}, kEACCES{13}, kENOMEM{12}, kENOTDIR{20}, kEEXIST{17}, kEINVAL{22},
-    kENOSYS{38};
+inline constexpr Errno kENOENT{2}, kEINTR{4}, kEIO{5}, kEBADF{9}, kEACCES{13}, kENOMEM{12},
+    kENOTDIR{20}, kEEXIST{17}, kEINVAL{22}, kENOSYS{38};
 constexpr int32_t raw(Errno e) { return static_cast<int32_t>(e); }
 
 template <typename T>
@@ -29,13 +29,20 @@ struct FileStatus {
   [[nodiscard]] bool directory() const { return (mode & 0170000) == 0040000; }
 };
 
-enum Prot : int { kProtNone = 0, kProtRead = 1, kProtWrite = 2, kProtExec = 4, kProtGrowsDown = 0x01000000 };
+enum Prot : int {
+  kProtNone = 0,
+  kProtRead = 1,
+  kProtWrite = 2,
+  kProtExec = 4,
+  kProtGrowsDown = 0x01000000
+};
 
 /// O_RDONLY | O_CLOEXEC | O_NONBLOCK (a FIFO must not hang us).
 Ret<int> open_for_reading(const char* path);
 /// O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode 0666.
 Ret<int> open_for_trace(const char* path);
-/// O_WRONLY or O_RDONLY without O_CLOEXEC: used for the standard descriptors of secure programs only.
+/// O_WRONLY or O_RDONLY without O_CLOEXEC: used for the standard descriptors of secure programs
+/// only.
 Ret<int> open_device(const char* path, bool writable);
 void close(int fd);
 /// Reads until `bytes` or end of file; gives the count read.

@@ -9,7 +9,8 @@ namespace prelude {
 /// Trace categories. The values are those of LD_DEBUG's mask, which libc reads too.
 enum class Topic : uint32_t {
   kLibs = 1,
-  kImpcalls = 2,  ///< implied by libs, reloc, files, symbols, bindings, versions: init and fini lines
+  kImpcalls =
+      2,  ///< implied by libs, reloc, files, symbols, bindings, versions: init and fini lines
   kBindings = 4,
   kSymbols = 8,
   kVersions = 16,
@@ -26,47 +27,53 @@ constexpr uint32_t bit(Topic topic) { return static_cast<uint32_t>(topic); }
 
 enum class EventKind : uint8_t {
   // libs
-  kSearchBegin,    ///< name, ns
-  kSearchPath,     ///< name = "A:B:C" already joined, detail = source text e.g. "LD_LIBRARY_PATH", "RUNPATH from file F"
-  kSearchCache,    ///< file = cache path
-  kTryFile,        ///< file
-  kTryRefused,     ///< file, detail = reason ("no such file", "incompatible ELF class", ...)
+  kSearchBegin,  ///< name, ns
+  kSearchPath,   ///< name = "A:B:C" already joined, detail = source text e.g. "LD_LIBRARY_PATH",
+                 ///< "RUNPATH from file F"
+  kSearchCache,  ///< file = cache path
+  kTryFile,      ///< file
+  kTryRefused,   ///< file, detail = reason ("no such file", "incompatible ELF class", ...)
   kSearchEnd,
   // files
-  kFileNeeded,     ///< name, ns, object = requester, ns2; value 1 = dynamically loaded, 2 = relocation dependency
-  kFileMapping,    ///< name, ns: "generating link map"
-  kFileMapped,     ///< object; value = dynamic, value2 = base, value3 = size, value4 = entry, value5 = phdr, value6 = phnum
-  kFileOpened,     ///< file, ns, value = direct_opencount (dlopen)
+  kFileNeeded,  ///< name, ns, object = requester, ns2; value 1 = dynamically loaded, 2 = relocation
+                ///< dependency
+  kFileMapping,  ///< name, ns: "generating link map"
+  kFileMapped,  ///< object; value = dynamic, value2 = base, value3 = size, value4 = entry, value5 =
+                ///< phdr, value6 = phnum
+  kFileOpened,  ///< file, ns, value = direct_opencount (dlopen)
   kFileClosing,    ///< file, value = direct_opencount
   kFileAuxiliary,  ///< name = filtee, object = filter file, value = 1 DT_FILTER
   kFileFlags1,     ///< value = unsupported DT_FLAGS_1 bits
   kFileRemoved,    ///< file, ns: "file=F [N];  destroying link map"
   // versions
-  kVersionCheck,   ///< name = version, file = provider, ns, object = requester, ns2
+  kVersionCheck,  ///< name = version, file = provider, ns, object = requester, ns2
   // reloc
-  kRelocBegin,     ///< object, value = 1 lazy
-  kRelocEnd,       ///< object (no LD_DEBUG line; for timelines)
+  kRelocBegin,  ///< object, value = 1 lazy
+  kRelocEnd,    ///< object (no LD_DEBUG line; for timelines)
   // symbols, bindings
-  kSymbolLookup,   ///< name, file, ns
-  kBinding,        ///< object = referer, ns, file = definer, ns2, name, detail = version or null, value = 1 protected
-  kNoDelete,       ///< file, ns, detail = reason or null ("unique symbol"), object, ns2 = end of the reason or null; value = 1 "activating"
+  kSymbolLookup,  ///< name, file, ns
+  kBinding,  ///< object = referer, ns, file = definer, ns2, name, detail = version or null, value =
+             ///< 1 protected
+  kNoDelete,  ///< file, ns, detail = reason or null ("unique symbol"), object, ns2 = end of the
+              ///< reason or null; value = 1 "activating"
   // scopes
   kScopesBegin,
-  kScopeObject,    ///< object, ns
-  kScopeList,      ///< value = index, name = "A B C" joined
+  kScopeObject,  ///< object, ns
+  kScopeList,    ///< value = index, name = "A B C" joined
   kScopeNone,
-  kScopesEnd,      ///< after the lists of each object
-  kScopeGlobal,    ///< file, ns: "add F [N] to global scope"
+  kScopesEnd,    ///< after the lists of each object
+  kScopeGlobal,  ///< file, ns: "add F [N] to global scope"
   // init
-  kPreinit,        ///< object
-  kInit,           ///< object
-  kInitEnd,        ///< object (no LD_DEBUG line; for timelines; always follows kInit)
-  kFini,           ///< object, ns
+  kPreinit,  ///< object
+  kInit,     ///< object
+  kInitEnd,  ///< object (no LD_DEBUG line; for timelines; always follows kInit)
+  kFini,     ///< object, ns
   // statistics
-  kStatisticsStart,  ///< value = total cycles, value2 = relocation cycles, value3 = relocations, value4 = cached, value5 = relative, value6 = load cycles
+  kStatisticsStart,  ///< value = total cycles, value2 = relocation cycles, value3 = relocations,
+                     ///< value4 = cached, value5 = relative, value6 = load cycles
   kStatisticsEnd,    ///< value = relocations, value2 = cached
   // errors (printed with any topic other than statistics)
-  kError,            ///< object = place, name = occasion, detail = text, value = 1 fatal
+  kError,  ///< object = place, name = occasion, detail = text, value = 1 fatal
 };
 
 struct Event {
@@ -97,7 +104,8 @@ class Tracer {
   [[nodiscard]] uint32_t mask() const { return mask_; }
   void emit(const Event& event) const {
     for (int i = 0; i < count_; ++i)
-      if ((entries_[i].topics & bit(event.topic)) != 0) entries_[i].listener(entries_[i].context, event);
+      if ((entries_[i].topics & bit(event.topic)) != 0)
+        entries_[i].listener(entries_[i].context, event);
   }
 
  private:
