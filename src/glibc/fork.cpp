@@ -27,7 +27,8 @@ bool stays_after_fork(const TlsThread& thread) {
 
 // The wait has an end: a finaliser may itself be waiting for the thread that forks.
 void before_fork() {
-  constexpr uint64_t kPatience = 200'000'000;  // ns
+  // ns. Threads that keep opening and closing are hard to outrun.
+  constexpr uint64_t kPatience = 2'000'000'000;
   State& s = state();
   uint64_t started = 0;
   while (s.functions.mutex_trylock(s.change_lock) != 0) {
