@@ -52,7 +52,7 @@ def neutral(text):
                                  (r"\(\*\): Shared library.*\n", ""), (r"warning: .*\n", "")):
         text = re.sub(pattern, replacement, text)
     # Threads start and end at their own pace.
-    return re.sub(r"\[(New )?Thread X \(LWP\)( exited)?\]\n", "", text)
+    return re.sub(r"\[(New )?Thread \S+ \(LWP\)( exited)?\]\n", "", text)
 
 
 def edit_gdb(outcome):
