@@ -9,22 +9,6 @@ namespace {
 
 using arch::RelocKind;
 
-Use use_of(RelocKind kind) {
-  switch (kind) {
-    case RelocKind::kJumpSlot:
-      return Use::kCall;
-    case RelocKind::kCopy:
-      return Use::kCopy;
-    case RelocKind::kTlsModule:
-    case RelocKind::kTlsOffset:
-    case RelocKind::kTlsStatic:
-    case RelocKind::kTlsDescriptor:
-      return Use::kTls;
-    default:
-      return Use::kData;
-  }
-}
-
 bool names_symbol(RelocKind kind) {
   return kind != RelocKind::kNone && kind != RelocKind::kRelative && kind != RelocKind::kIndirect;
 }

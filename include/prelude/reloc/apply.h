@@ -257,21 +257,6 @@ class Relocator {
         return 8;
     }
   }
-  static Use use_of(Kind kind) {
-    switch (kind) {
-      case Kind::kJumpSlot:
-        return Use::kCall;
-      case Kind::kCopy:
-        return Use::kCopy;
-      case Kind::kTlsModule:
-      case Kind::kTlsOffset:
-      case Kind::kTlsStatic:
-      case Kind::kTlsDescriptor:
-        return Use::kTls;
-      default:
-        return Use::kData;
-    }
-  }
 
   [[nodiscard]] bool symbolic(const elf::Rela& rela, Kind kind) {
     const uint64_t width =

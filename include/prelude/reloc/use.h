@@ -1,6 +1,8 @@
 // Why a symbol is looked up: it decides which definitions count.
 #pragma once
 
+#include <arch/reloc_kind.h>
+
 #include <cstdint>
 
 namespace prelude {
@@ -18,5 +20,22 @@ enum class ResultForm : uint8_t {
   kLow32,         ///< 32 bits, unsigned
   kPcRelative32,  ///< 32 bits, signed distance from the slot
 };
+
+/// How a relocation of this kind uses its symbol.
+constexpr Use use_of(arch::RelocKind kind) {
+  switch (kind) {
+    case arch::RelocKind::kJumpSlot:
+      return Use::kCall;
+    case arch::RelocKind::kCopy:
+      return Use::kCopy;
+    case arch::RelocKind::kTlsModule:
+    case arch::RelocKind::kTlsOffset:
+    case arch::RelocKind::kTlsStatic:
+    case arch::RelocKind::kTlsDescriptor:
+      return Use::kTls;
+    default:
+      return Use::kData;
+  }
+}
 
 }  // namespace prelude
