@@ -85,13 +85,11 @@ void append_to_namespace(Linker& linker, Namespace& space, Module& module) {
   ++linker.adds;
 }
 
-void remove_from_namespace(Linker& linker, Namespace& space, Module& module) {
-  space.names.remove(linker.heap, &module);
-  space.unique.remove(&module);
-  if (linker.init_first == &module) linker.init_first = nullptr;
+namespace {
+
+// Takes a module out of the list; readers walk it meanwhile.
+void unlink(Namespace& space, const Module& module) {
   Module *next = module.map.l_next, *prev = module.map.l_prev;
-  if (prev == nullptr && space.first != &module)
-    return;  // the request failed before it was in the list
   if (prev != nullptr)
     __atomic_store_n(&prev->map.l_next, next, __ATOMIC_RELEASE);
   else
@@ -100,21 +98,24 @@ void remove_from_namespace(Linker& linker, Namespace& space, Module& module) {
     next->map.l_prev = prev;
   else
     space.last = prev;
+}
+
+}  // namespace
+
+void remove_from_namespace(Linker& linker, Namespace& space, Module& module) {
+  space.names.remove(linker.heap, &module);
+  space.unique.remove(&module);
+  if (linker.init_first == &module) linker.init_first = nullptr;
+  if (module.map.l_prev == nullptr && space.first != &module)
+    return;  // the request failed before it was in the list
+  unlink(space, module);
   --space.count;
 }
 
 void move_in_namespace(Linker& linker, Namespace& space, Module& module, Module& before) {
   if (&module == &before) return;
   linker.personality->lock_lists(linker);
-  Module *next = module.map.l_next, *prev = module.map.l_prev;
-  if (prev != nullptr)
-    __atomic_store_n(&prev->map.l_next, next, __ATOMIC_RELEASE);
-  else
-    space.first = next;
-  if (next != nullptr)
-    next->map.l_prev = prev;
-  else
-    space.last = prev;
+  unlink(space, module);
   Module* const ahead = before.map.l_prev;
   module.map.l_prev = ahead;
   module.map.l_next = &before;
