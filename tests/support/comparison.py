@@ -134,3 +134,18 @@ def main(test):
     with Comparison() as comparison:
         test(comparison)
         sys.exit(comparison.finish())
+
+
+def run_cases(cases):
+    """Runs each case (or those named on the command line) in a directory of its own and ends the process."""
+    with Comparison() as c:
+        for case in cases:
+            if len(sys.argv) < 2 or case.__name__ in sys.argv[1:]:
+                os.mkdir("case-" + case.__name__)
+                os.chdir("case-" + case.__name__)
+                for side in SIDES:
+                    os.symlink("../" + side, side)
+                case(c)
+                os.chdir("..")
+        print("comparisons: %d, failures: %d" % (c.checked, len(c.failures)))
+        sys.exit(1 if c.failures or not c.checked else 0)

@@ -201,19 +201,5 @@ def identities(c):
 CASES = (direct_paths, chains, tokens, hwcaps, strangers, no_default_directories, opened, identities)
 
 
-def main():
-    with comparison.Comparison() as c:
-        for case in CASES:
-            if len(sys.argv) < 2 or case.__name__ in sys.argv[1:]:
-                os.mkdir("case-" + case.__name__)
-                os.chdir("case-" + case.__name__)
-                for side in comparison.SIDES:
-                    os.symlink("../" + side, side)
-                case(c)
-                os.chdir("..")
-        print("comparisons: %d, failures: %d" % (c.checked, len(c.failures)))
-        sys.exit(1 if c.failures or not c.checked else 0)
-
-
 if __name__ == "__main__":
-    main()
+    comparison.run_cases(CASES)
