@@ -41,25 +41,38 @@ void enter_self(Linker& linker, Module* module) {
   append_to_namespace(linker, space, *module);
 }
 
-Result<Module*> load_needed(Closure& closure, Module& module, const char* name) {
+void trace_empty_name(const Linker& linker, const char* name) {
+  if (linker.tracer.wants(Topic::kLibs))
+    linker.tracer.emit({.kind = EventKind::kFileNoName, .topic = Topic::kLibs, .name = name});
+}
+
+// A needed name with its tokens replaced; null where nothing is left of it (Compat: glibc 2.36 to
+// 2.43 leave such a need out). To be released with release_name().
+Result<const char*> expand_name(Closure& closure, const Module& module, const char* name) {
   Linker& linker = closure.linker;
-  const char* expanded = name;
-  if (contains(name, '$')) {
-    auto result = linker.searcher.expand(name, module.origin);
-    if (!result) {
-      Error error = result.error();
-      error.object = module.path;
-      error.subject = name;
-      return error;
-    }
-    expanded = *result;
+  if (!contains(name, '$')) return name;
+  auto result = linker.searcher.expand(name, module.origin);
+  if (result) return result;
+  if (result.error().code == Errc::kEmptyToken && !linker.options->secure) {
+    trace_empty_name(linker, name);
+    return static_cast<const char*>(nullptr);
   }
-  const ModuleKind kind = module.kind == ModuleKind::kProgram ? ModuleKind::kNeeded : module.kind;
-  const LoadRequest request{.name = expanded, .requester = &module, .kind = kind};
-  auto loaded = load_object(linker, closure.batch, request);
-  if (loaded) enter_self(linker, *loaded);
+  Error error = result.error();
+  error.object = module.path;
+  error.subject = name;
+  return error;
+}
+
+void release_name(Linker& linker, const char* expanded, const char* name) {
   if (expanded != name)
     linker.heap.release(const_cast<char*>(expanded), string_length(expanded) + 1, 1);
+}
+
+Result<Module*> load_needed(Closure& closure, Module& module, const char* name) {
+  const ModuleKind kind = module.kind == ModuleKind::kProgram ? ModuleKind::kNeeded : module.kind;
+  const LoadRequest request{.name = name, .requester = &module, .kind = kind};
+  auto loaded = load_object(closure.linker, closure.batch, request);
+  if (loaded) enter_self(closure.linker, *loaded);
   return loaded;
 }
 
@@ -78,13 +91,16 @@ Status load_filtee(Closure& closure, const elf::Dynamic& entry, size_t& position
                  .subject = optional ? "DT_AUXILIARY" : "DT_FILTER",
                  .context = "an offset inside the string table",
                  .value = entry.value};
+  const char* expanded = PRELUDE_TRY(expand_name(closure, *module, name));
+  if (expanded == nullptr) return Done{};
   if (linker.tracer.wants(Topic::kLibs))
     linker.tracer.emit({.kind = EventKind::kFileAuxiliary,
                         .topic = Topic::kLibs,
                         .object = module->path,
-                        .name = name,
+                        .name = expanded,
                         .value = optional ? 0U : 1U});
-  auto filtee = load_needed(closure, *module, name);
+  auto filtee = load_needed(closure, *module, expanded);
+  release_name(linker, expanded, name);
   if (!filtee) {
     const bool noted = closure.missing != nullptr &&
                        closure.missing(closure.context, module, name, filtee.error());
@@ -100,7 +116,11 @@ Status load_filtee(Closure& closure, const elf::Dynamic& entry, size_t& position
 }
 
 Status load_direct(Closure& closure, Module& module, const char* name) {
-  auto loaded = load_needed(closure, module, name);
+  const auto expanded = expand_name(closure, module, name);
+  if (expanded && *expanded == nullptr) return Done{};
+  auto loaded =
+      expanded ? load_needed(closure, module, *expanded) : Result<Module*>(expanded.error());
+  if (expanded) release_name(closure.linker, *expanded, name);
   if (!loaded) {
     if (closure.missing != nullptr &&
         closure.missing(closure.context, &module, name, loaded.error()))

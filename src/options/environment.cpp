@@ -49,7 +49,7 @@ struct TextVariable {
 constexpr TextVariable kTextVariables[] = {
     {"LD_LIBRARY_PATH"sv, &Options::library_path}, {"LD_PRELOAD"sv, &Options::env_preload},
     {"LD_AUDIT"sv, &Options::env_audit},           {"LD_DEBUG_OUTPUT"sv, &Options::debug_output},
-    {"LD_ORIGIN_PATH"sv, &Options::origin_path},   {"LD_TRACE_JSON"sv, &Options::trace_json},
+    {"LD_TRACE_JSON"sv, &Options::trace_json},
 };
 
 /// Leading decimal digits, saturating.
@@ -80,6 +80,8 @@ void read_variable(std::string_view name, const char* value, ParsedOptions& out)
   } else if (name == "LD_TRACE_LOADED_OBJECTS"sv) {
     options.trace_objects = true;
     options.trace_level = leading_number(value);
+  } else if (name == "LD_ORIGIN_PATH"sv) {
+    options.origin_path = value;
   } else if (name == "LD_HINTS"sv) {
     options.hints = !equal(value, "0");
   }

@@ -112,8 +112,7 @@ void file_closing(Lines& lines, const Event& event) {
 }
 
 void file_auxiliary(Lines& lines, const Event& event) {
-  const char* what = event.value == 1 ? "load filtered object=" : "load auxiliary object=";
-  Writer& out = put_whole(lines.begin(what), event.name);
+  Writer& out = put_whole(lines.begin("load auxiliary object="), event.name);
   put_whole(out.put(" requested by file="), event.object);
   lines.end();
 }
@@ -272,6 +271,10 @@ void write_event_lines(Writer& out, int pid, const Event& e) {
       break;
     case EventKind::kFileAuxiliary:
       file_auxiliary(lines, e);
+      break;
+    case EventKind::kFileNoName:
+      named(lines, "cannot load auxiliary `", e.name,
+            "' because of empty dynamic string token substitution");
       break;
     case EventKind::kFileFlags1:
       file_flags(lines, e);

@@ -73,6 +73,8 @@ const char* kind_name(EventKind kind) {
       return "closing";
     case EventKind::kFileAuxiliary:
       return "auxiliary";
+    case EventKind::kFileNoName:
+      return "empty name";
     case EventKind::kFileFlags1:
       return "unsupported flags";
     case EventKind::kFileRemoved:

@@ -31,8 +31,12 @@ void list_one(Writer& out, const Module& module) {
 }
 
 void list_missing(Writer& out, const Module* after) {
-  for (const MissingLibrary& missing : world.missing)
-    if (missing.after == after) report::write_listed(out, {.name = missing.name, .found = false});
+  for (const MissingLibrary& missing : world.missing) {
+    if (missing.after != after) continue;
+    const bool expanded = contains(missing.name, '$') && missing.error.object != nullptr;
+    report::write_listed(out,
+                         {.name = expanded ? missing.error.object : missing.name, .found = false});
+  }
 }
 
 // The namespace's list, with what was not found where it would have been.

@@ -51,15 +51,22 @@ Module* must(const Result<Module*>& module) {
   return *module;
 }
 
+// LD_ORIGIN_PATH, without slashes at its end.
+void take_origin_from_environment(Module& program) {
+  const char* text = linker.options->origin_path;
+  if (text == nullptr) return;
+  size_t size = string_length(text);
+  while (size > 1 && text[size - 1] == '/') --size;
+  program.origin = linker.heap.copy_string(text, size);
+  program.origin_owned = program.origin != nullptr;
+  program.requester.origin = program.origin;
+}
+
 void find_program_origin(Module& program) {
   char target[4096];
   const auto got = sys::read_link("/proc/self/exe", target, sizeof target - 1);
   size_t size = got && *got < sizeof target && target[0] == '/' ? *got : 0;
-  if (size == 0) {
-    program.origin = linker.options->origin_path;
-    program.requester.origin = program.origin;
-    return;
-  }
+  if (size == 0) return take_origin_from_environment(program);
   while (size > 1 && target[size - 1] != '/') --size;
   program.origin = linker.heap.copy_string(target, size > 1 ? size - 1 : 1);
   program.origin_owned = true;
@@ -71,9 +78,9 @@ bool names_origin(const Image& image) {
                                linker.options->env_preload};
   for (const char* text : texts)
     if (text != nullptr && contains(text, '$')) return true;
-  bool found = false;
+  bool found = image.has_filters;
   for_each_dynamic(image, elf::kDtNeeded, [&](uint64_t offset) {
-    found = contains(image.string(offset), '$');
+    found = found || contains(image.string(offset), '$');
     return !found;
   });
   return found;

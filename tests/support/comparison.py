@@ -3,7 +3,7 @@
 Both loaders are copied under one name into two folders of a temporary directory; a command is a list
 of strings in which {ld} is the loader and {side} its folder. Addresses, process ids and the folders'
 names are made equal before the comparison. LD_HINTS=0 unless a test says otherwise: the system's
-loader gives no hints.
+loader gives no hints. PRELUDE_ROOT (see loader.py) makes another release the judge.
 """
 import difflib
 import os
@@ -81,6 +81,8 @@ class Comparison:
 
         environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "LD_HINTS": "0"}
         environment.update({key: fill(value) for key, value in (env or {}).items()})
+        if loader.ROOT:
+            environment["LD_LIBRARY_PATH"] = environment.get("LD_LIBRARY_PATH", "") + ":" + loader.LIBRARIES
         options.setdefault("stdin", subprocess.DEVNULL)
         process = subprocess.Popen([fill(word) for word in command], env=environment, stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, **options)

@@ -2,7 +2,11 @@
 import os
 import subprocess
 
-SYSTEM = "/lib64/ld-linux-x86-64.so.2"
+# PRELUDE_ROOT names the root of another Debian tree, whose loader and libraries are to be the judge instead of
+# this machine's. Programs are still built here.
+ROOT = os.environ.get("PRELUDE_ROOT", "")
+SYSTEM = os.path.realpath(ROOT + "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2") if ROOT else "/lib64/ld-linux-x86-64.so.2"
+LIBRARIES = ROOT + "/usr/lib/x86_64-linux-gnu"
 OURS = os.environ.get("PRELUDE_LD") or os.path.join(os.environ.get("PRELUDE_BUILD_DIR", "build"), "ld.so")
 OURS = os.path.abspath(OURS)
 

@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import comparison  # noqa: E402
 from elf_patch import PT_LOAD, File  # noqa: E402
 
-DT_JMPREL, DT_VERNEED, DT_VERDEF = 23, 0x6ffffffe, 0x6ffffffc
+DT_RELA, DT_RELASZ, DT_JMPREL, DT_VERNEED, DT_VERDEF = 7, 8, 23, 0x6ffffffe, 0x6ffffffc
 HERE_FIRST = {"LD_LIBRARY_PATH": "."}
 OPENS = '''
 #include <dlfcn.h>
@@ -80,6 +80,28 @@ def script(c, name, text):
     with open(name, "w") as file:
         file.write(text)
     return "-Wl,--version-script=" + name
+
+
+def test_overflow(c):
+    """A 64-bit word of a library made a 32-bit one, against a symbol far away."""
+    c.library("libpart.so", "int value; int part(void) { return 3; }")
+    for name, kind in (("R_X86_64_32", 10), ("R_X86_64_PC32", 2)):
+        c.library("wide.so", "extern int value; int *word = &value;", "-Wl,-soname,libwide.so", "./libpart.so")
+        file = File("wide.so")
+        start, size = (file.get(file.dynamic_offset(tag) + 8, "Q") for tag in (DT_RELA, DT_RELASZ))
+        for at in range(start, start + size, 24):
+            if file.get(at + 8, "I") == 1:  # R_X86_64_64
+                file.put(at + 8, "I", kind)
+        file.write("libwide.so")
+        # The program at a low address has the only copy of the symbol: far for one kind, near for the other.
+        main = "int part(void); extern int value; int main(void) { return part() + %s; }"
+        c.compile("high", main % 0, "-Wl,--no-as-needed", "./wide.so", "./libpart.so")
+        c.compile("low", main % "value", "-no-pie", "-fno-pie", "-Wl,--no-as-needed", "./wide.so", "./libpart.so")
+        for program, overflows in (("./high", kind == 10), ("./low", kind == 2)):
+            outcome = c.same(["{ld}", program], HERE_FIRST)
+            said = f"Symbol `value' causes overflow in {name} relocation" in outcome.err
+            c.expect(outcome.status == 3 and said == overflows, f"{name} {program}: {outcome}")
+        c.same(["{ld}", "./opens", "./libwide.so"], HERE_FIRST)
 
 
 def test_relr_marker(c):
@@ -301,6 +323,7 @@ int main(void) {  /* push rbx; mov rax,rdi; mov rdi,rsi; mov rsi,rdx; call rax; 
 
 def test(c):
     test_files(c)
+    test_overflow(c)
     test_relr_marker(c)
     test_isa_level(c)
     test_lost_symbol_with_version(c)

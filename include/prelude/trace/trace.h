@@ -43,6 +43,7 @@ enum class EventKind : uint8_t {
   kFileOpened,  ///< file, ns, value = direct_opencount (dlopen)
   kFileClosing,    ///< file, value = direct_opencount
   kFileAuxiliary,  ///< name = filtee, object = filter file, value = 1 DT_FILTER
+  kFileNoName,     ///< name = what expands to nothing and is left out
   kFileFlags1,     ///< value = unsupported DT_FLAGS_1 bits
   kFileRemoved,    ///< file, ns: "file=F [N];  destroying link map"
   // versions

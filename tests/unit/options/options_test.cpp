@@ -82,10 +82,12 @@ TEST(Environment, ReadsEveryText) {
 
 TEST(Environment, EmptyTextCountsAsNotSet) {
   const Options options =
-      with_environment({"LD_LIBRARY_PATH=", "LD_PRELOAD=", "LD_DEBUG_OUTPUT="}).options;
+      with_environment({"LD_LIBRARY_PATH=", "LD_PRELOAD=", "LD_DEBUG_OUTPUT=", "LD_ORIGIN_PATH="})
+          .options;
   EXPECT_EQ(options.library_path, nullptr);
   EXPECT_EQ(options.env_preload, nullptr);
   EXPECT_EQ(options.debug_output, nullptr);
+  EXPECT_STREQ(options.origin_path, "");  // the root, as it were
 }
 
 TEST(Environment, FlagsThatNeedAValue) {

@@ -85,6 +85,9 @@ TEST(DebugLines, Files) {
                    .object = "./libaux.so",
                    .name = "liba.so"}),
             P "load auxiliary object=liba.so requested by file=./libaux.so\n");
+  EXPECT_EQ(
+      lines({.kind = EventKind::kFileNoName, .topic = topic, .name = "$ORIGIN/a"}),
+      P "cannot load auxiliary `$ORIGIN/a' because of empty dynamic string token substitution\n");
 }
 
 TEST(DebugLines, VersionsRelocationSymbols) {
