@@ -4,8 +4,7 @@
 namespace prelude::glibc {
 namespace {
 
-// l_info: pointers to the entries of the dynamic section, by tag. The section itself stays as the
-// file has it; l_ld_readonly tells libc to add the bias.
+// l_info: pointers to the entries of the dynamic section, by tag.
 void fill_info(const Layout& layout, Module& module) {
   auto* info = &field<const elf::Dynamic*>(&module, layout.link_map.l_info);
   const Image& image = module.image;
@@ -13,6 +12,26 @@ void fill_info(const Layout& layout, Module& module) {
     const uint16_t slot = layout.info.slot(image.dynamic[i].tag);
     if (present(slot) && slot < layout.info.count) info[slot] = &image.dynamic[i];
   }
+}
+
+// Tags whose values become addresses in memory.
+constexpr int64_t kAddressTags[] = {elf::kDtPltGot, elf::kDtHash,   elf::kDtStrTab, elf::kDtSymTab,
+                                    elf::kDtRela,   elf::kDtRel,    elf::kDtJmpRel, elf::kDtRelr,
+                                    elf::kDtVerSym, elf::kDtGnuHash};
+
+// Compat: programs that read their own dynamic section find addresses there, not offsets (systemd
+// looks for its RUNPATH so). Only where the file says that it may be written; else libc adds the
+// bias itself. Nobody else of the loader needs these values any more. tests/system/rows_test.py
+bool put_addresses(const Layout& layout, Module& module) {
+  const Image& image = module.image;
+  const LoadSegment* s = image.memory_segment(image.dynamic_vaddr, image.dynamic_size);
+  if ((image.dynamic_flags & elf::kPfW) == 0 || s == nullptr || (s->flags & elf::kPfW) == 0)
+    return false;
+  auto* info = &field<elf::Dynamic*>(&module, layout.link_map.l_info);
+  for (const int64_t tag : kAddressTags)
+    if (const uint16_t slot = layout.info.slot(tag); present(slot) && info[slot] != nullptr)
+      info[slot]->value += image.bias;
+  return true;
 }
 
 void fill_hash(const glibc::LinkMap& fields, Module& module) {
@@ -61,7 +80,9 @@ void fill_link_map(const Layout& layout, Module& module) {
   fill_hash(f, module);
   set_bits(&module, f.l_type, static_cast<uint8_t>(module.kind));
   set_bits(&module, f.l_contiguous, module.segments_contiguous ? 1 : 0);
-  set_bits(&module, f.l_ld_readonly, 1);
+  // A stand-in shares the section of the real one, which lies in writable memory.
+  const bool addresses = module.stands_for != nullptr || put_addresses(layout, module);
+  set_bits(&module, f.l_ld_readonly, addresses ? 0 : 1);
   set_bits(&module, f.l_main_map, module.kind == ModuleKind::kProgram ? 1 : 0);
   set<const char*>(&module, f.l_origin, module.origin);
   set<uint64_t>(&module, f.l_map_start, module.map_start);

@@ -83,6 +83,7 @@ void note_facts(const elf::ProgramHeader& ph, Image& out) {
   switch (ph.type) {
     case elf::kPtDynamic:
       out.dynamic_vaddr = ph.vaddr;
+      out.dynamic_flags = ph.flags;
       out.dynamic_size = ph.memsz < ph.filesz ? ph.memsz : ph.filesz;
       break;
     case elf::kPtInterp:

@@ -76,6 +76,7 @@ struct Image {
            property_size = 0;  ///< PT_GNU_PROPERTY, else the PT_NOTEs are searched
   uint64_t interp_vaddr = 0, interp_size = 0;
   uint32_t stack_flags = 0;
+  uint32_t dynamic_flags = 0;  ///< p_flags of PT_DYNAMIC
   bool has_stack_header = false;
 
   // ---- from the dynamic section ----
