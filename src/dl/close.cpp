@@ -91,8 +91,8 @@ void unload(Linker& linker, Namespace& space, Module* const* list, size_t count)
     personality.space_changed(linker, space);
   }
   for (size_t i = 0; i < count; ++i) remember_closed(linker, *list[i]);
-  const bool quiet = wait_for_readers(linker);
-  for (size_t i = 0; i < count && quiet; ++i) discard_object(linker, list[i]);
+  for (size_t i = 0; i < count; ++i) retire_object(linker, *list[i]);
+  release_retired(linker);
 }
 
 // Finalises and forgets: whatever looks for the object from here on must not find it.

@@ -7,14 +7,40 @@
 
 namespace prelude {
 
-bool wait_for_readers(Linker& linker) {
-  // Lookups are short. A count that does not fall belongs to a thread that was preempted, or that
-  // did not survive a fork: then the caller keeps the memory.
-  for (int spins = 0; spins < 100000; ++spins) {
-    if (__atomic_load_n(&linker.readers, __ATOMIC_ACQUIRE) == 0) return true;
+namespace {
+
+// Whoever begins to read now cannot find what was taken out before.
+bool no_reader(const Linker& linker) {
+  return __atomic_load_n(&linker.readers, __ATOMIC_ACQUIRE) == 0;
+}
+
+}  // namespace
+
+void retire_block(Linker& linker, void* block, size_t bytes, size_t align) {
+  if (no_reader(linker)) return linker.heap.release(block, bytes, align);
+  (void)linker.retired.push(linker.heap, {nullptr, block, bytes, align});  // else it is lost
+}
+
+void retire_object(Linker& linker, Module& module) {
+  if (no_reader(linker)) return discard_object(linker, &module);
+  (void)linker.retired.push(linker.heap, {&module, nullptr, 0, 0});
+}
+
+void release_retired(Linker& linker) {
+  // Lookups are short. A count that does not fall belongs to a thread that was preempted.
+  constexpr int kPatience = 20000;
+  if (linker.retired.empty()) return;
+  for (int spins = 0; !no_reader(linker); ++spins) {
+    if (spins == kPatience) return;
     arch::pause();
   }
-  return false;
+  for (const Retired& entry : linker.retired) {
+    if (entry.module != nullptr)
+      discard_object(linker, entry.module);
+    else
+      linker.heap.release(entry.block, entry.bytes, entry.align);
+  }
+  linker.retired.clear();
 }
 
 namespace {

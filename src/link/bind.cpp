@@ -155,9 +155,7 @@ bool record_use(Linker& linker, Module& user, Module& used) {
 
 }  // namespace
 
-bool note_use(Linker& linker, Module& user, Module& used) {
-  // Nothing loaded at start can be closed.
-  if (&user == &used || used.kind != ModuleKind::kOpened || used.no_delete) return true;
+bool note_late_use(Linker& linker, Module& user, Module& used) {
   for (const Module* known : user.sorted.empty() ? user.needed : user.sorted)
     if (known == &used) return true;
   // A first call on any thread comes here, also below dl_iterate_phdr: it must not wait for a
@@ -174,12 +172,7 @@ bool note_use(Linker& linker, Module& user, Module& used) {
 Result<uint64_t> definition_address(const Linker& linker, const Definition& found) {
   const elf::Symbol& symbol = *found.symbol;
   if (symbol.shndx == elf::kShnAbs) return symbol.value;
-  const Image& image = found.module->image;
-  // The kernel's object may have its data outside its segments.
-  if (symbol.value <= image.end || found.module == linker.vdso) {
-    const bool resolver = symbol.type() == elf::kSttGnuIfunc;
-    if (!resolver || image.executable(symbol.value)) return image.bias + symbol.value;
-  }
+  if (is_sound(linker, found)) return found.module->image.bias + symbol.value;
   return Error{.code = Errc::kBadField,
                .object = found.module->path,
                .subject = "st_value",

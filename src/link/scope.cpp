@@ -17,9 +17,14 @@ bool reserve_in_list(Linker& linker, SearchList& list, uint32_t more) {
   if (modules == nullptr || records == nullptr) return false;
   copy_bytes(modules, list.modules, list.count * sizeof(Module*));
   copy_bytes(records, list.records, list.count * sizeof(LookupRecord));
-  // The old arrays stay: a reader may be walking them. Doubling bounds the loss.
+  Module** const old_modules = list.modules;
+  LookupRecord* const old_records = list.records;
   __atomic_store_n(&list.modules, modules, __ATOMIC_RELEASE);
   __atomic_store_n(&list.records, records, __ATOMIC_RELEASE);
+  if (old_modules != nullptr) {
+    retire_array(linker, old_modules, list.capacity);
+    retire_array(linker, old_records, list.capacity);
+  }
   list.capacity = capacity;
   return true;
 }
@@ -49,8 +54,7 @@ bool add_scope(Linker& linker, Module& module, SearchList* list, bool first) {
   __atomic_store_n(&module.scope, scope, __ATOMIC_RELEASE);
   module.scope_count = count;
   module.scope_capacity = capacity;
-  if (old != nullptr && (module.in_new_batch || wait_for_readers(linker)))
-    linker.heap.release_array(old, old_capacity);
+  if (old != nullptr) retire_array(linker, old, old_capacity);
   return true;
 }
 
@@ -94,7 +98,7 @@ void remove_scope(Linker& linker, Module& module, const SearchList* list, Search
   SearchList** old = module.scope;
   __atomic_store_n(&module.scope, scope, __ATOMIC_RELEASE);
   module.scope_count = count;
-  if (wait_for_readers(linker)) linker.heap.release_array(old, module.scope_capacity);
+  retire_array(linker, old, module.scope_capacity);
 }
 
 void remove_from_list(Linker& linker, SearchList& list, const Module& module) {
@@ -120,9 +124,8 @@ void remove_from_list(Linker& linker, SearchList& list, const Module& module) {
   __atomic_store_n(&list.count, count, __ATOMIC_RELEASE);
   __atomic_store_n(&list.modules, modules, __ATOMIC_RELEASE);
   __atomic_store_n(&list.records, records, __ATOMIC_RELEASE);
-  if (!wait_for_readers(linker)) return;
-  linker.heap.release_array(old_modules, list.capacity);
-  linker.heap.release_array(old_records, list.capacity);
+  retire_array(linker, old_modules, list.capacity);
+  retire_array(linker, old_records, list.capacity);
 }
 
 bool give_scopes(Linker& linker, Batch& batch) {

@@ -105,6 +105,13 @@ struct Batch {
   bool tls_added = false;
 };
 
+/// Memory or an object that readers may still hold.
+struct Retired {
+  Module* module;  ///< null: a block
+  void* block;
+  size_t bytes, align;
+};
+
 /// A handle that was closed, and the name its object had.
 struct ClosedHandle {
   static constexpr uint32_t kKept = 64;
@@ -147,6 +154,7 @@ struct Linker {
   Batch* batch = nullptr;        ///< the request under way
   Module* init_first = nullptr;  ///< last object loaded with DF_1_INITFIRST whose turn has not come
   uint32_t readers = 0;          ///< threads inside a lookup without lock
+  Array<Retired> retired;        ///< out of every list, waiting for readers to leave
   ClosedHandle closed[ClosedHandle::kKept] = {};
   uint32_t closed_count = 0;             ///< ever remembered
   const void* closing_thread = nullptr;  ///< whose close is under way
@@ -254,6 +262,16 @@ Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t symbol, 
 /// The address of a definition (of an IFUNC's resolver where it is one), checked against its
 /// object. Not for TLS symbols.
 Result<uint64_t> definition_address(const Linker& linker, const Definition& found);
+/// True where definition_address() succeeds.
+inline bool is_sound(const Linker& linker, const Definition& found) {
+  const elf::Symbol& symbol = *found.symbol;
+  if (symbol.shndx == elf::kShnAbs) return true;
+  const Image& image = found.module->image;
+  // The kernel's object may have its data outside its segments.
+  if (symbol.value > image.end && found.module != linker.vdso) [[unlikely]]
+    return false;
+  return symbol.type() != elf::kSttGnuIfunc || image.executable(symbol.value);
+}
 /// Lookup by name along scopes, as dlsym and libc ask for it.
 Definition find_symbol(Linker& linker, SymbolQuery& query, SearchList* const* scope,
                        const Module* skip_until);
@@ -262,7 +280,12 @@ void trace_binding(const Linker& linker, const Module& module, const SymbolQuery
                    const Definition& found, bool is_protected);
 /// Records that `user` must keep `used` loaded (relocation dependency). What cannot be closed
 /// itself makes `used` stay for good.
-[[nodiscard]] bool note_use(Linker& linker, Module& user, Module& used);
+[[nodiscard]] bool note_late_use(Linker& linker, Module& user, Module& used);
+[[nodiscard]] inline bool note_use(Linker& linker, Module& user, Module& used) {
+  // Nothing loaded at start can be closed.
+  if (&user == &used || used.kind != ModuleKind::kOpened || used.no_delete) return true;
+  return note_late_use(linker, user, used);
+}
 /// Decides an STB_GNU_UNIQUE definition: the namespace's first one wins.
 Definition settle_unique(Linker& linker, Module& referrer, const elf::Symbol& reference,
                          const SymbolQuery& query, const Definition& found, Use use);
@@ -289,8 +312,17 @@ void run_all_finalisers(Linker& linker);
 void roll_back(Linker& linker, Batch& batch);
 /// The request's modules belong to the process from here on.
 void commit(Linker& linker, Batch& batch);
-/// Waits a moment until no thread is inside a lookup that began before; false = somebody still is.
-bool wait_for_readers(Linker& linker);
+/// Gives back a published array that nobody finds any more: now, or when no reader is left.
+void retire_block(Linker& linker, void* block, size_t bytes, size_t align);
+template <typename T>
+void retire_array(Linker& linker, T* block, size_t count) {
+  retire_block(linker, block, count * sizeof(T), alignof(T));
+}
+/// The same for an object that is in no list any more.
+void retire_object(Linker& linker, Module& module);
+/// Waits a moment for readers and gives back what is retired; what somebody still holds stays for
+/// the next call.
+void release_retired(Linker& linker);
 
 /// Marks a lookup that takes no lock.
 class Reader {
