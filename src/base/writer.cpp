@@ -17,6 +17,12 @@ constexpr Utf8Form kUtf8Forms[] = {
 
 uint8_t byte_at(std::string_view text, size_t i) { return static_cast<uint8_t>(text[i]); }
 
+// The end of a run of printable ASCII characters.
+size_t skip_plain(std::string_view text, size_t at, size_t limit) {
+  while (at < limit && static_cast<uint8_t>(byte_at(text, at) - 0x20U) < 0x7f - 0x20) ++at;
+  return at;
+}
+
 // Bytes of the printable character that begins at `at` (RFC 3629, section 4); 0 when there is none.
 size_t printable_length(std::string_view text, size_t at) {
   const uint8_t first = byte_at(text, at);
@@ -108,18 +114,20 @@ Writer& Writer::padded(std::string_view text, size_t width) {
 }
 
 Writer& Writer::escaped(std::string_view text, size_t limit) {
-  size_t at = 0;
-  while (at < text.size()) {
+  size_t plain = 0, at = 0;  // text[plain..at) is printable and not written yet
+  const size_t end = text.size() < limit ? text.size() : limit;
+  while ((at = skip_plain(text, at, end)) < end) {
     const size_t length = printable_length(text, at);
     const size_t step = length == 0 ? 1 : length;
     if (at + step > limit) break;
-    if (length == 0)
-      put("\\x").hex(byte_at(text, at), 2);
-    else
-      put(std::string_view(text.data() + at, length));
     at += step;
+    if (length != 0) continue;
+    put(std::string_view(text.data() + plain, at - 1 - plain))
+        .put("\\x")
+        .hex(byte_at(text, at - 1), 2);
+    plain = at;
   }
-  return *this;
+  return put(std::string_view(text.data() + plain, at - plain));
 }
 
 void Writer::flush() {

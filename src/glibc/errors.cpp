@@ -51,24 +51,34 @@ bool frames_are_ours() {
 
 }  // namespace
 
-Raised make_exception(const char* object, const char* text) {
-  if (object == nullptr) object = "";
-  const size_t text_bytes = string_length(text) + 1, object_bytes = string_length(object) + 1;
+namespace {
+
+Raised join(std::string_view object, std::string_view text) {
   void* block = state().functions.malloc != nullptr
-                    ? state().functions.malloc(text_bytes + object_bytes)
+                    ? state().functions.malloc(text.size() + object.size() + 2)
                     : nullptr;
   if (block == nullptr) return {"", "out of memory", nullptr};
   auto* copy = static_cast<char*>(block);
-  copy_bytes(copy, text, text_bytes);
-  copy_bytes(copy + text_bytes, object, object_bytes);
-  return {copy + text_bytes, copy, block};
+  char* const second = copy + text.size() + 1;
+  copy_bytes(copy, text.data(), text.size());
+  copy_bytes(second, object.data(), object.size());
+  second[-1] = 0;
+  second[object.size()] = 0;
+  return {second, copy, block};
+}
+
+}  // namespace
+
+Raised make_exception(const char* object, const char* text) {
+  return join(object == nullptr ? "" : object, text);
 }
 
 Raised make_exception(const Error& error) {
   char buffer[2048];
   Writer scratch(buffer, sizeof buffer);
   const char* text = report::error_text(error, scratch);
-  return make_exception(error.object, text);
+  return join(error.object == nullptr ? "" : error.object,
+              text == buffer ? scratch.text() : std::string_view(text));
 }
 
 void raise(int32_t number, const Raised& raised, const char* occasion) {
@@ -112,16 +122,25 @@ int run_caught(Raised* exception, void (*operate)(void*), void* argument) {
 
 }  // namespace
 
-int catch_errors(const char** object, const char** text, bool* allocated, void (*operate)(void*),
-                 void* argument) {
-  if (!frames_are_ours())
-    return state().functions.catch_error(object, text, allocated, operate, argument);
+namespace {
+
+[[gnu::noinline]] int catch_own_errors(const char** object, const char** text, bool* allocated,
+                                       void (*operate)(void*), void* argument) {
   Raised exception{};
   const int number = run_caught(&exception, operate, argument);
   *object = exception.object;
   *text = exception.text;
   *allocated = exception.block == exception.text && exception.block != nullptr;
   return number;
+}
+
+}  // namespace
+
+int catch_errors(const char** object, const char** text, bool* allocated, void (*operate)(void*),
+                 void* argument) {
+  if (!frames_are_ours())
+    return state().functions.catch_error(object, text, allocated, operate, argument);
+  return catch_own_errors(object, text, allocated, operate, argument);
 }
 
 void lock_load(const Linker&) {

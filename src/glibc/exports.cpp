@@ -90,8 +90,7 @@ PRELUDE_EXPORT void _dl_get_tls_static_info(size_t* size, size_t* align) {
 }
 
 PRELUDE_EXPORT Module* _dl_find_dso_for_object(uint64_t address) {
-  prelude::dl::FoundObject found;
-  return prelude::dl::find_object(address, found) ? found.module : nullptr;
+  return prelude::dl::module_at(address);
 }
 
 PRELUDE_EXPORT void _dl_rtld_di_serinfo(Module* module, void* pointer, bool counting) {

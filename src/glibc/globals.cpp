@@ -34,9 +34,11 @@ asm(R"(
 // NOLINTEND(readability-identifier-naming)
 
 namespace prelude::glibc {
-namespace {
 
 constinit State the_state;
+
+namespace {
+
 // The end mark of libc's list of search directories: never empty, never freed.
 constinit std::byte directory_list_end[64] = {};
 
@@ -120,8 +122,6 @@ void trace_vdso(Linker& linker) {
     if (found.symbol != nullptr) trace_binding(linker, *linker.vdso, query, found, false);
   }
 }
-
-State& state() { return the_state; }
 
 DebuggerSymbols debugger_symbols() { return {_r_debug, _dl_debug_state}; }
 

@@ -92,7 +92,8 @@ struct State {
 };
 
 /// The one state of the module.
-State& state();
+extern State the_state;
+inline State& state() { return the_state; }
 
 /// Address of a libc function, private version or public default; null if absent.
 void* libc_symbol(const char* name);

@@ -15,9 +15,8 @@ constexpr long kNamespaceCaller = -2, kNamespaceNew = -1;
 constexpr uint32_t kBindingMask = 3;
 
 Module* caller_of(Linker& linker, const void* address) {
-  dl::FoundObject found;
-  return dl::find_object(reinterpret_cast<uint64_t>(address), found) ? found.module
-                                                                     : linker.program;
+  Module* const module = dl::module_at(reinterpret_cast<uint64_t>(address));
+  return module != nullptr ? module : linker.program;
 }
 
 [[noreturn]] void raise_unlocked(Linker& linker, const Error& error) {
@@ -75,6 +74,24 @@ void slot_close(void* handle) {
 
 constexpr int kFlagAddDependency = 1, kFlagNewest = 2;
 
+[[noreturn, gnu::cold]] void refuse_definition(const Linker& linker, const Definition& found) {
+  raise(0, make_exception(definition_address(linker, found).error()), "symbol lookup error");
+}
+
+// Gives null where the reference does not insist.
+[[gnu::cold]] Module* nothing_found(Linker& linker, const char* name, const Module& referrer,
+                                    const elf::Symbol* wanted, const FoundVersion* version) {
+  if ((wanted != nullptr && wanted->binding() == elf::kStbWeak) ||
+      linker.tracer.wants(Topic::kUnused))
+    return nullptr;
+  const Error error{.code = Errc::kUndefinedSymbol,
+                    .object = referrer.path,
+                    .subject = name,
+                    .context = version != nullptr ? version->name : nullptr};
+  if (linker.tracer.wants(Topic::kErrors)) linker.trace_error(linker, error);
+  raise(0, make_exception(error), "symbol lookup error");
+}
+
 Module* slot_lookup(const char* name, Module* referrer, const elf::Symbol** reference,
                     SearchList** scope, const FoundVersion* version, int type_class, int flags,
                     Module* skip) {
@@ -94,23 +111,14 @@ Module* slot_lookup(const char* name, Module* referrer, const elf::Symbol** refe
   if (found.symbol == nullptr) {
     const elf::Symbol* wanted = *reference;
     *reference = nullptr;
-    if ((wanted != nullptr && wanted->binding() == elf::kStbWeak) ||
-        linker.tracer.wants(Topic::kUnused))
-      return nullptr;
-    const Error error{.code = Errc::kUndefinedSymbol,
-                      .object = referrer->path,
-                      .subject = name,
-                      .context = version != nullptr ? version->name : nullptr};
-    if (linker.tracer.wants(Topic::kErrors)) linker.trace_error(linker, error);
-    raise(0, make_exception(error), "symbol lookup error");
+    return nothing_found(linker, name, *referrer, wanted, version);
   }
   // libc computes the address itself and calls what is an IFUNC resolver.
-  if (found.symbol->type() != elf::kSttTls)
-    if (const auto address = definition_address(linker, found); !address)
-      raise(0, make_exception(address.error()), "symbol lookup error");
+  if (found.symbol->type() != elf::kSttTls && !is_sound(linker, found))
+    refuse_definition(linker, found);
   if ((flags & kFlagAddDependency) != 0 && found.module != referrer)
     (void)note_use(linker, *referrer, *found.module);
-  trace_binding(linker, *referrer, query, found, false);
+  if (linker.tracer.any()) trace_binding(linker, *referrer, query, found, false);
   *reference = found.symbol;
   return found.module;
 }
@@ -125,14 +133,15 @@ void* slot_tls_get_addr_soft(Module* module) {
 
 void slot_nothing() {}
 
+// The words of the result are those of an entry, in the same order.
+static_assert(sizeof(dl::FoundObject) == 4 * sizeof(void*) &&
+              offsetof(FindObjectResult, eh_frame) - offsetof(FindObjectResult, map_start) ==
+                  offsetof(dl::FoundObject, eh_frame));
+
 int slot_find_object(void* address, FindObjectResult* out) {
-  dl::FoundObject found;
-  if (!dl::find_object(reinterpret_cast<uint64_t>(address), found)) return -1;
+  auto& object = *reinterpret_cast<dl::FoundObject*>(&out->map_start);
+  if (!dl::find_object(reinterpret_cast<uint64_t>(address), object)) return -1;
   out->flags = 0;
-  out->map_start = reinterpret_cast<void*>(found.start);  // NOLINT(performance-no-int-to-ptr)
-  out->map_end = reinterpret_cast<void*>(found.end);      // NOLINT(performance-no-int-to-ptr)
-  out->link_map = found.module;
-  out->eh_frame = reinterpret_cast<void*>(found.eh_frame);  // NOLINT(performance-no-int-to-ptr)
   return 0;
 }
 

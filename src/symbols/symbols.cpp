@@ -31,11 +31,29 @@ bool usable(const SymbolTable& table, const elf::Symbol& symbol, const SymbolQue
   return visibility != elf::kStvHidden && visibility != elf::kStvInternal;
 }
 
+template <typename T>
+bool same_ends(const char* a, const char* b, size_t bytes) {
+  T words[4];
+  __builtin_memcpy(&words[0], a, sizeof(T));
+  __builtin_memcpy(&words[1], b, sizeof(T));
+  __builtin_memcpy(&words[2], a + bytes - sizeof(T), sizeof(T));
+  __builtin_memcpy(&words[3], b + bytes - sizeof(T), sizeof(T));
+  return ((words[0] ^ words[1]) | (words[2] ^ words[3])) == 0;
+}
+
+// Most names have 8 to 16 bytes: no call, two words each.
+bool same_bytes(const char* a, const char* b, size_t bytes) {
+  if (bytes > 16) return __builtin_memcmp(a, b, bytes) == 0;
+  if (bytes >= 8) return same_ends<uint64_t>(a, b, bytes);
+  if (bytes >= 4) return same_ends<uint32_t>(a, b, bytes);
+  return __builtin_memcmp(a, b, bytes) == 0;
+}
+
 bool same_name(const SymbolTable& table, const elf::Symbol& symbol, const SymbolQuery& query) {
   const Image& image = *table.image;
   if (symbol.name >= image.strings_size || image.strings_size - symbol.name <= query.length)
     return false;
-  return __builtin_memcmp(image.strings + symbol.name, query.name, query.length + 1) == 0;
+  return same_bytes(image.strings + symbol.name, query.name, size_t{query.length} + 1);
 }
 
 enum class VersionFit : uint8_t { kNo, kYes, kCandidate };
@@ -129,10 +147,19 @@ const elf::Symbol* probe(const LookupRecord& record, SymbolQuery& query) {
   return record.bucket_count != 0 ? probe_gnu(record, query) : probe_sysv(record, query);
 }
 
-constexpr uint32_t kStart = 5381, kFactor = 33;
+constexpr uint32_t kStart = 5381, kFactor = 33, kFactor2 = kFactor * kFactor;
 
+// Two characters a step: one product lies on the way from step to step.
 SymbolQuery finish_query(const char* name, const char* end, uint32_t hash) {
-  for (; *end != 0; ++end) hash = hash * kFactor + static_cast<uint8_t>(*end);
+  for (; *end != 0; end += 2) {
+    const uint32_t first = static_cast<uint8_t>(end[0]), second = static_cast<uint8_t>(end[1]);
+    if (second == 0) {
+      hash = hash * kFactor + first;
+      ++end;
+      break;
+    }
+    hash = hash * kFactor2 + (first * kFactor + second);
+  }
   return {.name = name, .length = static_cast<uint32_t>(end - name), .gnu_hash = hash};
 }
 
@@ -147,7 +174,7 @@ SymbolQuery make_query(const char* name) { return finish_query(name, name, kStar
 __attribute__((no_sanitize("address"))) SymbolQuery make_query_in_table(const char* name) {
   constexpr uint64_t kBytes = 0x00ff00ff00ff00ff, kPairs = 0x0000ffff0000ffff;
   constexpr uint64_t kOnes = 0x0101010101010101, kHighs = 0x8080808080808080;
-  constexpr uint32_t kFactor2 = kFactor * kFactor, kFactor4 = kFactor2 * kFactor2;
+  constexpr uint32_t kFactor4 = kFactor2 * kFactor2;
   constexpr uint32_t kFactor8 = kFactor4 * kFactor4;
   uint32_t hash = kStart;
   const char* at = name;

@@ -34,10 +34,57 @@ struct FoundObject {
   Module* module;
   uint64_t eh_frame;  ///< address of the .eh_frame_hdr, 0 = none
 };
+/// Ranges in ascending order. The count lies in the same block as the entries: whoever holds the
+/// block never reads behind it.
+struct ObjectTable {
+  uint32_t capacity, count;
+  FoundObject entries[1];  ///< really `capacity`
+
+  /// The entry that holds the address, or null.
+  [[nodiscard]] const FoundObject* find(uint64_t address) const {
+    const FoundObject* low = entries;
+    for (size_t left = count; left != 0;) {
+      const size_t half = left / 2;
+      const FoundObject& middle = low[half];
+      if (address >= middle.end) {
+        low = &middle + 1;
+        left -= half + 1;
+      } else if (address >= middle.start) {
+        return &middle;
+      } else {
+        left = half;
+      }
+    }
+    return nullptr;
+  }
+};
+/// The objects of the start-up, which never go away.
+extern const ObjectTable* fixed_objects;
+inline const FoundObject* find_fixed(uint64_t address) {
+  // Programs mostly ask for themselves, and lie below all others.
+  const FoundObject& lowest = fixed_objects->entries[0];
+  if (address < lowest.end) return address >= lowest.start ? &lowest : nullptr;
+  return fixed_objects->find(address);
+}
+
 /// Makes the index of address ranges anew. Called with the loader's lock held.
 [[nodiscard]] bool rebuild_index(Linker& linker);
-/// Lock-free and async-signal-safe.
-bool find_object(uint64_t address, FoundObject& out);
+/// Among the objects opened later. Lock-free and async-signal-safe.
+bool find_opened_object(uint64_t address, FoundObject& out);
+/// Among all. Lock-free and async-signal-safe.
+inline bool find_object(uint64_t address, FoundObject& out) {
+  const FoundObject* const found = find_fixed(address);
+  if (found == nullptr) return find_opened_object(address, out);
+  out = *found;
+  return true;
+}
+
+/// The module alone, or null.
+inline Module* module_at(uint64_t address) {
+  if (const FoundObject* const found = find_fixed(address); found != nullptr) return found->module;
+  FoundObject found;
+  return find_opened_object(address, found) ? found.module : nullptr;
+}
 
 /// The calling thread's block of a module, or null when it has none yet. Never allocates.
 void* tls_address_if_present(Linker& linker, Module& module);
