@@ -78,6 +78,11 @@ PRELUDE_EXPORT void* _dl_allocate_tls_init(void* block, bool) {
 }
 
 PRELUDE_EXPORT void _dl_deallocate_tls(void* block, bool free_block) {
+  if (the_linker->tracer.wants(prelude::Topic::kTls))
+    the_linker->tracer.emit({.kind = prelude::EventKind::kTlsFreed,
+                             .topic = prelude::Topic::kTls,
+                             .value = reinterpret_cast<uint64_t>(block),
+                             .value2 = free_block ? 1U : 0U});
   prelude::dl::tls_end_thread(*the_linker, static_cast<char*>(block));
   if (free_block)
     state().functions.free(

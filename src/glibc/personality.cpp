@@ -95,6 +95,11 @@ class GlibcPersonality final : public Personality {
                    .context = "2.36, 2.41, 2.43"};
     }
     s.tunables.start(*s.layout, linker.process.envp, linker.process.secure);
+    constexpr uint64_t kOldOrder = 1;
+    if (s.tunables.number(s.tunables.ids().rtld_dynamic_sort) == kOldOrder) {
+      linker.sort_by_moving = true;
+      PRELUDE_TRY(sort_root(linker, *linker.program, true));
+    }
     linker.program->open_count = 1;  // start-up counts as one dlopen
     fill_globals(linker);
     PRELUDE_TRY(prepare_stacks(linker));

@@ -191,6 +191,21 @@ void drop_known_uses(Module& root) {
 
 }  // namespace
 
+Status sort_root(Linker& linker, Module& root, bool fresh) {
+  if (!write_sorted(linker, root)) return kNoMemory;
+  // While its own order is being found, a new root counts as having no dependencies: that is where
+  // cycles through it are cut.
+  Array<Module*> sorted = root.sorted;
+  root.sorted = {};
+  if (fresh) root.dependencies_known = false;
+  const bool done =
+      sort_closure(linker, sorted.data(), static_cast<uint32_t>(sorted.size()), true, false);
+  root.dependencies_known = true;
+  root.sorted = sorted;
+  drop_known_uses(root);
+  return done ? Status(Done{}) : Status(kNoMemory);
+}
+
 Status load_closure(Linker& linker, Batch& batch, Module* const* roots, uint32_t root_count,
                     MissingCallback missing, void* context) {
   Closure closure{linker, batch, missing, context, {}};
@@ -201,21 +216,10 @@ Status load_closure(Linker& linker, Batch& batch, Module* const* roots, uint32_t
   for (Module* module : closure.list) module->visited = false;
   Module& root = *roots[0];
   const bool fresh_root = root.sorted.empty() && root.in_new_batch;
-  if (status && !(write_list(linker, closure.list, root.closure) && write_sorted(linker, root)))
-    status = kNoMemory;
+  if (status && !write_list(linker, closure.list, root.closure)) status = kNoMemory;
   closure.list.release(linker.heap);
   if (!status) return status;
-  // While its own order is being found, a new root counts as having no dependencies: that is where
-  // cycles through it are cut.
-  Array<Module*> sorted = root.sorted;
-  root.sorted = {};
-  if (fresh_root) root.dependencies_known = false;
-  const bool done =
-      sort_closure(linker, sorted.data(), static_cast<uint32_t>(sorted.size()), true, false);
-  root.dependencies_known = true;
-  root.sorted = sorted;
-  drop_known_uses(root);
-  return done ? status : Status(kNoMemory);
+  return sort_root(linker, root, fresh_root);
 }
 
 namespace {

@@ -30,6 +30,11 @@ uint32_t neighbour(void* context, uint32_t node, uint32_t k, bool weak) {
   return target->index;
 }
 
+// What is not on its way out keeps its place.
+bool stays(void* context, uint32_t node) {
+  return static_cast<ListGraph*>(context)->list[node]->visited;
+}
+
 using Initialiser = void (*)(int, char**, char**);
 using Finaliser = void (*)();
 
@@ -112,9 +117,10 @@ bool sort_closure(Linker& linker, Module** list, uint32_t count, bool pin_first,
   auto* order = linker.heap.make_array<uint32_t>(count);
   auto* sorted = linker.heap.make_array<Module*>(count);
   ListGraph context{list};
-  const OrderGraph graph{count, &context, neighbour};
+  const OrderGraph graph{count, &context, neighbour, finalisers ? stays : nullptr};
+  const auto sort = linker.sort_by_moving ? sort_by_moving : sort_by_dependency;
   const bool ok = order != nullptr && sorted != nullptr &&
-                  sort_by_dependency(graph, pin_first, finalisers, order, linker.heap);
+                  sort(graph, pin_first, finalisers, order, linker.heap);
   for (uint32_t i = 0; i < count; ++i) list[i]->in_walk = false;
   if (ok) {
     for (uint32_t i = 0; i < count; ++i) sorted[i] = list[order[i]];

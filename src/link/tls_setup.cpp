@@ -43,6 +43,8 @@ Status place_start_up_tls(Linker& linker) {
   auto tp_address = (reinterpret_cast<uint64_t>(raw) + below + align - 1) & ~(align - 1);
   char* tp = reinterpret_cast<char*>(tp_address);  // NOLINT(performance-no-int-to-ptr)
   linker.initial_dtv = tls.make_dtv(linker.thread_memory);
+  if (linker.tracer.wants(Topic::kTls))
+    linker.tracer.emit({.kind = EventKind::kTlsBlock, .topic = Topic::kTls, .value = tp_address});
   tls.set_mapper({map_area, unmap_area});
   if (linker.initial_dtv == nullptr ||
       !tls.enter_thread(linker.first_thread, tp, linker.initial_dtv))

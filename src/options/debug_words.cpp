@@ -1,4 +1,4 @@
-// The words of LD_DEBUG, as `LD_DEBUG=help` of glibc lists them, with tls and json.
+// The words of LD_DEBUG, as `LD_DEBUG=help` of glibc 2.43 lists them, and json.
 #include <prelude/base/string.h>
 #include <prelude/trace/trace.h>
 
@@ -21,7 +21,8 @@ constexpr uint32_t with_calls(Topic topic) { return bit(topic) | bit(Topic::kImp
 
 constexpr uint32_t kAllTopics = with_calls(Topic::kLibs) | bit(Topic::kBindings) |
                                 bit(Topic::kSymbols) | bit(Topic::kVersions) | bit(Topic::kReloc) |
-                                bit(Topic::kFiles) | bit(Topic::kScopes) | bit(Topic::kTls);
+                                bit(Topic::kFiles) | bit(Topic::kScopes) | bit(Topic::kTls) |
+                                bit(Topic::kSecurity);
 
 constexpr DebugWord kWords[] = {
     {"libs"sv, with_calls(Topic::kLibs)},
@@ -32,6 +33,7 @@ constexpr DebugWord kWords[] = {
     {"versions"sv, with_calls(Topic::kVersions)},
     {"scopes"sv, bit(Topic::kScopes)},
     {"tls"sv, bit(Topic::kTls)},
+    {"security"sv, bit(Topic::kSecurity)},
     {"statistics"sv, bit(Topic::kStatistics)},
     {"unused"sv, bit(Topic::kUnused)},
     {"all"sv, kAllTopics},
@@ -51,6 +53,15 @@ bool known_word(std::string_view word, Options& options) {
 }
 
 }  // namespace
+
+void choose_json_topics(Options& options) {
+  constexpr uint32_t kUnused = bit(Topic::kUnused);
+  constexpr uint32_t kUsual = (kAllTopics & ~bit(Topic::kSymbols)) | bit(Topic::kStatistics);
+  const uint32_t wanted = options.debug_mask & ~kUnused;
+  if (options.debug_json || options.trace_json != nullptr)
+    options.json_mask = options.debug_json && wanted != 0 ? wanted : kUsual;
+  if (options.debug_json) options.debug_mask &= kUnused;
+}
 
 void add_debug_words(const char* words, ParsedOptions& out) {
   const char* at = words;

@@ -19,6 +19,7 @@ void parse_options(const Process& process, bool direct, ParsedOptions& out) {
     options::read_environment(process.envp, out);
   }
   if (direct) options::read_command_line(process, out);
+  options::choose_json_topics(options);
 }
 
 const char* environment_value(char** envp, const char* name) {

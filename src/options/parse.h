@@ -16,6 +16,9 @@ void read_secure_environment(char** envp, Options& options);
 /// Takes every copy of every variable unsafe for a secure process out of `envp`.
 void remove_unsafe_variables(char** envp);
 
+/// Decides what of the trace is JSON; the rest stays in debug_mask.
+void choose_json_topics(Options& options);
+
 /// Adds the words of one LD_DEBUG value.
 void add_debug_words(const char* words, ParsedOptions& out);
 

@@ -207,6 +207,16 @@ void statistics_end(Lines& lines, const Event& event) {
   count(lines, "final number of relocations from cache: ", event.value2);
 }
 
+void tls_block(Lines& lines, const Event& event) {
+  lines.begin("TCB allocated: 0x").hex(event.value);
+  lines.end();
+}
+
+void tls_freed(Lines& lines, const Event& event) {
+  lines.begin("TCB deallocating: 0x").hex(event.value);
+  lines.end(event.value2 != 0 ? " (dealloc_tcb=1)" : " (dealloc_tcb=0)");
+}
+
 void error(Lines& lines, const Event& event) {
   Writer& out = put_whole(lines.begin(), event.object);
   put_whole(out.put(": error: "), event.name);
@@ -330,6 +340,12 @@ void write_event_lines(Writer& out, int pid, const Event& e) {
       break;
     case EventKind::kStatisticsEnd:
       statistics_end(lines, e);
+      break;
+    case EventKind::kTlsBlock:
+      tls_block(lines, e);
+      break;
+    case EventKind::kTlsFreed:
+      tls_freed(lines, e);
       break;
     case EventKind::kError:
       error(lines, e);

@@ -63,9 +63,12 @@ void write_debug_help(Writer& out) {
       "  bindings    display information about symbol binding\n"
       "  versions    display version dependencies\n"
       "  scopes      display scope information\n"
+      "  tls         display TLS structures processing\n"
+      "  security    show security warnings for input files\n"
       "  all         all previous options combined\n"
       "  statistics  display relocation statistics\n"
       "  unused      determined unused DSOs\n"
+      "  json        the trace as JSON, of the other options named or of all but symbols\n"
       "  help        display this help message and exit\n\n"
       "To direct the debugging output into a file instead of standard output\n"
       "a filename can be specified using the LD_DEBUG_OUTPUT environment variable.\n");

@@ -113,6 +113,10 @@ const char* kind_name(EventKind kind) {
       return "statistics";
     case EventKind::kStatisticsEnd:
       return "final statistics";
+    case EventKind::kTlsBlock:
+      return "thread block";
+    case EventKind::kTlsFreed:
+      return "thread block freed";
     case EventKind::kError:
       return "error";
   }
@@ -141,6 +145,8 @@ const char* topic_name(Topic topic) {
       return "scopes";
     case Topic::kTls:
       return "tls";
+    case Topic::kSecurity:
+      return "security";
     default:
       return "other";
   }
@@ -180,6 +186,10 @@ void put_numbers(Arguments& arguments, const Event& event) {
     case EventKind::kFileOpened:
     case EventKind::kFileClosing:
       arguments.number("opencount", event.value);
+      break;
+    case EventKind::kTlsBlock:
+    case EventKind::kTlsFreed:
+      arguments.address("thread_pointer", event.value);
       break;
     case EventKind::kFileFlags1:
       arguments.address("flags", event.value);
@@ -234,8 +244,12 @@ void put_time(Writer& out, uint64_t ns) {
 }  // namespace
 
 void write_json_event(Writer& out, const JsonStamp& stamp, const Event& event) {
+  write_json_object(out.put(",\n"), stamp, event);
+}
+
+void write_json_object(Writer& out, const JsonStamp& stamp, const Event& event) {
   const char kind = phase(event.kind);
-  out.put(",\n{\"name\":\"").put(kind_name(event.kind));
+  out.put("{\"name\":\"").put(kind_name(event.kind));
   if (const char* subject = subject_of(event); present(subject) && kind != 'E')
     put_json(out.put(' '), subject);
   out.put("\",\"cat\":\"").put(topic_name(event.topic)).put("\",\"ph\":\"").put(kind);

@@ -14,6 +14,8 @@ struct JsonStamp {
 
 /// The first element of an array, with the opening bracket.
 void write_json_start(Writer& out, int pid);
+/// One event.
+void write_json_object(Writer& out, const JsonStamp& stamp, const Event& event);
 /// A further element, with the comma before it.
 void write_json_event(Writer& out, const JsonStamp& stamp, const Event& event);
 

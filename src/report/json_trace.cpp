@@ -29,12 +29,18 @@ void JsonTrace::start(const char* path) {
   file_.start(path, TraceFile::Naming::kWithPidIfTaken, write_header);
 }
 
+void JsonTrace::start_lines(const char* output) {
+  lines_ = true;
+  file_.start(output, TraceFile::Naming::kWithPid, nullptr);
+}
+
 void JsonTrace::on_event(void* context, const Event& event) {
   static_cast<JsonTrace*>(context)->write(event);
 }
 
 void JsonTrace::write(const Event& event) {
   const int pid = sys::process_id();
+  if (lines_) return write_line(pid, event);
   if (!file_.active() || finished_pid_.load(std::memory_order_relaxed) == pid) return;
   int fd = file_.descriptor(pid);
   if (fd < 0) return;
@@ -44,8 +50,18 @@ void JsonTrace::write(const Event& event) {
   out.flush();
 }
 
+void JsonTrace::write_line(int pid, const Event& event) {
+  constexpr int kStandardError = 2;
+  int fd = file_.active() ? file_.descriptor(pid) : -1;
+  if (fd < 0) fd = kStandardError;
+  char buffer[kBufferSize];
+  Writer out(buffer, sizeof buffer, write_to_descriptor, &fd);
+  write_json_object(out, {sys::now_ns(), pid, sys::thread_id()}, event);
+  out.put('\n').flush();
+}
+
 void JsonTrace::finish() {
-  if (!file_.active()) return;
+  if (lines_ || !file_.active()) return;
   const int pid = sys::process_id();
   if (finished_pid_.exchange(pid) == pid) return;
   const int fd = file_.descriptor(pid);

@@ -320,7 +320,9 @@ void explain_symbol(Writer& out, const Error& error) {
             .provider_versions = provider != nullptr ? versions.c_str() : nullptr,
             .scope = {scope, count},
             .names = {next_symbol, &names}});
-  if (!linker.start_up_done && !linker.tracer.any()) list_further_symbols(out, error.subject);
+  if (linker.start_up_done) return;
+  linker.tracer.silence();  // the report is no part of the trace
+  list_further_symbols(out, error.subject);
 }
 
 void write_hints(void*, Writer& out, const Error& error) {

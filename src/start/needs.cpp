@@ -35,8 +35,10 @@ bool note_missing(void*, Module* requester, const char* name, const Error& error
     world.broken_for = requester;
     return false;
   }
-  // A listing has a line for each need, a report one for each library.
+  // A listing has a line for each need, a report one for each library. A trace shows the search as
+  // it is known: up to the first failure.
   if (!continues_without()) {
+    linker.tracer.silence();
     for (const MissingLibrary& known : world.missing)
       if (equal(known.name, name)) return true;
     if (world.missing.size() == kMostReported) return false;
@@ -111,8 +113,7 @@ void explain_versions(const VersionErrors& found) {
 }  // namespace
 
 void load_dependencies(Batch& batch, const Array<Module*>& roots) {
-  // A trace shows the search as it is known: up to the first failure.
-  const bool collect = continues_without() || (hint_source() != nullptr && !linker.tracer.any());
+  const bool collect = continues_without() || hint_source() != nullptr;
   const Status status =
       load_closure(linker, batch, roots.data(), static_cast<uint32_t>(roots.size()),
                    collect ? note_missing : nullptr, nullptr);

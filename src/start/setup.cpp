@@ -73,10 +73,12 @@ void set_up_linker() {
     world.debug_text.start(options.debug_output);
     linker.tracer.listen(options.debug_mask, report::DebugText::on_event, &world.debug_text);
   }
-  if (options.trace_json != nullptr && !options.secure) {
-    constexpr uint32_t kEverything = 0x2ff & ~bit(Topic::kSymbols);
-    world.json.start(options.trace_json);
-    linker.tracer.listen(kEverything, report::JsonTrace::on_event, &world.json);
+  if (options.json_mask != 0) {
+    if (options.trace_json != nullptr)
+      world.json.start(options.trace_json);
+    else
+      world.json.start_lines(options.debug_output);
+    linker.tracer.listen(options.json_mask, report::JsonTrace::on_event, &world.json);
   }
 }
 

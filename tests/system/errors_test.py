@@ -221,6 +221,14 @@ def test_hints(c):
     for value, shown in (("0", False), ("1", True), ("", True), ("no", True)):
         outcome = c.run("candidate", ["{ld}", "./two"], {"LD_HINTS": value})
         c.expect(("\n  " in outcome.err) == shown, f"LD_HINTS={value}: {outcome}")
+    # With a trace: the trace as it is without hints, then the report as it is without a trace.
+    for command in (["./needs"], ["./two"], ["./data"]):
+        path = "old" if command == ["./data"] else "."
+        command = ["{ld}", "--library-path", path, *command]
+        for words in ("libs", "all"):
+            both, trace, report = lines(command, LD_DEBUG=words), c.run("candidate", command, {"LD_DEBUG": words}), lines(command)
+            cut = trace.err.rindex(report.err.splitlines()[0])
+            c.expect(both.err == trace.err[:cut] + report.err, f"LD_DEBUG={words} with a report: {both}\n{report}")
 
 
 def test(c):

@@ -240,6 +240,49 @@ def test_statistics(c):
     c.same(["{ld}", "/bin/true"], {"LD_DEBUG": "statistics"}, edit=names_only)
 
 
+def test_tls_trace(c):
+    """LD_DEBUG=tls and security: glibc 2.43 has these words; ours under every libc. What libc itself says of threads
+    comes with 2.43."""
+    c.compile("threads", '''#include <pthread.h>
+static void *work(void *a) { return a; }
+int main(void) { pthread_attr_t a; pthread_attr_init(&a); pthread_attr_setstacksize(&a, 64 << 20);
+  for (int i = 0; i < 2; ++i) { pthread_t t; if (pthread_create(&t, i ? &a : 0, work, 0)) return 1; pthread_join(t, 0); } return 0; }''', "-pthread")
+
+    def alike(outcome):
+        outcome.err = re.sub(r"(?<=TID=)\d+|0x[0-9a-f]+", "N", outcome.err)
+
+    knows = "unknown" not in c.run("reference", ["{ld}", "/bin/true"], {"LD_DEBUG": "tls"}).err
+    if knows:
+        c.same(["{ld}", "./threads"], {"LD_DEBUG": "tls"}, edit=alike)
+        c.same(["{ld}", "./threads"], {"LD_DEBUG": "security"})
+        c.same(["{ld}"], {"LD_DEBUG": "tls security"})
+    outcome = c.run("candidate", ["{ld}", "./threads"], {"LD_DEBUG": "tls"})
+    own = [line.split(None, 1)[1] for line in outcome.err.splitlines() if " for " not in line and "Thread" not in line and "cache" not in line]
+    own = [re.sub("0x[0-9a-fA-FDRES]+", "N", line) for line in own]
+    c.expect(own == ["TCB allocated: N"] + 2 * ["TCB deallocating: N (dealloc_tcb=0)"] and outcome.status == 0, f"LD_DEBUG=tls: {outcome}")
+    outcome = c.run("candidate", ["{ld}", "./threads"], {"LD_DEBUG": "security"})
+    c.expect(outcome.status == 0 and outcome.err == "", f"LD_DEBUG=security: {outcome}")
+
+
+def test_json_lines(c):
+    """LD_DEBUG=json without a file: one object a line on standard error, or in LD_DEBUG_OUTPUT's file."""
+    def events(text):
+        return [json.loads(line.replace(":PID,", ":0,")) for line in text.splitlines()]
+
+    outcome = c.run("candidate", ["{ld}", "/bin/true"], {"LD_DEBUG": "json"})
+    kinds = {event["cat"] for event in events(outcome.err)}
+    c.expect(outcome.status == 0 and kinds >= {"libs", "files", "reloc", "bindings", "versions", "scopes", "tls"} and "symbols" not in kinds,
+             f"LD_DEBUG=json: {kinds}")
+    outcome = c.run("candidate", ["{ld}", "/bin/true"], {"LD_DEBUG": "symbols,json"})
+    kinds = {event["cat"] for event in events(outcome.err)}
+    c.expect(kinds <= {"symbols", "init", "error"} and "symbols" in kinds, f"LD_DEBUG=symbols,json: {kinds}")
+    os.mkdir("json")
+    outcome = c.run("candidate", ["{ld}", "/bin/true"], {"LD_DEBUG": "json", "LD_DEBUG_OUTPUT": "json/t"})
+    names = os.listdir("json")
+    c.expect(outcome.err == "" and len(names) == 1 and re.fullmatch(r"t\.\d+", names[0]) and events(open("json/" + names[0]).read()),
+             f"LD_DEBUG_OUTPUT with json: {names} {outcome}")
+
+
 def test_json(c):
     """The same events as a timeline: it can be read, and each begin has its end."""
     outcome = c.run("candidate", ["{ld}", "/bin/true"], {"LD_TRACE_JSON": "trace.json"})
@@ -334,6 +377,8 @@ def test(c):
     test_debug_output(c)
     test_statistics(c)
     test_json(c)
+    test_json_lines(c)
+    test_tls_trace(c)
     test_cache_forms(c)
     test_new_cache(c)
     test_dlfcn_corners(c)

@@ -149,7 +149,8 @@ struct Linker {
   bool start_up_done = false;
   bool self_protected = false;  ///< the loader's own constant data is read-only by now
   bool lazy_allowed = true;
-  void* lazy_stub = nullptr;  ///< what GOT[2] of a lazily bound object holds
+  bool sort_by_moving = false;  ///< the order of releases before 2.35, see order.h
+  void* lazy_stub = nullptr;    ///< what GOT[2] of a lazily bound object holds
   const char* program_name = "";
   Batch* batch = nullptr;        ///< the request under way
   Module* init_first = nullptr;  ///< last object loaded with DF_1_INITFIRST whose turn has not come
@@ -229,6 +230,8 @@ using MissingCallback = bool (*)(void* context, Module* requester, const char* n
                                  const Error& error);
 Status load_closure(Linker& linker, Batch& batch, Module* const* roots, uint32_t root_count,
                     MissingCallback missing = nullptr, void* context = nullptr);
+/// Finds the order of the root's closure anew.
+Status sort_root(Linker& linker, Module& root, bool fresh);
 /// Checks that every version the batch needs exists. Calls `report` for each that does not; gives
 /// their number.
 using VersionCallback = void (*)(void* context, const Error& error, bool weak);

@@ -39,6 +39,7 @@ struct Options {
   uint32_t debug_mask = 0;     ///< Topic bits; implies kImpcalls where section 11 says so
   bool debug_help = false;
   bool debug_json = false;    ///< word `json` of LD_DEBUG: the trace is JSON, not text
+  uint32_t json_mask = 0;     ///< Topic bits of the JSON trace, 0 = none is wanted
   bool refuse_trace = false;  ///< secure and LD_TRACE_LOADED_OBJECTS was set: exit 5, print nothing
   const char* debug_output = nullptr;
   const char* library_path = nullptr;  ///< null = not set; never empty

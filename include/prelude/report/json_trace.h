@@ -15,6 +15,9 @@ class JsonTrace {
   /// `path` is borrowed for the life of the process. A file that already has content is left alone:
   /// the trace goes to FILE.PID then, as that of every forked child.
   void start(const char* path);
+  /// One object a line, no array around them: to `output`.PID (LD_DEBUG_OUTPUT, borrowed), or to
+  /// standard error where that is null or cannot be opened.
+  void start_lines(const char* output);
 
   /// A Tracer::Listener; the context is the JsonTrace. Any thread may call.
   static void on_event(void* context, const Event& event);
@@ -24,7 +27,10 @@ class JsonTrace {
   void finish();
 
  private:
+  void write_line(int pid, const Event& event);
+
   TraceFile file_;
+  bool lines_ = false;
   std::atomic<int> finished_pid_{0};
 };
 

@@ -21,7 +21,8 @@ enum class Topic : uint32_t {
   kScopes = 512,
   kHelp = 1024,
   kTls = 2048,
-  kErrors = 0xa7f,  ///< every topic but statistics, unused and help: for EventKind::kError
+  kSecurity = 4096,  ///< glibc 2.43: warnings on AArch64, nothing here
+  kErrors = 0x1a7f,  ///< every topic but statistics, unused and help: for EventKind::kError
 };
 constexpr uint32_t bit(Topic topic) { return static_cast<uint32_t>(topic); }
 
@@ -73,6 +74,9 @@ enum class EventKind : uint8_t {
   kStatisticsStart,  ///< value = total cycles, value2 = relocation cycles, value3 = relocations,
                      ///< value4 = cached, value5 = relative, value6 = load cycles
   kStatisticsEnd,    ///< value = relocations, value2 = cached
+  // tls
+  kTlsBlock,  ///< value = thread pointer of the first thread's block
+  kTlsFreed,  ///< value = thread pointer, value2 = 1 its memory is the loader's to free
   // errors (printed with any topic other than statistics)
   kError,  ///< object = place, name = occasion, detail = text, value = 1 fatal
 };
@@ -103,6 +107,8 @@ class Tracer {
   [[nodiscard]] bool wants(Topic topic) const { return (mask_ & bit(topic)) != 0; }
   [[nodiscard]] bool any() const { return mask_ != 0; }
   [[nodiscard]] uint32_t mask() const { return mask_; }
+  /// Nobody hears anything from here on.
+  void silence() { *this = {}; }
   void emit(const Event& event) const {
     for (int i = 0; i < count_; ++i)
       if ((entries_[i].topics & bit(event.topic)) != 0)

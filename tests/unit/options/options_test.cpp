@@ -167,7 +167,7 @@ TEST(DebugWords, MostTopicsBringTheCalls) {
 TEST(DebugWords, AllLeavesThreeOut) {
   const Options options = with_environment({"LD_DEBUG=all"}).options;
   EXPECT_EQ(options.debug_mask,
-            4095U & ~(bit(Topic::kStatistics) | bit(Topic::kUnused) | bit(Topic::kHelp)));
+            8191U & ~(bit(Topic::kStatistics) | bit(Topic::kUnused) | bit(Topic::kHelp)));
   EXPECT_FALSE(options.debug_help);
 }
 
@@ -175,6 +175,20 @@ TEST(DebugWords, HelpAndJsonAreNoTopics) {
   const Options options = with_environment({"LD_DEBUG=help,json"}).options;
   EXPECT_TRUE(options.debug_help && options.debug_json);
   EXPECT_EQ(options.debug_mask, 0U);
+}
+
+TEST(DebugWords, JsonTakesTheOtherWords) {
+  constexpr uint32_t kUnused = bit(Topic::kUnused), kScopes = bit(Topic::kScopes);
+  Options options = with_environment({"LD_DEBUG=scopes,json:unused"}).options;
+  EXPECT_EQ(options.json_mask, kScopes);
+  EXPECT_EQ(options.debug_mask, kUnused);
+  options = with_environment({"LD_DEBUG=json"}).options;
+  EXPECT_EQ(options.debug_mask, 0U);
+  EXPECT_NE(options.json_mask & bit(Topic::kLibs), 0U);
+  EXPECT_EQ(options.json_mask & bit(Topic::kSymbols), 0U);
+  options = with_environment({"LD_TRACE_JSON=/j", "LD_DEBUG=scopes"}).options;
+  EXPECT_EQ(options.debug_mask, kScopes);
+  EXPECT_NE(options.json_mask & bit(Topic::kLibs), 0U);
 }
 
 TEST(DebugWords, UnknownWordsAreNamed) {  // a semicolon does not separate: measured
