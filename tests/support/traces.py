@@ -52,7 +52,8 @@ OWN_IMPORTS = re.compile(r"\d+: (symbol=" + INTERNAL + ";  lookup in file="
                          r"|binding file .* to .*`" + INTERNAL + r"' \[GLIBC_PRIVATE\])")
 
 # glibc 2.43 says why a candidate of the search fell; so do we, under every libc.
-REASON = re.compile(r"\d+:     \((no such file|incompatible ELF .*)\)$")
+# So are the lines of its word `tls`, which `all` implies.
+REASON = re.compile(r"\d+: (    \((no such file|incompatible ELF .*)\)|TCB (de)?allocat.*)$")
 
 
 # libc's IFUNC resolvers for time functions look into the vdso. We call resolvers when all else in an object
