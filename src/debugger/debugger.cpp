@@ -1,5 +1,7 @@
 #include <prelude/debugger/debugger.h>
 
+#include <arch/probe.h>
+
 namespace prelude::debugger {
 namespace {
 
@@ -25,7 +27,56 @@ void start(Linker& linker, RDebug& record, BreakFunction break_function, uint64_
       reinterpret_cast<uint64_t>(&record);
 }
 
-void announce(Namespace& space, RState state) {
+namespace {
+
+RState state_after(Stage stage) {
+  switch (stage) {
+    case Stage::kInitStart:
+    case Stage::kMapStart:
+      return kRtAdd;
+    case Stage::kUnmapStart:
+      return kRtDelete;
+    default:
+      return kRtConsistent;
+  }
+}
+
+// gdb reads the arguments: the namespace, its record, the first new object.
+void pass_probe(Stage stage, uint32_t space, const RDebug* record, const Module* opened) {
+  switch (stage) {
+    case Stage::kInitStart:
+      PRELUDE_PROBE2(init_start, space, record);
+      break;
+    case Stage::kInitComplete:
+      PRELUDE_PROBE2(init_complete, space, record);
+      break;
+    case Stage::kMapStart:
+      PRELUDE_PROBE2(map_start, space, record);
+      break;
+    case Stage::kMapFailed:
+      PRELUDE_PROBE2(map_failed, space, record);
+      break;
+    case Stage::kMapComplete:
+      PRELUDE_PROBE3(map_complete, space, record, opened);
+      break;
+    case Stage::kRelocStart:
+      PRELUDE_PROBE2(reloc_start, space, record);
+      break;
+    case Stage::kRelocComplete:
+      PRELUDE_PROBE3(reloc_complete, space, record, opened);
+      break;
+    case Stage::kUnmapStart:
+      PRELUDE_PROBE2(unmap_start, space, record);
+      break;
+    case Stage::kUnmapComplete:
+      PRELUDE_PROBE2(unmap_complete, space, record);
+      break;
+  }
+}
+
+}  // namespace
+
+void announce(Namespace& space, Stage stage, const Module* opened) {
   if (first_record == nullptr) return;
   RDebug& record = record_of(space);
   if (space.index != 0 && record.r_version == 0) {
@@ -38,9 +89,13 @@ void announce(Namespace& space, RState state) {
     last->r_next = &record;
     first_record->r_version = 2;
   }
-  record.r_map = space.first;
-  record.r_state = state;
-  call_break();
+  // Between these two the list does not change: only the probes tell.
+  if (stage != Stage::kRelocStart && stage != Stage::kRelocComplete) {
+    record.r_map = space.first;
+    record.r_state = state_after(stage);
+    call_break();
+  }
+  pass_probe(stage, space.index, &record, opened);
 }
 
 }  // namespace prelude::debugger

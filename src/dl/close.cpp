@@ -146,9 +146,9 @@ void collect(Linker& linker, Namespace& space) {
   const Change change(linker);
   if (gone != 0) gone = spare_reopened(linker, space, list, gone);
   if (gone != 0) {
-    debugger::announce(space, kRtDelete);
+    debugger::announce(space, debugger::Stage::kUnmapStart);
     unload(linker, space, list, gone);
-    debugger::announce(space, kRtConsistent);
+    debugger::announce(space, debugger::Stage::kUnmapComplete);
   }
   linker.heap.release_array(list, count);
   drop_if_empty(linker, space);

@@ -106,6 +106,8 @@ Status link_new(Linker& linker, Batch& batch, Module& root) {
     if (!batch.pinned.push(linker.heap, &root))
       return Error{.code = Errc::kOutOfMemory, .object = root.path};
   }
+  debugger::announce(*batch.space, debugger::Stage::kMapComplete, &root);
+  debugger::announce(*batch.space, debugger::Stage::kRelocStart);
   PRELUDE_TRY(relocate_new(linker, batch, root));
   if ((batch.mode & kOpenGlobal) != 0 &&
       !reserve_in_list(linker, *batch.space->global, root.closure.count))
@@ -120,7 +122,24 @@ Status link_new(Linker& linker, Batch& batch, Module& root) {
     linker.tls.publish_generation();
     linker.personality->unlock_tls(linker);
   }
-  return linker.personality->batch_relocated(linker, batch);
+  PRELUDE_TRY(linker.personality->batch_relocated(linker, batch));
+  debugger::announce(*batch.space, debugger::Stage::kRelocComplete, &root);
+  return Done{};
+}
+
+void announce_mapping(Namespace& space) { debugger::announce(space, debugger::Stage::kMapStart); }
+
+// Takes everything back; debuggers that were told of new objects are told that they go.
+void abandon(Linker& linker, Batch& batch) {
+  Namespace& space = *batch.space;
+  const bool told = batch.before_mapping == nullptr;
+  const bool mapped = !batch.modules.empty();
+  if (told && mapped) debugger::announce(space, debugger::Stage::kUnmapStart);
+  roll_back(linker, batch);
+  if (mapped) (void)rebuild_index(linker);
+  if (told)
+    debugger::announce(space,
+                       mapped ? debugger::Stage::kUnmapComplete : debugger::Stage::kMapFailed);
 }
 
 // strings of the error may belong to modules that go away with the batch
@@ -152,10 +171,10 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
   Batch batch;
   batch.space = &space;
   batch.mode = request.mode;
+  batch.before_mapping = announce_mapping;
   Batch* outer = linker.batch;
   linker.batch = &batch;
   linker.searcher.revalidate_cache();
-  debugger::announce(space, kRtAdd);
   const LoadRequest load{.name = request.file,
                          .requester = request.caller,
                          .kind = ModuleKind::kOpened,
@@ -170,10 +189,7 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
   linker.batch = outer;
   if (!status) {
     const Error error = keep_strings(linker, status.error());
-    const bool mapped = !batch.modules.empty();
-    roll_back(linker, batch);
-    if (mapped) (void)rebuild_index(linker);
-    debugger::announce(space, kRtConsistent);
+    abandon(linker, batch);
     return error;
   }
   if (root != nullptr) {
@@ -182,7 +198,6 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
     commit(linker, batch);
     linker.personality->space_changed(linker, space);
   }
-  debugger::announce(space, kRtConsistent);
   if (root != nullptr && !fresh) PRELUDE_TRY(open_again(linker, space, *root, request.mode));
   return root;
 }

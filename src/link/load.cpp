@@ -283,6 +283,10 @@ Result<Module*> load_object(Linker& linker, Batch& batch, const LoadRequest& req
       return Error{.code = Errc::kOutOfMemory};
     return known;
   }
+  if (batch.before_mapping != nullptr) {
+    batch.before_mapping(space);
+    batch.before_mapping = nullptr;
+  }
   const auto mapped =
       map_object(linker, candidate.file, path, request.kind == ModuleKind::kProgram);
   if (!mapped) {

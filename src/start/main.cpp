@@ -81,7 +81,7 @@ uint64_t lap(uint64_t since) { return arch::cycles() - since; }
 void tell_debugger() {
   const glibc::DebuggerSymbols symbols = glibc::debugger_symbols();
   debugger::start(linker, symbols.root, symbols.stop, world.base);
-  debugger::announce(linker.base_space, kRtAdd);
+  debugger::announce(linker.base_space, debugger::Stage::kInitStart);
 }
 
 void load_all(Batch& batch, Array<Module*>& roots) {
@@ -198,7 +198,7 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   commit(linker, batch);
   linker.batch = nullptr;
   linker.personality->space_changed(linker, linker.base_space);
-  debugger::announce(linker.base_space, kRtConsistent);
+  debugger::announce(linker.base_space, debugger::Stage::kInitComplete);
   say_statistics();
   protect_self();
   // From here on no pointer that the loader or libc calls through lies in writable memory of the

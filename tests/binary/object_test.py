@@ -2,6 +2,8 @@
 """What the built object must be, so that a kernel can start it and libc can link against it."""
 import os
 import pathlib
+import re
+import subprocess
 import sys
 import unittest
 
@@ -111,6 +113,15 @@ class ObjectTest(unittest.TestCase):
         names = {s.name for s in self.file.symbols(".symtab")}
         for name in ("_start", "strlen", "strcmp", "index", "stpcpy", "mempcpy"):
             self.assertIn(name, names, "memory checkers look for it")
+
+    def test_has_the_probes_that_debuggers_know(self):
+        notes = subprocess.run(["readelf", "-n", os.environ["PRELUDE_LD"]], check=True, stdout=subprocess.PIPE, text=True).stdout
+        found = re.findall(r"Provider: rtld\n\s+Name: (\w+)\n.*\n\s+Arguments: (.*)", notes)
+        arguments = {name: len(words.split()) for name, words in found}
+        expected = dict.fromkeys(("init_start", "init_complete", "map_start", "map_failed", "reloc_start", "unmap_start",
+                                  "unmap_complete"), 2)
+        self.assertEqual(arguments, {**expected, "map_complete": 3, "reloc_complete": 3})
+        self.assertTrue(all(words.startswith("-8@") for _, words in found), found)
 
     def test_has_a_gnu_hash_table(self):
         self.assertEqual(len(self.file.values("GNU_HASH")), 1)

@@ -100,6 +100,8 @@ struct Batch {
   Array<PendingResolver> pending;
   Array<Module*> late_tls;  ///< got a static TLS block after start: to be filled in every thread
   Array<Module*> pinned;    ///< older modules that became undeletable: undone by a roll-back
+  /// Called once, before the first object is mapped; null when it was.
+  void (*before_mapping)(Namespace& space) = nullptr;
   uint32_t mode = 0;
   bool start_up = false;
   bool tls_added = false;
