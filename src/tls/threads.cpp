@@ -84,7 +84,10 @@ void TlsRegistry::release_thread(DtvEntry* dtv, const DtvEntry* keep,
 }
 
 size_t TlsRegistry::entries_wanted(const DtvEntry* dtv, size_t id) const {
-  return dtv[-1].value < id ? (max_id_ > id ? max_id_ : id) : 0;
+  // A refreshed vector counts as current for every module of its generation, not for this one
+  // alone.
+  const size_t needed = max_id_ > id ? max_id_ : id;
+  return dtv[-1].value < needed ? needed : 0;
 }
 
 void* TlsRegistry::refresh(DtvEntry* dtv, size_t id) const {

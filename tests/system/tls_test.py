@@ -27,6 +27,24 @@ int main(void) {
 '''.replace("__thread int *own", "static int aligned_target = 4;\n__thread int *own")
 
 
+MANY_AT_ONCE = '''
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+__thread int own = 3;
+int main(int argc, char **argv) {
+  int sum = 0, count = atoi(argv[1]);
+  void *handle = dlopen("./all.so", RTLD_NOW);
+  if (!handle) { puts(dlerror()); return 1; }
+  for (int i = 0; i < count; i++) {
+    char name[20];
+    sprintf(name, "value_%d", i);
+    sum += ((int (*)(void))dlsym(handle, name))(); }
+  printf("%d\\n", sum);
+  return 0; }
+'''
+
+
 def source(name):
     with open(os.path.join(HERE, "tls", name)) as file:
         return file.read()
@@ -57,6 +75,13 @@ def main():
         late_libraries(range(1, 41), "initial-exec", lambda n: 1 + 1000 * (n % 5), lambda n: 1 << n % 7)
         run_late(c, "initial-exec, small", 40, 10)
         # What the system's loader can do as well.
+        # One request brings more modules than the vector of a thread has room for.
+        for n in range(40):
+            c.library(f"value{n}.so", f"__thread char data_{n}[100] = {{{n}}}; int value_{n}(void) {{ return data_{n}[0]; }}")
+        c.library("all.so", "", "-Wl,--no-as-needed", *(f"./value{n}.so" for n in range(40)), "-Wl,-rpath,.")
+        c.compile("many_at_once", MANY_AT_ONCE)
+        outcome = c.same(["{ld}", "./many_at_once", "40"])
+        c.expect(outcome.out == "780\n", f"forty modules at once: {outcome}")
         dialects = (["-mtls-dialect=gnu"], ["-mtls-dialect=gnu2"])
         for options in dialects:
             late_libraries(range(1, 41), "global-dynamic", lambda n: 5000, lambda n: 1 << n % 13, options)

@@ -194,6 +194,7 @@ TEST_F(Threads, LongerVectorsKeepTheEntries) {
   registry.publish_generation();
   const size_t wanted = registry.entries_wanted(dtv, 101);
   EXPECT_GE(wanted, 101U);
+  EXPECT_EQ(registry.entries_wanted(dtv, 2), wanted);  // they all have one generation
   DtvEntry* longer = registry.make_dtv(kMemory, wanted);
   ASSERT_NE(longer, nullptr);
   TlsRegistry::move_dtv(longer, dtv);
