@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""What programs and libc find in structures that the loader fills: dynamic sections."""
+"""What programs and libc find in structures that the loader fills, and libraries that do not fit the libc in use:
+dynamic sections, C libraries of another release, blocks of thread-local storage aligned beyond thread pointers."""
 import os
+import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -47,9 +49,47 @@ def test_dynamic_sections(c):
         outcome = c.same(["{ld}", "./reads"])
         c.expect(outcome.status == 0 and "5 address" in outcome.out, outcome)
 
+OPENS = '''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+static void open_in(Lmid_t space, const char *name) { puts(dlmopen(space, name, RTLD_NOW) ? "open" : dlerror()); }
+int main(int n, char **v) {
+  for (int i = 1; i < n; i++) { open_in(LM_ID_BASE, v[i]); open_in(LM_ID_NEWLM, v[i]); }
+  open_in(LM_ID_BASE, "libm.so.6"); open_in(LM_ID_NEWLM, "libm.so.6"); return 0; }
+'''
+
+
+def test_other_releases(c):
+    """A namespace can have a C library of its own, but not one with other structures. glibc ends the process."""
+    os.mkdir("other")
+    with open("versions", "w") as file:
+        file.write("GLIBC_2.2.5 { global: function; local: *; }; GLIBC_2.30 {} GLIBC_2.2.5; GLIBC_2.99 {} GLIBC_2.30;")
+    c.library("other/libc.so.6", "int function(void) { return 1; }", "-nostdlib", "-Wl,--version-script=versions")
+    c.library("other/libuser.so", "int function(void); int user(void) { return function(); }", "-nostdlib", "./other/libc.so.6",
+              "-Wl,-rpath,$ORIGIN")
+    c.compile("opens", OPENS)
+    for name in ("libc.so.6", "libuser.so"):
+        outcome = c.run("candidate", ["{ld}", "./opens", "./other/" + name])
+        lines = outcome.out.splitlines()
+        c.expect(outcome.status == 0 and len(lines) == 4 and lines[2:] == ["open", "open"], outcome)
+        # In the first namespace the name stands for the C library that is there.
+        c.expect(re.fullmatch(r".*/other/libc\.so\.6: unsupported C library version 2\.99 \(supported: 2\.\d+\)", lines[1]), outcome)
+
+
+def test_over_aligned_blocks(c):
+    """Thread pointers are aligned to 64 bytes; whose blocks want more cannot come late."""
+    for align in (32, 64, 128, 4096):
+        for model in ("initial-exec", "global-dynamic"):
+            c.library("aligned.so", f"__thread __attribute__((aligned({align}), tls_model(\"{model}\"))) char block[64] = {{1}};"
+                      "int get(void) { return block[0]; }")
+            c.same(["{ld}", "./opens", "./aligned.so"])
+
 
 def test(c):
     test_dynamic_sections(c)
+    test_other_releases(c)
+    test_over_aligned_blocks(c)
 
 
 if __name__ == "__main__":
