@@ -26,6 +26,7 @@ struct Bound {
 class WriteWindow {
  public:
   WriteWindow(const Image& image, bool text_writable) : image_(image), any_segment_(text_writable) {
+    if (image.metadata_count != 0) return;
     for (uint32_t i = 0; i < image.segment_count; ++i) {
       const LoadSegment& s = image.segments[i];
       if ((s.flags & elf::kPfW) == 0 || s.memsz < size_) continue;
@@ -34,11 +35,16 @@ class WriteWindow {
     }
   }
   [[nodiscard]] bool holds(uint64_t vaddr, uint64_t bytes) const {
-    const uint64_t at = vaddr - start_;
-    if (at < size_ && bytes <= size_ - at && image_.metadata_count == 0) [[likely]]
-      return true;
-    return holds_slowly(vaddr, bytes);
+    return holds_surely(vaddr, bytes) || holds_slowly(vaddr, bytes);
   }
+  /// True only inside the largest writable segment of an object whose tables are out of reach.
+  [[nodiscard]] bool holds_surely(uint64_t vaddr, uint64_t bytes) const {
+    const uint64_t at = vaddr - start_;
+    return at < size_ && bytes <= size_ - at;
+  }
+  /// Words that start at first() + [0, room_for_words()) are held surely.
+  [[nodiscard]] uint64_t first() const { return start_; }
+  [[nodiscard]] uint64_t room_for_words() const { return size_ < 8 ? 0 : size_ - 7; }
 
  private:
   [[nodiscard]] bool holds_slowly(uint64_t vaddr, uint64_t bytes) const {
@@ -92,6 +98,7 @@ class Relocator {
 
  private:
   using Kind = arch::RelocKind;
+  static constexpr uint64_t kPackedWords = 63;  // that one bitmap of DT_RELR stands for
 
   // Packed structures have pointers at odd addresses.
   using Word [[gnu::aligned(1), gnu::may_alias]] = uint64_t;
@@ -129,11 +136,23 @@ class Relocator {
                              .subject = "DT_RELR first entry",
                              .context = "an address before any bitmap",
                              .value = word});
-      uint64_t at = next;
-      for (uint64_t bits = word >> 1; bits != 0; bits >>= 1, at += 8)
-        if ((bits & 1) != 0 && !add_bias(at)) return false;
-      next += uint64_t{63} * 8;
+      if (!add_bias_to(next, word >> 1)) return false;
+      next += kPackedWords * 8;
     }
+    return true;
+  }
+  // The words that a bitmap marks, counted from vaddr.
+  [[nodiscard]] bool add_bias_to(uint64_t vaddr, uint64_t bits) {
+    if (!window_.holds_surely(vaddr, kPackedWords * 8)) [[unlikely]] {
+      for (; bits != 0; bits >>= 1, vaddr += 8)
+        if ((bits & 1) != 0 && !add_bias(vaddr)) return false;
+      return true;
+    }
+    Word* const words = slot(vaddr);
+    const uint64_t bias = image_.bias;
+    uint64_t marked = 0;
+    for (; bits != 0; bits &= bits - 1, ++marked) words[__builtin_ctzl(bits)] += bias;
+    counts_.relative += marked;
     return true;
   }
   [[nodiscard]] bool add_bias(uint64_t vaddr) {
@@ -149,13 +168,13 @@ class Relocator {
   [[nodiscard]] bool relative() {
     const elf::Rela* entry = image_.rela;
     const elf::Rela* const end = entry + image_.relative_count;
-    const uint64_t bias = image_.bias;
+    const uint64_t bias = image_.bias, first = window_.first(), room = window_.room_for_words();
     for (; entry != end; ++entry) {
       if (arch::Native::kind_of(entry->type()) != Kind::kRelative) break;
       __builtin_prefetch(entry + 16);
-      if (!window_.holds(entry->offset, 8)) [[unlikely]]
+      if (entry->offset - first >= room && !window_.holds(entry->offset, 8)) [[unlikely]]
         return outside(entry->offset);
-      *slot(entry->offset) = bias + static_cast<uint64_t>(entry->addend);
+      *reinterpret_cast<Word*>(bias + entry->offset) = bias + static_cast<uint64_t>(entry->addend);
     }
     done_ = static_cast<uint64_t>(entry - image_.rela);
     counts_.relative += done_;
@@ -200,7 +219,8 @@ class Relocator {
     for (uint64_t i = 0; i < count; ++i) {
       const elf::Rela& rela = entries[i];
       if (arch::Native::kind_of(rela.type()) != Kind::kIndirect) continue;
-      if (!window_.holds(rela.offset, 8)) return outside(rela.offset);
+      const bool writable = window_.holds_surely(rela.offset, 8);
+      if (!writable && !window_.holds(rela.offset, 8)) return outside(rela.offset);
       uint64_t result = 0;
       const uint64_t resolver = static_cast<uint64_t>(rela.addend);
       if (!image_.executable(resolver))
@@ -209,7 +229,10 @@ class Relocator {
                              .context = "an address in an executable segment",
                              .value = resolver});
       if (!binder_.call_resolver(image_.bias + resolver, result)) return false;
-      if (!binder_.store_result(rela.offset, result)) return false;
+      if (writable)
+        *slot(rela.offset) = result;
+      else if (!binder_.store_result(rela.offset, result))
+        return false;
     }
     return true;
   }

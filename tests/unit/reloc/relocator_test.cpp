@@ -279,9 +279,19 @@ TEST_F(Relocation, LazySlotsAreNotBound) {
 TEST_F(Relocation, IndirectEntriesComeLast) {
   const auto outcome = run(places.data, kIrelative, 0, static_cast<int64_t>(places.code));
   EXPECT_TRUE(outcome.ok);
-  EXPECT_EQ(binder.log,
-            (std::vector<std::string>{"resolver", "store " + std::to_string(places.data)}));
+  EXPECT_EQ(binder.log, std::vector<std::string>{"resolver"});
+  EXPECT_EQ(outcome.word, bias() + places.code + 1);
   EXPECT_TRUE(run(places.data, kIrelative, 0, static_cast<int64_t>(places.code), true).ok);
+}
+
+// Code has lost its write permission again by then.
+TEST_F(Relocation, IndirectEntriesInTextAreStoredByTheBinder) {
+  const auto text = [](ElfBuilder& builder) { builder.set(elf::kDtTextRel, 0); };
+  EXPECT_TRUE(
+      run(places.code + 8, kIrelative, 0, static_cast<int64_t>(places.code), false, false, text)
+          .ok);
+  EXPECT_EQ(binder.log,
+            (std::vector<std::string>{"resolver", "store " + std::to_string(places.code + 8)}));
 }
 
 TEST_F(Relocation, ResolversLieInCode) {
@@ -373,6 +383,19 @@ TEST_F(PackedRelocation, AddressesAndBitmaps) {
   EXPECT_FALSE(moved(data + 16));
   EXPECT_TRUE(moved(data + 24));  // bit 3
   EXPECT_TRUE(moved(data + 8 + 63 * 8 + 62 * 8));
+}
+
+TEST_F(PackedRelocation, OnlyMarkedWordsNeedRoom) {
+  ASSERT_TRUE(run({data}));
+  const LoadSegment* segment = object->image().memory_segment(data, 8);
+  ASSERT_NE(segment, nullptr);
+  const uint64_t end = (segment->vaddr + segment->memsz) & ~uint64_t{7};
+  ASSERT_TRUE(run({end - 24, 0b101}));
+  EXPECT_TRUE(moved(end - 24));
+  EXPECT_FALSE(moved(end - 16));
+  EXPECT_TRUE(moved(end - 8));
+  EXPECT_FALSE(run({end - 24, 0b1001}));
+  EXPECT_STREQ(binder.error.subject, "r_offset");
 }
 
 TEST_F(PackedRelocation, BitmapFirstIsAnError) {
