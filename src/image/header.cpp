@@ -145,7 +145,12 @@ Status check_relro(const Image& image, uint64_t page) {
 
 // The last segment that starts at or below vaddr. They ascend and do not overlap.
 const LoadSegment* segment_at(const Image& image, uint64_t vaddr) {
+  constexpr uint32_t kUsual = 8;
   uint32_t low = 0, high = image.segment_count;
+  if (high <= kUsual) {
+    while (high != 0 && image.segments[high - 1].vaddr > vaddr) --high;
+    return high == 0 ? nullptr : &image.segments[high - 1];
+  }
   while (low < high) {
     const uint32_t middle = low + (high - low) / 2;
     if (image.segments[middle].vaddr <= vaddr)

@@ -170,21 +170,19 @@ uint32_t gnu_hash(const char* name) { return make_query(name).gnu_hash; }
 SymbolQuery make_query(const char* name) { return finish_query(name, name, kStart); }
 
 // Eight bytes a step: products of neighbours in 16-bit lanes, then in 32-bit lanes, then both
-// halves. Aligned words never cross a page, so reading past the NUL is harmless in mapped memory.
+// halves. A word that does not cross a page may be read past the NUL: that memory is mapped.
 __attribute__((no_sanitize("address"))) SymbolQuery make_query_in_table(const char* name) {
   constexpr uint64_t kBytes = 0x00ff00ff00ff00ff, kPairs = 0x0000ffff0000ffff;
   constexpr uint64_t kOnes = 0x0101010101010101, kHighs = 0x8080808080808080;
   constexpr uint32_t kFactor4 = kFactor2 * kFactor2;
   constexpr uint32_t kFactor8 = kFactor4 * kFactor4;
+  constexpr uintptr_t kSmallestPage = 4096;
   uint32_t hash = kStart;
-  const char* at = name;
-  for (; (reinterpret_cast<uintptr_t>(at) & 7) != 0; ++at) {
-    if (*at == 0) return finish_query(name, at, hash);
-    hash = hash * kFactor + static_cast<uint8_t>(*at);
-  }
-  for (;; at += 8) {
+  for (const char* at = name;; at += 8) {
+    if ((reinterpret_cast<uintptr_t>(at) & (kSmallestPage - 1)) > kSmallestPage - 8) [[unlikely]]
+      return finish_query(name, at, hash);
     uint64_t word;
-    __builtin_memcpy(&word, __builtin_assume_aligned(at, 8), sizeof word);
+    __builtin_memcpy(&word, at, sizeof word);
     if (((word - kOnes) & ~word & kHighs) != 0) return finish_query(name, at, hash);
     const uint64_t pairs = (word & kBytes) * kFactor + (word >> 8 & kBytes);
     const uint64_t quads = (pairs & kPairs) * kFactor2 + (pairs >> 16 & kPairs);

@@ -106,10 +106,28 @@ VersionId VersionNames::find(const char* name, uint32_t hash) const {
   return 0;
 }
 
+// The texts share blocks, as none is ever freed.
+const char* VersionNames::keep(Heap& heap, const char* name) {
+  constexpr size_t kBlock = 1024;
+  const size_t bytes = string_length(name) + 1;
+  if (bytes > text_room_) {
+    const size_t block = bytes > kBlock ? bytes : kBlock;
+    auto* fresh = static_cast<char*>(heap.allocate_for_ever(block));
+    if (fresh == nullptr) return nullptr;
+    text_ = fresh;
+    text_room_ = block;
+  }
+  char* const copy = text_;
+  copy_bytes(copy, name, bytes);
+  text_ += bytes;
+  text_room_ -= bytes;
+  return copy;
+}
+
 VersionId VersionNames::intern(Heap& heap, const char* name, uint32_t hash) {
   if (const VersionId known = find(name, hash); known != 0) return known;
   if (count_ + 1 >= capacity_) {
-    const uint32_t capacity = capacity_ == 0 ? 128 : capacity_ * 2;
+    const uint32_t capacity = capacity_ == 0 ? 64 : capacity_ * 2;
     auto* grown = heap.make_array<Entry>(capacity);
     if (grown == nullptr) return 0;
     // The old block stays: a reader without lock may still look at it.
@@ -117,7 +135,7 @@ VersionId VersionNames::intern(Heap& heap, const char* name, uint32_t hash) {
     entries_ = grown;
     capacity_ = capacity;
   }
-  const char* copy = heap.copy_string(name, string_length(name));
+  const char* copy = keep(heap, name);
   if (copy == nullptr) return 0;
   const uint32_t index = count_ + 1;
   entries_[index] = {copy, hash, buckets_[hash % kBuckets]};

@@ -32,6 +32,10 @@ class VersionNames {
   };
   static constexpr uint32_t kBuckets = 64;
 
+  const char* keep(Heap& heap, const char* name);
+
+  char* text_ = nullptr;  // where the next name goes
+  size_t text_room_ = 0;
   Entry* entries_ = nullptr;  // entry 0 is unused
   uint32_t count_ = 0, capacity_ = 0;
   uint32_t buckets_[kBuckets] = {};
