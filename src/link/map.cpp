@@ -232,7 +232,7 @@ void prefault_relro(const Image& image, uint64_t page) {
   const uint64_t low = image.relro_vaddr & ~(page - 1);
   const uint64_t high = (image.relro_vaddr + image.relro_size) & ~(page - 1);
   const LoadSegment* s = image.file_segment(image.relro_vaddr, image.relro_size);
-  if (s == nullptr || (s->flags & elf::kPfW) == 0 || high < low + 2 * page) return;
+  if (s == nullptr || (s->flags & elf::kPfW) == 0 || high < low + 8 * page) return;
   (void)sys::advise_populate_write(image.address(low), high - low);
 }
 

@@ -45,7 +45,7 @@ uint32_t cache_level(uint32_t isa) {
 void prefault_own_data(uint64_t low) {
   constexpr uint64_t kPage = arch::Native::kPageSize;
   // What a program with one library needs of first_memory.
-  constexpr uint64_t kUsual = 7 * kPage;
+  constexpr uint64_t kUsual = 5 * kPage;
   low &= ~(kPage - 1);
   const uint64_t high = (reinterpret_cast<uint64_t>(first_memory) + kUsual) & ~(kPage - 1);
   (void)sys::advise_populate_write(reinterpret_cast<void*>(low), high - low);  // NOLINT
