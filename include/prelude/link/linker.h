@@ -333,7 +333,7 @@ void release_retired(Linker& linker);
 class Reader {
  public:
   explicit Reader(Linker& linker) : linker_(linker) {
-    __atomic_add_fetch(&linker_.readers, 1, __ATOMIC_ACQ_REL);
+    __atomic_add_fetch(&linker_.readers, 1, __ATOMIC_SEQ_CST);
   }
   ~Reader() { __atomic_sub_fetch(&linker_.readers, 1, __ATOMIC_ACQ_REL); }
   Reader(const Reader&) = delete;
