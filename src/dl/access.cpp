@@ -73,7 +73,7 @@ bool tls_start_thread(Linker& linker, char* block, bool fresh) {
     set_dtv(block, filled);
   else
     ok = false;
-  if (!ok && fresh && dtv != nullptr && TlsRegistry::thread_of(dtv) != nullptr)
+  if (!ok && thread != nullptr && dtv != nullptr && TlsRegistry::thread_of(dtv) != nullptr)
     linker.tls.leave_thread(*thread);
   linker.personality->unlock_tls(linker);
   if (ok || !fresh) return ok;

@@ -115,7 +115,7 @@ void read_old_leaves(const CpuFacts& facts, CacheNumbers& numbers) {
   numbers.l2_ways = decoded_ways(l2_code, (l2 & 0xff) == 0 ? 0 : l2_size / (l2 & 0xff));
   const uint32_t l3 = facts.leaf_80000006.edx;
   const uint32_t l3_code = l3 >> 12 & 15;
-  const uint64_t l3_size = (l3 >> 18) * 512 * kKib;
+  const uint64_t l3_size = (l3 >> 18) * (512 * kKib);
   numbers.l3_size = l3_code == 0 ? 0 : l3_size;
   numbers.l3_line = l3_code == 0 ? 0 : l3 & 0xff;
   numbers.l3_ways = decoded_ways(l3_code, (l3 & 0xff) == 0 ? 0 : l3_size / (l3 & 0xff));
@@ -156,7 +156,7 @@ void share_complex_l3(const CpuFacts& facts, CacheNumbers& numbers) {
   if (leaf.ecx != 0) {
     numbers.l3_ways = (leaf.ebx >> 22) + 1;
     numbers.l3_line = (leaf.ebx & 0xfff) + 1;
-    numbers.l3_size = ((leaf.ebx >> 22) + 1) * ((leaf.ebx & 0xfff) + 1) * (leaf.ecx + 1);
+    numbers.l3_size = numbers.l3_ways * numbers.l3_line * (leaf.ecx + 1);
   } else if (numbers.l3_size != 0) {
     numbers.l3_size /= (facts.leaf_80000008.ecx & 0xff) + 1;
     if (facts.family >= 0x17) numbers.l3_size *= complex_threads(facts);
@@ -193,7 +193,7 @@ bool is_amd_kind(const CpuRules& rules, CpuVendor vendor) {
 
 uint64_t default_non_temporal(const CpuRules& rules, const CpuFacts& facts,
                               const FeatureWords& words, const CacheNumbers& caches) {
-  constexpr uint64_t kUnknownCaches = 64 * 1024 * kKib;
+  constexpr uint64_t kUnknownCaches = 64 * kKib * kKib;
   // Compat: an unknown size (-1) counts as huge where the divisor varies, as none where it is 4.
   uint64_t result = rules.tuned_by_model ? static_cast<uint64_t>(caches.shared) / words.cached_share
                                          : static_cast<uint64_t>(caches.shared / 4);
