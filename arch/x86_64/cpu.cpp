@@ -67,7 +67,8 @@ void store_cache(const CpuidLeaf& leaf, CpuFacts& facts) {
   cache.ways = (leaf.ebx >> 22) + 1;
   cache.line = (leaf.ebx & 0xfff) + 1;
   const uint32_t partitions = (leaf.ebx >> 12 & 0x3ff) + 1;
-  cache.size = uint64_t{cache.ways} * partitions * cache.line * (leaf.ecx + 1);
+  const uint32_t bytes = cache.ways * partitions * cache.line * (leaf.ecx + 1);
+  cache.size = bytes;  // no cache reaches 4 GiB
   cache.sharing_ids = leaf.eax >> 14 & 0x3ff;
   cache.inclusive = (leaf.edx & 2) != 0;
   const uint32_t type = leaf.eax & 31;

@@ -154,9 +154,11 @@ void share_total_l3(const CpuFacts& facts, CacheNumbers& numbers) {
 void share_complex_l3(const CpuFacts& facts, CacheNumbers& numbers) {
   const CpuidLeaf& leaf = facts.leaf_8000001d_3;
   if (leaf.ecx != 0) {
-    numbers.l3_ways = (leaf.ebx >> 22) + 1;
-    numbers.l3_line = (leaf.ebx & 0xfff) + 1;
-    numbers.l3_size = numbers.l3_ways * numbers.l3_line * (leaf.ecx + 1);
+    const uint32_t ways = (leaf.ebx >> 22) + 1, line = (leaf.ebx & 0xfff) + 1;
+    const uint32_t bytes = ways * line * (leaf.ecx + 1);  // no cache reaches 4 GiB
+    numbers.l3_ways = ways;
+    numbers.l3_line = line;
+    numbers.l3_size = bytes;
   } else if (numbers.l3_size != 0) {
     numbers.l3_size /= (facts.leaf_80000008.ecx & 0xff) + 1;
     if (facts.family >= 0x17) numbers.l3_size *= complex_threads(facts);

@@ -10,7 +10,7 @@ namespace prelude {
 namespace {
 
 // Whoever begins to read now cannot find what was taken out before: the fence keeps our look at the
-// count behind the stores that took it out, as the reader's count goes before its look at the lists.
+// count behind the stores that took it out, as readers count themselves before they look at a list.
 bool no_reader(const Linker& linker) {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
   return __atomic_load_n(&linker.readers, __ATOMIC_ACQUIRE) == 0;
