@@ -15,7 +15,9 @@ enum class SyscallNumber : long {
   kSchedYield = 24,
   kMadvise = 28,
   kGetpid = 39,
+  kClone = 56,
   kExecve = 59,
+  kWait4 = 61,
   kUname = 63,
   kGetcwd = 79,
   kArchPrctl = 158,
@@ -28,6 +30,7 @@ enum class SyscallNumber : long {
   kNewfstatat = 262,
   kReadlinkat = 267,
   kSetRobustList = 273,
+  kMemfdCreate = 319,
   kRseq = 334,
 };
 

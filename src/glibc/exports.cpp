@@ -108,7 +108,7 @@ PRELUDE_EXPORT void _dl_rtld_di_serinfo(Module* module, void* pointer, bool coun
   }
   const prelude::Change change(linker);
   linker.searcher.for_each_directory(module->requester, &linker.program->requester, write_directory,
-                                     &out);
+                                     &out, prelude::Searcher::Absent::kLeftOut);
   if (!counting) return;
   info->count = out.count;
   info->size =

@@ -55,6 +55,8 @@ bool version_known(const Module& module, uint32_t index) {
          (module.image.versym[index] & 0x7fffU) < versions.count;
 }
 
+}  // namespace
+
 SymbolQuery query_of(const Module& module, uint32_t index, const char* name, Use use) {
   SymbolQuery query = make_query_in_table(name);
   query.function_call = use == Use::kCall;
@@ -67,6 +69,8 @@ SymbolQuery query_of(const Module& module, uint32_t index, const char* name, Use
   }
   return query;
 }
+
+namespace {
 
 // A protected symbol of the module itself: its own definition serves, except where the program's
 // PLT entry stands for the function's address everywhere (psABI x86-64, function pointer equality).

@@ -36,7 +36,42 @@ constexpr TextOption kTexts[] = {
     {"--audit"sv, &Options::option_audit},
     {"--preload"sv, &Options::option_preload},
     {"--argv0"sv, &Options::argv0},
+    {"--trace"sv, &Options::trace_json},
 };
+
+struct QuestionOption {
+  std::string_view word;
+  Question question;
+  bool has_argument;
+};
+constexpr QuestionOption kQuestions[] = {
+    {"--explain"sv, Question::kSymbol, true},
+    {"--why"sv, Question::kLibrary, true},
+    {"--graph"sv, Question::kGraph, true},
+    {"--collisions"sv, Question::kCollisions, false},
+    {"--stats"sv, Question::kStatistics, false},
+    {"--init-order"sv, Question::kInitOrder, false},
+    {"--simulate-dlopen"sv, Question::kOpen, true},
+    {"--diff-env"sv, Question::kDifference, true},
+};
+
+enum class Taken : uint8_t { kNo, kWord, kWordAndArgument };
+
+// The last question counts.
+Taken read_question(std::string_view word, const char* argument, Options& options) {
+  if (word == "--json"sv) {
+    options.json = true;
+    return Taken::kWord;
+  }
+  for (const QuestionOption& option : kQuestions) {
+    if (word != option.word || (option.has_argument && argument == nullptr)) continue;
+    options.question = option.question;
+    options.question_argument = option.has_argument ? argument : nullptr;
+    options.mode = Mode::kList;
+    return option.has_argument ? Taken::kWordAndArgument : Taken::kWord;
+  }
+  return Taken::kNo;
+}
 
 bool read_mode(std::string_view word, Options& options) {
   for (const ModeOption& option : kModes) {
@@ -79,6 +114,8 @@ void read_command_line(const Process& process, ParsedOptions& out) {
     const char* argument = i < process.argc ? process.argv[i] : nullptr;
     if (read_text(word, argument, options)) {
       ++i;
+    } else if (const Taken taken = read_question(word, argument, options); taken != Taken::kNo) {
+      if (taken == Taken::kWordAndArgument) ++i;
     } else if (!read_mode(word, options)) {
       out.usage = {UsageError::Kind::kUnrecognised, text};
       return;

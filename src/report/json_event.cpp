@@ -1,27 +1,11 @@
 #include "json_event.h"
 
+#include <prelude/report/json_text.h>
+
 #include "names.h"
 
 namespace prelude::report {
 namespace {
-
-constexpr size_t kPieceSize = 128;
-
-void escape_piece(void* context, const char* text, size_t bytes) {
-  Writer& out = *static_cast<Writer*>(context);
-  for (size_t i = 0; i < bytes; ++i) {
-    if (text[i] == '"' || text[i] == '\\') out.put('\\');
-    out.put(text[i]);
-  }
-}
-
-/// The inside of a JSON string. What is no printable UTF-8 becomes the four characters \xNN.
-void put_json(Writer& out, const char* text) {
-  char piece[kPieceSize];
-  Writer escaping(piece, sizeof piece, escape_piece, &out);
-  put_whole(escaping, text);
-  escaping.flush();
-}
 
 /// The members of "args".
 class Arguments {

@@ -178,11 +178,13 @@ Found run_stages(const Attempt& attempt, const Requester& requester, const Reque
 /// Shows the directories of one list to a callback.
 class Lister {
  public:
-  Lister(SearchState& state, Searcher::DirectoryCallback each, void* context)
-      : state_(state), each_(each), context_(context) {}
+  Lister(SearchState& state, Searcher::DirectoryCallback each, void* context,
+         Searcher::Absent absent)
+      : state_(state), each_(each), context_(context), absent_(absent) {}
 
   void show(const DirectoryList* list, FoundBy by) {
-    for (size_t i = 0; list != nullptr && i < list->count; ++i) {
+    if (list == nullptr || (list->all_missing && absent_ == Searcher::Absent::kLeftOut)) return;
+    for (size_t i = 0; i < list->count; ++i) {
       const std::string_view path = without_trailing_slashes(list->entries[i]->text());
       char* text = state_.trace_text.reserve(*state_.heap, path.size() + 2);
       if (text == nullptr) return;
@@ -210,6 +212,7 @@ class Lister {
   SearchState& state_;
   Searcher::DirectoryCallback each_;
   void* context_;
+  Searcher::Absent absent_;
 };
 
 }  // namespace
@@ -277,10 +280,10 @@ Result<const char*> Searcher::expand(const char* text, const char* origin) {
 }
 
 void Searcher::for_each_directory(const Requester& requester, const Requester* main,
-                                  DirectoryCallback each, void* context) {
+                                  DirectoryCallback each, void* context, Absent absent) {
   if (state_ == nullptr) return;
   SearchState& state = *state_;
-  search::Lister lister(state, each, context);
+  search::Lister lister(state, each, context, absent);
   lister.show_rpath_chain(requester, main);
   if (search::need_library_path_list(state, main))
     lister.show(state.library_path_list, FoundBy::kLibraryPath);

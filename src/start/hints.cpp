@@ -273,7 +273,7 @@ void list_further_symbols(Writer& out, const char* first) {
   const Array<Module*>& sorted = linker.program->sorted;
   for (size_t i = sorted.size(); i-- > 0;)
     if (!sorted[i]->is_self && !sorted[i]->relocated)
-      for_each_binding(*sorted[i], !linker.lazy_allowed, note_further, &further);
+      for_each_binding(linker, *sorted[i], !linker.lazy_allowed, note_further, &further);
   if (further.more != 0) out.put("  ... and ").decimal(further.more).put(" more\n");
 }
 

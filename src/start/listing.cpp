@@ -101,7 +101,7 @@ void warn_about_symbols() {
   const Array<Module*>& sorted = linker.program->sorted;
   for (size_t i = sorted.size(); i-- > 0;)
     if (!sorted[i]->is_self)
-      for_each_binding(*sorted[i], linker.options->bind_now, judge_binding, &out);
+      for_each_binding(linker, *sorted[i], linker.options->bind_now, judge_binding, &out);
   out.flush();
 }
 
@@ -131,7 +131,7 @@ void list_versions(Writer& out) {
 
 // ldd -u: direct dependencies that none of the program's references is bound to.
 [[noreturn]] void list_unused(Writer& out) {
-  for_each_binding(*linker.program, true, mark_used, nullptr);
+  for_each_binding(linker, *linker.program, true, mark_used, nullptr);
   bool any = false;
   const Image& image = linker.program->image;
   for_each_dynamic(image, elf::kDtNeeded, [&](uint64_t offset) {
@@ -156,6 +156,7 @@ bool is_listing() { return linker.options->mode == Mode::kList || linker.options
   const bool as_ldd = options.mode != Mode::kList;
   char buffer[4096];
   Writer out(buffer, sizeof buffer, to_stdout);
+  if (options.question != Question::kNone) explain::answer(linker, world.search_log);
   if ((options.debug_mask & bit(Topic::kUnused)) != 0) list_unused(out);
   list_all(out);
   if (!as_ldd) list_symbols(out);

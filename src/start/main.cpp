@@ -55,6 +55,11 @@ void read_options(uint64_t* stack) {
   if (options.show_auxv) show_auxv();
   if (options.debug_help) say_debug_help();
   if (world.parsed.usage.kind != UsageError::Kind::kNone) usage_error(world.parsed.usage);
+  if (options.question == Question::kDifference) {
+    // Each of two children comes back with an environment of its own.
+    explain::start_difference(world.stack.process, options);
+    parse_options(world.stack.process, direct, world.parsed);
+  }
 }
 
 // Such a mode prints facts and ends; no program is loaded.

@@ -4,6 +4,8 @@
 #include <arch/cpu.h>
 #include <arch/stubs.h>
 
+#include <prelude/explain/bindings.h>
+#include <prelude/explain/explain.h>
 #include <prelude/link/linker.h>
 #include <prelude/options/options.h>
 #include <prelude/report/debug_text.h>
@@ -13,6 +15,9 @@
 #include <cstdint>
 
 namespace prelude::start {
+
+using explain::Binding;
+using explain::for_each_binding;
 
 /// The kernel's stack, decoded once. Pointers go into the stack itself.
 struct InitialStack {
@@ -44,6 +49,7 @@ struct World {
   arch::CpuFacts cpu;
   report::DebugText debug_text;
   report::JsonTrace json;
+  explain::SearchLog search_log;
   SearchSetup search;
   Array<MissingLibrary> missing;
   Module* broken_for = nullptr;  ///< who needs the file that a start failed on
@@ -89,17 +95,6 @@ void guard_secure_start(bool direct);
 void load_dependencies(Batch& batch, const Array<Module*>& roots);
 /// Names all versions that do not exist. In ldd mode the process goes on.
 void check_all_versions();
-// ---- bindings.cpp
-struct Binding {
-  Module& user;
-  const elf::Symbol& reference;
-  Use use;
-  Result<Definition> found;  ///< no symbol: weak, and defined nowhere
-};
-/// What the relocations of a module bind to. Nothing is written to memory and no IFUNC resolver
-/// runs. `each` gives false to stop.
-using BindingCallback = bool (*)(void* context, const Binding& binding);
-void for_each_binding(Module& module, bool with_plt, BindingCallback each, void* context);
 // ---- listing.cpp
 /// ldd mode or --list.
 bool is_listing();

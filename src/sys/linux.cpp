@@ -9,8 +9,8 @@ namespace {
 using arch::SyscallNumber;
 
 constexpr int kReadOnly = 0, kWriteOnly = 1;
-constexpr int kCreate = 0100, kAppend = 02000, kNonBlock = 04000, kNoFollow = 0400000,
-              kCloseOnExec = 02000000;
+constexpr int kCreate = 0100, kTruncate = 01000, kAppend = 02000, kNonBlock = 04000,
+              kNoFollow = 0400000, kCloseOnExec = 02000000;
 constexpr int kAtCurrentDirectory = -100;
 constexpr int kMapPrivate = 2, kMapFixed = 0x10, kMapAnonymous = 0x20,
               kMapFixedNoReplace = 0x100000;
@@ -81,6 +81,15 @@ Ret<int> open_for_reading(const char* path) {
 
 Ret<int> open_for_trace(const char* path) {
   return open(path, kWriteOnly | kAppend | kCreate | kNoFollow | kCloseOnExec, 0666);
+}
+
+Ret<int> create_file(const char* path) {
+  return open(path, kWriteOnly | kCreate | kTruncate | kCloseOnExec, 0666);
+}
+
+Ret<int> create_memory_file() {
+  constexpr long kCloseOnExecFlag = 1;
+  return number<int>(arch::syscall(SyscallNumber::kMemfdCreate, "prelude", kCloseOnExecFlag));
 }
 
 Ret<int> open_device(const char* path, bool writable) {
@@ -190,6 +199,22 @@ int thread_id() { return static_cast<int>(arch::syscall(SyscallNumber::kGettid))
 
 Ret<Done> execute(const char* path, char* const argv[], char* const envp[]) {
   return done(arch::syscall(SyscallNumber::kExecve, path, argv, envp));
+}
+
+Ret<int> fork() {
+  constexpr long kSignalOfChild = 17;  // SIGCHLD
+  return number<int>(arch::syscall(SyscallNumber::kClone, kSignalOfChild, 0, 0, 0, 0));
+}
+
+Ret<int> wait_for(int child) {
+  constexpr int kSignalBase = 128, kSignalMask = 0x7f, kStatusShift = 8, kStatusMask = 0xff;
+  int status = 0;
+  const long ended = retry([&] {
+    return arch::syscall(SyscallNumber::kWait4, child, &status, 0, static_cast<void*>(nullptr));
+  });
+  if (failed(ended)) return error_of(ended);
+  const int signal = status & kSignalMask;
+  return signal != 0 ? kSignalBase + signal : status >> kStatusShift & kStatusMask;
 }
 
 Ret<Done> set_thread_pointer(void* pointer) { return done(arch::set_thread_pointer(pointer)); }

@@ -299,6 +299,12 @@ Ret<int> open_for_trace(const char* path) {
   return new_descriptor({node, true});
 }
 
+Ret<int> create_file(const char* path) { return open_for_trace(path); }
+Ret<int> create_memory_file() {
+  FAKE_ENTER("create_memory_file");
+  return new_descriptor({world().make(kRegular | 0600, ""), true});
+}
+
 Ret<int> open_device(const char* path, bool /*writable*/) {
   FAKE_ENTER("open_device", path);
   const auto node = find(path);
@@ -414,6 +420,15 @@ int thread_id() { return 1234; }
 Ret<Done> execute(const char* path, char* const[], char* const[]) {
   FAKE_ENTER("execute", path);
   return kENOEXEC;
+}
+
+Ret<int> fork() {
+  FAKE_ENTER("fork");
+  return kENOSYS;
+}
+Ret<int> wait_for(int) {
+  FAKE_ENTER("wait_for");
+  return kENOSYS;
 }
 
 Ret<Done> set_thread_pointer(void*) {

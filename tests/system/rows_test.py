@@ -240,6 +240,16 @@ def test_statistics(c):
     c.same(["{ld}", "/bin/true"], {"LD_DEBUG": "statistics"}, edit=names_only)
 
 
+def test_bind_not(c):
+    """LD_BIND_NOT: the slot stays as it is, so each call is bound anew."""
+    c.compile("calls", "#include <unistd.h>\nint main(void) { for (int i = 0; i < 3; ++i) getppid(); return 0; }", "-Wl,-z,lazy")
+    for env, wanted in (({}, 1), ({"LD_BIND_NOT": "1"}, 3), ({"LD_BIND_NOT": ""}, 1), ({"LD_BIND_NOT": "1", "LD_BIND_NOW": "1"}, 1)):
+        for side in comparison.SIDES:
+            outcome = c.run(side, ["{ld}", "./calls"], {**env, "LD_DEBUG": "bindings"})
+            found = outcome.err.count("symbol `getppid'")
+            c.expect(found == wanted, f"{side} {env}: bound {found} times, not {wanted}")
+
+
 def test_tls_trace(c):
     """LD_DEBUG=tls and security: glibc 2.43 has these words; ours under every libc. What libc itself says of threads
     comes with 2.43."""
@@ -348,6 +358,21 @@ def test_dlfcn_corners(c):
               'printf("%d", dlclose(h)); printf("%d\\n", dlclose(h)); puts(dlerror()); return 0; }')
     outcome = c.run("candidate", ["{ld}", "./closes"])
     c.expect(outcome.out == "0-1\n./libtwice.so: shared object not open\n", f"closed twice: {outcome}")
+    # Directories of a RUNPATH count for dlinfo until a search has found that there is none of them.
+    c.compile("serinfo", '''#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+static void show(void *h) { Dl_serinfo size, *all; if (dlinfo(h, RTLD_DI_SERINFOSIZE, &size)) { puts(dlerror()); return; }
+  all = malloc(size.dls_size); dlinfo(h, RTLD_DI_SERINFOSIZE, all); dlinfo(h, RTLD_DI_SERINFO, all);
+  printf("%zu %u", (size_t)all->dls_size, all->dls_cnt);
+  for (unsigned i = 0; i < all->dls_cnt; ++i) printf(" %s %x", all->dls_serpath[i].dls_name, all->dls_serpath[i].dls_flags);
+  puts(""); }
+int main(int n, char **v) { show(dlopen(0, RTLD_NOW)); void *h = dlopen("./libpaths.so", RTLD_NOW); show(h); return h == 0; }''',
+              "-Wl,--enable-new-dtags,-rpath,$ORIGIN/rr:/x//")
+    c.library("libpaths.so", "int paths;", "-Wl,--enable-new-dtags,-rpath,$ORIGIN/rr:/x//")
+    for path in ("", "/nowhere", "/nowhere:."):
+        c.same(["{ld}", "./serinfo"], {"LD_LIBRARY_PATH": path})
     # A call of dlsym(RTLD_NEXT) that seems to come from memory of no object.
     c.compile("outside", '''#define _GNU_SOURCE
 #include <dlfcn.h>
@@ -378,6 +403,7 @@ def test(c):
     test_statistics(c)
     test_json(c)
     test_json_lines(c)
+    test_bind_not(c)
     test_tls_trace(c)
     test_cache_forms(c)
     test_new_cache(c)

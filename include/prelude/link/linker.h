@@ -264,6 +264,8 @@ void trace_scope(Linker& linker, const Module& module, uint32_t from);
 /// The definition that `symbol` of `module` binds to. A weak reference may bind to nothing (symbol
 /// null).
 Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t symbol, Use use);
+/// What is asked for by the symbol at `index` of `module`, whose name is `name`.
+SymbolQuery query_of(const Module& module, uint32_t index, const char* name, Use use);
 /// The address of a definition (of an IFUNC's resolver where it is one), checked against its
 /// object. Not for TLS symbols.
 Result<uint64_t> definition_address(const Linker& linker, const Definition& found);

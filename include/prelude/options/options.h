@@ -18,6 +18,19 @@ enum class Mode : uint8_t {
   kListDiagnostics
 };
 
+/// What is to be told of a program instead of running it (direct mode; Mode::kList).
+enum class Question : uint8_t {
+  kNone,
+  kSymbol,      ///< --explain SYMBOL
+  kLibrary,     ///< --why LIB
+  kGraph,       ///< --graph FILE
+  kCollisions,  ///< --collisions
+  kStatistics,  ///< --stats
+  kInitOrder,   ///< --init-order
+  kOpen,        ///< --simulate-dlopen LIB
+  kDifference,  ///< --diff-env VAR[=VALUE]
+};
+
 /// Facts from the kernel. The vectors belong to the process's stack.
 struct Process {
   int argc = 0;
@@ -58,6 +71,9 @@ struct Options {
   const char* argv0 = nullptr;
   const char* origin_path = nullptr;
   const char* trace_json = nullptr;
+  Question question = Question::kNone;
+  const char* question_argument = nullptr;
+  bool json = false;           ///< the answer as JSON
   const char* self = nullptr;  ///< argv[0] of the loader in direct mode
   int program_index = 0;       ///< index in argv of EXECUTABLE-FILE (direct mode)
 };

@@ -112,8 +112,10 @@ class Searcher {
   /// the source, in search order, without hwcaps subdirectories, without looking whether they
   /// exist. The current directory of an empty element is ".". `main` may be null.
   using DirectoryCallback = void (*)(void* context, const char* path, FoundBy source);
+  /// Lists known to have no directory that exists are left out where `absent` says so.
+  enum class Absent : uint8_t { kShown, kLeftOut };
   void for_each_directory(const Requester& requester, const Requester* main, DirectoryCallback each,
-                          void* context);
+                          void* context, Absent absent = Absent::kShown);
 
  private:
   SearchState* state_ = nullptr;

@@ -41,6 +41,10 @@ enum Prot : int {
 Ret<int> open_for_reading(const char* path);
 /// O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode 0666.
 Ret<int> open_for_trace(const char* path);
+/// O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode 0666: a file that the user has named.
+Ret<int> create_file(const char* path);
+/// A file that only lives as long as its descriptors.
+Ret<int> create_memory_file();
 /// O_WRONLY or O_RDONLY without O_CLOEXEC: used for the standard descriptors of secure programs
 /// only.
 Ret<int> open_device(const char* path, bool writable);
@@ -72,6 +76,11 @@ int process_id();
 int thread_id();
 /// Only returns on failure.
 Ret<Done> execute(const char* path, char* const argv[], char* const envp[]);
+
+/// The process id of the child, 0 in it.
+Ret<int> fork();
+/// The exit status of a child that has ended; 128 + the number of the signal that ended it.
+Ret<int> wait_for(int child);
 
 /// Thread block services of the kernel.
 Ret<Done> set_thread_pointer(void* pointer);

@@ -298,6 +298,47 @@ TEST(CommandLine, IsNotReadUnderTheKernel) {
   EXPECT_EQ(parsed.usage.kind, UsageError::Kind::kNone);
 }
 
+TEST(CommandLine, QuestionsAreListings) {
+  struct Case {
+    const char* word;
+    Question question;
+    bool has_argument;
+  };
+  for (const Case& one : {Case{"--explain", Question::kSymbol, true},
+                          {"--why", Question::kLibrary, true},
+                          {"--graph", Question::kGraph, true},
+                          {"--collisions", Question::kCollisions, false},
+                          {"--stats", Question::kStatistics, false},
+                          {"--init-order", Question::kInitOrder, false},
+                          {"--simulate-dlopen", Question::kOpen, true},
+                          {"--diff-env", Question::kDifference, true}}) {
+    const ParsedOptions parsed = with_arguments({one.word, "x", "prog"}, {});
+    EXPECT_EQ(parsed.options.question, one.question) << one.word;
+    EXPECT_EQ(parsed.options.mode, Mode::kList);
+    EXPECT_EQ(parsed.options.program_index, one.has_argument ? 3 : 2);
+    EXPECT_EQ(parsed.options.question_argument != nullptr, one.has_argument);
+    EXPECT_FALSE(parsed.options.json);
+    const auto bare = with_arguments({one.word}, {}).usage.kind;
+    EXPECT_EQ(bare, one.has_argument ? UsageError::Kind::kUnrecognised
+                                     : UsageError::Kind::kMissingProgram);
+  }
+}
+
+TEST(CommandLine, TheLastQuestionCounts) {
+  const Options options =
+      with_arguments({"--why", "a", "--json", "--explain", "b", "--stats", "p"}, {}).options;
+  EXPECT_EQ(options.question, Question::kStatistics);
+  EXPECT_EQ(options.question_argument, nullptr);
+  EXPECT_TRUE(options.json);
+}
+
+TEST(CommandLine, ATraceIsNoQuestion) {
+  const Options options = with_arguments({"--trace", "/j", "p"}, {"LD_TRACE_JSON=/k"}).options;
+  EXPECT_STREQ(options.trace_json, "/j");
+  EXPECT_EQ(options.mode, Mode::kRun);
+  EXPECT_NE(options.json_mask, 0U);
+}
+
 TEST(CommandLine, ReadsEveryText) {
   const Options options =
       with_arguments({"--library-path", "/l", "--glibc-hwcaps-prepend", "p", "--glibc-hwcaps-mask",

@@ -1,10 +1,10 @@
 // What a module's references bind to, found without relocating it: for ldd -d, -r and -u, and for
 // the report of a start-up that failed on a symbol.
-#include "start.h"
+#include <prelude/explain/bindings.h>
 
 #include <arch/native.h>
 
-namespace prelude::start {
+namespace prelude::explain {
 namespace {
 
 using arch::RelocKind;
@@ -15,8 +15,8 @@ bool names_symbol(RelocKind kind) {
 
 class Scan {
  public:
-  Scan(Module& module, BindingCallback each, void* context)
-      : module_(module), each_(each), context_(context) {}
+  Scan(Linker& linker, Module& module, BindingCallback each, void* context)
+      : linker_(linker), module_(module), each_(each), context_(context) {}
 
   bool table(const elf::Rela* entries, uint64_t count) {
     for (uint64_t i = 0; i < count; ++i)
@@ -35,9 +35,10 @@ class Scan {
     last_symbol_ = symbol;
     last_use_ = use;
     return each_(context_, {module_, module_.image.symbols[symbol], use,
-                            bind_symbol(linker, module_, symbol, use)});
+                            bind_symbol(linker_, module_, symbol, use)});
   }
 
+  Linker& linker_;
   Module& module_;
   BindingCallback each_;
   void* context_;
@@ -47,11 +48,12 @@ class Scan {
 
 }  // namespace
 
-void for_each_binding(Module& module, bool with_plt, BindingCallback each, void* context) {
-  Scan scan(module, each, context);
+void for_each_binding(Linker& linker, Module& module, bool with_plt, BindingCallback each,
+                      void* context) {
+  Scan scan(linker, module, each, context);
   if (!scan.table(module.image.rela, module.image.rela_count)) return;
   if (with_plt || module.bind_now)
     (void)scan.table(module.image.plt_rela, module.image.plt_rela_count);
 }
 
-}  // namespace prelude::start
+}  // namespace prelude::explain
