@@ -181,15 +181,13 @@ class GlibcPersonality final : public Personality {
   void begin_change(Linker& linker) override {
     if (state().functions.mutex_lock == nullptr) return;
     if (!state().fork_watched && linker.start_up_done) watch_forks(*state().libc);
-    state().functions.mutex_lock(state().change_lock);
+    begin_exclusive_change();
   }
   void end_change(Linker&) override {
-    if (state().functions.mutex_unlock != nullptr)
-      state().functions.mutex_unlock(state().change_lock);
+    if (state().functions.mutex_unlock != nullptr) end_exclusive_change();
   }
   bool try_change(Linker&) override {
-    return state().functions.mutex_trylock == nullptr ||
-           state().functions.mutex_trylock(state().change_lock) == 0;
+    return state().functions.mutex_trylock == nullptr || try_exclusive_change();
   }
 
   void lock_lists(Linker&) override { lock(&RtldGlobal::dl_load_write_lock); }

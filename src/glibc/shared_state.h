@@ -86,6 +86,9 @@ struct State {
   char* main_thread = nullptr;
   uint64_t rseq_offset = 0;  ///< distance of the area below the thread pointer (2.41+)
   alignas(8) std::byte change_lock[kMutexSize] = {};  ///< held while the linker's data change
+  const void* changing_thread = nullptr;              ///< the owner of change_lock
+  uint32_t change_depth = 0;                          ///< how often it has it
+  uint32_t forks_waiting = 0;                         ///< threads that want change_lock for a fork
   const void* forking_thread = nullptr;  ///< holds change_lock for the time of its fork
   bool fork_watched = false;
   bool stacks_executable = false;
@@ -124,6 +127,10 @@ int open_thread_stack(char* thread);
 /// Has libc call us around fork. Done at the first change after start, so that a start-up does not
 /// pay.
 void watch_forks(const Module& libc);
+/// Take and leave change_lock. A thread that wants to fork goes first.
+void begin_exclusive_change();
+bool try_exclusive_change();
+void end_exclusive_change();
 // ---- spaces.cpp
 /// Refuses a C library whose structures are not those of the first one's.
 Status admit_libc(Linker& linker, const Batch& batch);
