@@ -1,4 +1,4 @@
-// See context.h, which asserts the size of the eight words used here.
+// See context.h, which asserts the size of the nine words used here.
 
 #define CONTEXT_RBX 0
 #define CONTEXT_RBP 8
@@ -8,6 +8,7 @@
 #define CONTEXT_R15 40
 #define CONTEXT_RSP 48
 #define CONTEXT_RIP 56
+#define CONTEXT_SSP 64
 
     .text
     .globl  prelude_context_save
@@ -32,6 +33,9 @@ prelude_context_save:               // rdi = context, rsi = guard
     xorq    %rsi, %rax
     movq    %rax, CONTEXT_RIP(%rdi)
     xorl    %eax, %eax
+    rdsspq  %rax                    // leaves it 0 where there is no shadow stack
+    movq    %rax, CONTEXT_SSP(%rdi)
+    xorl    %eax, %eax
     ret
     .cfi_endproc
     .size   prelude_context_save, . - prelude_context_save
@@ -43,6 +47,23 @@ prelude_context_save:               // rdi = context, rsi = guard
 prelude_context_restore:            // rdi = context, rsi = guard, edx = value
     .cfi_startproc
     endbr64
+    // The shadow stack loses the return addresses of the frames that are left, ours among them.
+    xorl    %r8d, %r8d
+    rdsspq  %r8
+    testq   %r8, %r8
+    jz      .Lno_shadow_stack
+    movq    CONTEXT_SSP(%rdi), %r9
+    subq    %r8, %r9
+    shrq    $3, %r9
+    incq    %r9                     // and the one of prelude_context_save
+.Lpop:
+    movl    $255, %ecx              // at most so many by one instruction
+    cmpq    %rcx, %r9
+    cmovbq  %r9, %rcx
+    incsspq %rcx
+    subq    %rcx, %r9
+    jnz     .Lpop
+.Lno_shadow_stack:
     movl    $1, %eax
     testl   %edx, %edx
     cmovnzl %edx, %eax
@@ -61,4 +82,5 @@ prelude_context_restore:            // rdi = context, rsi = guard, edx = value
     .cfi_endproc
     .size   prelude_context_restore, . - prelude_context_restore
 
+#include "cet.inc"
     .section .note.GNU-stack, "", @progbits

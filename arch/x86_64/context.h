@@ -9,8 +9,9 @@ namespace prelude::arch {
 
 struct Context {
   uint64_t rbx, rbp, r12, r13, r14, r15, rsp, rip;  ///< rbp, rsp, rip mixed with the guard
+  uint64_t shadow_stack;                            ///< its pointer; 0 = there is none
 };
-static_assert(sizeof(Context) == 64);
+static_assert(sizeof(Context) == 72);
 
 }  // namespace prelude::arch
 

@@ -45,4 +45,5 @@ _start:
     .cfi_endproc
     .size   _start, . - _start
 
+#include "cet.inc"
     .section .note.GNU-stack, "", @progbits

@@ -43,4 +43,5 @@ prelude_tls_get_addr:
     .set    __tls_get_addr, prelude_tls_get_addr
     .size   __tls_get_addr, . - prelude_tls_get_addr
 
+#include "cet.inc"
     .section .note.GNU-stack, "", @progbits

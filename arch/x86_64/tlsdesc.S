@@ -122,4 +122,5 @@ get_addr_keeping_all:
     ret
     END     get_addr_keeping_all
 
+#include "cet.inc"
     .section .note.GNU-stack, "", @progbits

@@ -77,4 +77,5 @@
     RESTORE_STATE_X
     END_STUB prelude_lazy_xsavec
 
+#include "cet.inc"
     .section .note.GNU-stack, "", @progbits

@@ -14,6 +14,7 @@ R_X86_64_RELATIVE = 8
 DF_BIND_NOW, DF_TEXTREL, DF_STATIC_TLS = 8, 4, 16
 DF_1_NOW = 1
 PAGE = 4096
+STT_FUNC, ENDBR64 = 2, b"\xf3\x0f\x1e\xfa"
 EXPORTS = pathlib.Path(__file__).with_name("exports.txt")
 
 
@@ -113,6 +114,19 @@ class ObjectTest(unittest.TestCase):
         names = {s.name for s in self.file.symbols(".symtab")}
         for name in ("_start", "strlen", "strcmp", "index", "stpcpy", "mempcpy"):
             self.assertIn(name, names, "memory checkers look for it")
+
+    def test_marks_what_is_true_of_indirect_branches(self):
+        notes = subprocess.run(["readelf", "-nW", os.environ["PRELUDE_LD"]], check=True, stdout=subprocess.PIPE, text=True).stdout
+        self.assertIn("x86 feature: IBT, SHSTK", notes)
+        entries = 0
+        for symbol in self.file.symbols(".symtab"):
+            # The exported ones and the stubs; the compiler knows of which others an address is taken.
+            by_address = symbol.info >> 4 != elf.STB_LOCAL or symbol.name.startswith(("prelude_", "_start"))
+            if symbol.info & 15 != STT_FUNC or not by_address:
+                continue
+            entries += 1
+            self.assertEqual(self.file.data[self.file.offset_of(symbol.value):][:4], ENDBR64, symbol.name)
+        self.assertGreater(entries, 30)
 
     def test_has_the_probes_that_debuggers_know(self):
         notes = subprocess.run(["readelf", "-n", os.environ["PRELUDE_LD"]], check=True, stdout=subprocess.PIPE, text=True).stdout
