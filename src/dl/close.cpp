@@ -132,10 +132,12 @@ void collect(Linker& linker, Namespace& space) {
   auto* list = linker.heap.make_array<Module*>(count);
   if (list == nullptr) return personality.end_change(linker);
   mark_needed(linker, space, list);
-  uint32_t used = 0, gone = 0;
-  for (Module* module = space.first; module != nullptr; module = module->map.l_next)
+  uint32_t used = 0, condemned = 0, gone = 0;
+  for (Module* module = space.first; module != nullptr; module = module->map.l_next) {
+    condemned += module->visited ? 0 : 1;
     list[used++] = module;
-  const bool sorted = sort_closure(linker, list, used, space.index == 0, true);
+  }
+  const bool sorted = condemned < 2 || sort_closure(linker, list, used, space.index == 0, true);
   for (uint32_t i = 0; i < used; ++i) {
     const bool keep = list[i]->visited || !sorted;
     list[i]->visited = false;
