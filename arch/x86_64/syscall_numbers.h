@@ -32,6 +32,7 @@ enum class SyscallNumber : long {
   kSetRobustList = 273,
   kMemfdCreate = 319,
   kRseq = 334,
+  kMseal = 462,
 };
 
 }  // namespace prelude::arch

@@ -39,6 +39,7 @@ constexpr FlagVariable kFlagVariables[] = {
     {"LD_VERBOSE"sv, &Options::verbose, When::kNonEmpty},
     {"LD_DYNAMIC_WEAK"sv, &Options::dynamic_weak, When::kAny},
     {"LD_SHOW_AUXV"sv, &Options::show_auxv, When::kAny},
+    {"LD_SEAL"sv, &Options::seal, When::kNonEmpty},
 };
 
 /// An empty value counts as not set.

@@ -206,6 +206,7 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   debugger::announce(linker.base_space, debugger::Stage::kInitComplete);
   say_statistics();
   protect_self();
+  if (linker.options->secure || linker.options->seal) seal_objects();
   // From here on no pointer that the loader or libc calls through lies in writable memory of the
   // loader.
   run_initialisers(linker, *linker.program);

@@ -89,6 +89,9 @@ void load_preloads(Batch& batch, Array<Module*>& roots);
 /// Opens missing standard descriptors of a secure process, or ends it; ends a secure loader that
 /// was started directly.
 void guard_secure_start(bool direct);
+// ---- seal.cpp
+/// Seals code, constant data and RELRO of all objects, where the kernel can.
+void seal_objects();
 // ---- needs.cpp
 /// Loads the dependencies of `roots`. Ends the process when a library is missing, after naming all
 /// of them; in ldd mode they go to world.missing instead.

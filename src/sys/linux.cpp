@@ -177,6 +177,10 @@ Ret<Done> protect(void* at, size_t bytes, int prot) {
   return done(arch::syscall(SyscallNumber::kMprotect, at, bytes, prot));
 }
 
+Ret<Done> seal(void* at, size_t bytes) {
+  return done(arch::syscall(SyscallNumber::kMseal, at, bytes, 0));
+}
+
 Ret<Done> advise_populate_write(void* at, size_t bytes) {
   return done(arch::syscall(SyscallNumber::kMadvise, at, bytes, kAdvisePopulateWrite));
 }

@@ -400,6 +400,11 @@ Ret<Done> protect(void* at, size_t bytes, int prot) {
   return mprotect(at, bytes, prot) == 0 ? Ret<Done>(Done{}) : Ret<Done>(kEINVAL);
 }
 
+Ret<Done> seal(void*, size_t) {
+  FAKE_ENTER("seal");
+  return Done{};
+}
+
 Ret<Done> advise_populate_write(void*, size_t) {
   FAKE_ENTER("advise_populate_write");
   return Done{};

@@ -8,8 +8,8 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
 from loader import OURS  # noqa: E402
+from privileged import NOBODY, Place  # noqa: E402
 
-NOBODY = 65534
 PROBE = r'''
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,72 +29,41 @@ int main(int argc, char **argv) {
 '''
 
 
-class Place:
-    """A directory that everybody can reach, with the loader, a library and programs in it."""
-
-    def __init__(self, directory):
-        self.directory = directory
-        os.chmod(directory, 0o755)
-        self.loader = self.path("ld.so")
-        shutil.copy(OURS, self.loader)
-        os.chmod(self.loader, 0o755)
-        for sub in ("good", "evil"):
-            os.mkdir(self.path(sub), 0o755)
-        self.gcc("good/libanswer.so", "int answer(void) { return 1; }", "-shared", "-fPIC", "-Wl,-soname,libanswer.so")
-        self.gcc("evil/libanswer.so", "int answer(void) { return 2; }", "-shared", "-fPIC", "-Wl,-soname,libanswer.so")
-        os.mkdir(self.path("out"))
-        os.chmod(self.path("out"), 0o777)
-
-    def path(self, name):
-        return os.path.join(self.directory, name)
-
-    def gcc(self, name, source, *options):
-        subprocess.run(["gcc", "-x", "c", "-", "-x", "none", "-o", self.path(name), *options], input=source, text=True, check=True,
-                       cwd=self.directory)
-
-    def program(self, name, runpath, mode=0o4755):
-        self.gcc(name, PROBE, "-L" + self.path("good"), "-lanswer", "-Wl,-rpath," + runpath,
-                 "-Wl,--dynamic-linker=" + self.loader)
-        os.chmod(self.path(name), mode)
-        return self.path(name)
-
-    def run(self, command, env=None, close=()):
-        def prepare():
-            for fd in close:
-                os.close(fd)
-        return subprocess.run(command, env=env or {}, user=NOBODY, group=NOBODY, extra_groups=[], text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=self.path("good"),
-                              preexec_fn=prepare if close else None)
-
-
 def test_environment_has_no_effect(place):
-    program = place.program("absolute", place.path("good"))
+    program = place.program("absolute", PROBE, place.path("good"))
     env = {"LD_LIBRARY_PATH": place.path("evil"), "LD_PRELOAD": place.path("evil/libanswer.so"), "LD_DEBUG": "all",
            "LD_NOSUCH": "1", "LD_BIND_NOW": "1"}
     done = place.run([program], env)
     assert done.stdout == "secure=1 open=3 answer=1 path=gone debug=gone\n", done
     assert done.stderr == "", done
-    plain = place.program("plain", place.path("good"), 0o755)
+    plain = place.program("plain", PROBE, place.path("good"), 0o755)
     assert "answer=2" in place.run([plain], {"LD_LIBRARY_PATH": place.path("evil"),
                                              "LD_PRELOAD": place.path("evil/libanswer.so")}).stdout
 
 
 def test_origin_and_relative_directories_are_not_used(place):
     for name, runpath in (("origin", "$ORIGIN/good"), ("relative", "."), ("empty", ":")):
-        done = place.run([place.program(name, runpath)])
+        done = place.run([place.program(name, PROBE, runpath)])
         assert done.returncode == 127 and "libanswer.so" in done.stderr, (name, done)
 
 
+def closing(descriptors):
+    def prepare():
+        for fd in descriptors:
+            os.close(fd)
+    return prepare
+
+
 def test_missing_descriptors_are_opened(place):
-    program = place.program("descriptors", place.path("good"))
+    program = place.program("descriptors", PROBE, place.path("good"))
     target = place.path("out/text")
     for close in ((0,), (1,), (2,), (0, 1, 2)):
-        place.run([program, target], close=close)
+        place.run([program, target], prepare=closing(close))
         with open(target) as text:
             assert "open=3" in text.read(), close
         os.unlink(target)
-    plain = place.program("normal_descriptors", place.path("good"), 0o755)
-    place.run([plain, target], close=(0, 2))
+    plain = place.program("normal_descriptors", PROBE, place.path("good"), 0o755)
+    place.run([plain, target], prepare=closing((0, 2)))
     with open(target) as text:
         assert "open=1" in text.read()  # left closed: not our business
 

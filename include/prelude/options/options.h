@@ -46,6 +46,7 @@ struct Options {
   bool inhibit_cache = false;
   bool bind_now = false, bind_not = false, dynamic_weak = false;
   bool warn = false, verbose = false, show_auxv = false;
+  bool seal = false;           ///< LD_SEAL is set: seal what stays as it is
   bool hints = true;           ///< LD_HINTS=0 turns the hint lines off
   bool trace_objects = false;  ///< LD_TRACE_LOADED_OBJECTS is set
   uint32_t trace_level = 0;    ///< its numeric value

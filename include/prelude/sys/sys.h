@@ -67,6 +67,8 @@ Ret<void*> map_file_exactly(void* at, size_t bytes, int prot, int fd, uint64_t o
 Ret<void*> map_anonymous_exactly(void* at, size_t bytes, int prot);
 Ret<Done> unmap(void* at, size_t bytes);
 Ret<Done> protect(void* at, size_t bytes, int prot);
+/// No later call can change, move or unmap these pages (Linux 6.10: mseal).
+Ret<Done> seal(void* at, size_t bytes);
 Ret<Done> advise_populate_write(void* at, size_t bytes);
 
 /// Writes all of it; errors other than EINTR end the try and are ignored.
