@@ -382,6 +382,12 @@ uint64_t sysv_hash_bytes(const Image& image) {
   return 8 + (uint64_t{image.sysv_hash.bucket_count} + image.sysv_hash.chain_count) * 4;
 }
 
+void note_table(Image& image, uint64_t at, uint64_t bytes) {
+  const LoadSegment* s = bytes == 0 ? nullptr : image.file_segment(at, 1);
+  if (s == nullptr || ((s->flags & kPfW) == 0 && !image.text_relocations)) return;
+  image.metadata[image.metadata_count++] = {at, at + bytes};
+}
+
 // Relocations must not be able to change tables that were checked above and are read again later.
 // Normally those lie in a read-only segment; else their ranges are kept for the relocation loop to
 // refuse. The version records are not among them: they are read once, before any relocation.
@@ -397,14 +403,11 @@ void note_metadata(Image& image, const Raw& raw) {
                 {kDtRela, image.rela_count * sizeof(Rela)},
                 {kDtJmpRel, image.plt_rela_count * sizeof(Rela)},
                 {kDtRelr, image.relr_count * 8}};
-  static_assert(std::size(tables) <= std::size(Image{}.metadata));
-  for (const auto& table : tables) {
-    if (!raw.has(table.slot) || table.bytes == 0) continue;
-    const uint64_t at = raw.get(table.slot);
-    const LoadSegment* s = image.file_segment(at, 1);
-    if (s == nullptr || ((s->flags & kPfW) == 0 && !image.text_relocations)) continue;
-    image.metadata[image.metadata_count++] = {at, at + table.bytes};
-  }
+  static_assert(std::size(tables) < std::size(Image{}.metadata));
+  for (const auto& table : tables)
+    if (raw.has(table.slot)) note_table(image, raw.get(table.slot), table.bytes);
+  note_table(image, reinterpret_cast<uint64_t>(image.phdr) - image.bias,
+             uint64_t{image.phnum} * sizeof(ProgramHeader));
 }
 
 }  // namespace

@@ -54,7 +54,18 @@ class LoadedObject {
                                        segments_.data(), image_));
     if (image_.end - image_.low > limit) return Error{.code = Errc::kOutOfMemory};
     map(file);
+    use_mapped_headers(facts);
     return decode_dynamic(image_);
+  }
+
+  void use_mapped_headers(const HeaderFacts& facts) {
+    const uint64_t end = facts.phoff + facts.phnum * sizeof(elf::ProgramHeader);
+    for (uint32_t i = 0; i < image_.segment_count; ++i) {
+      const LoadSegment& s = image_.segments[i];
+      if (facts.phoff >= s.offset && end <= s.offset + s.filesz)
+        image_.phdr = static_cast<const elf::ProgramHeader*>(
+            image_.address(s.vaddr + (facts.phoff - s.offset)));
+    }
   }
 
   void map(const std::vector<uint8_t>& file) {

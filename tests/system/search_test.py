@@ -129,11 +129,16 @@ def strangers(c):
     with open("good/libwhere.so", "rb") as file:
         good = file.read()
     bad = {"class": (4, 1), "machine": (18, 0xb7), "data": (5, 2), "version": (6, 9), "osabi": (7, 77), "type": (16, 9), "magic": (1, 0)}
+    cases = {name: [change] for name, change in bad.items()}
+    cases.update({"machine-" + name: [bad["machine"], bad[name]] for name in bad if name != "machine"})
     c.compile("st", MAIN, "good/libwhere.so")
-    for name, (offset, value) in bad.items():
+    for name, changes in cases.items():
         os.makedirs("bad-" + name)
+        library = bytearray(good)
+        for offset, value in changes:
+            library[offset] = value
         with open("bad-%s/libwhere.so" % name, "wb") as file:
-            file.write(good[:offset] + bytes([value]) + good[offset + 1:])
+            file.write(library)
         for path in ("bad-%s:good" % name, "bad-%s" % name, "bad-%s:bad-class" % name, "bad-class:bad-%s:good" % name):
             ask(c, "./st", env={"LD_LIBRARY_PATH": path})
     os.makedirs("bad-short")

@@ -22,6 +22,10 @@ struct Bound {
   bool resolver = false;  ///< value is the address of an IFUNC resolver still to be called
 };
 
+/// Text relocations reach code and constants; what the linker's own tables hold (GOT, copies, TLS
+/// descriptors) is writable in every file.
+enum class Place : uint8_t { kAny, kData };
+
 /// Where relocations may write, checked per entry by one compare in the common case.
 class WriteWindow {
  public:
@@ -34,8 +38,8 @@ class WriteWindow {
       size_ = s.memsz;
     }
   }
-  [[nodiscard]] bool holds(uint64_t vaddr, uint64_t bytes) const {
-    return holds_surely(vaddr, bytes) || holds_slowly(vaddr, bytes);
+  [[nodiscard]] bool holds(uint64_t vaddr, uint64_t bytes, Place place = Place::kAny) const {
+    return holds_surely(vaddr, bytes) || holds_slowly(vaddr, bytes, place);
   }
   /// True only inside the largest writable segment of an object whose tables are out of reach.
   [[nodiscard]] bool holds_surely(uint64_t vaddr, uint64_t bytes) const {
@@ -47,9 +51,10 @@ class WriteWindow {
   [[nodiscard]] uint64_t room_for_words() const { return size_ < 8 ? 0 : size_ - 7; }
 
  private:
-  [[nodiscard]] bool holds_slowly(uint64_t vaddr, uint64_t bytes) const {
+  [[nodiscard]] bool holds_slowly(uint64_t vaddr, uint64_t bytes, Place place) const {
     const LoadSegment* s = image_.memory_segment(vaddr, bytes);
-    if (s == nullptr || (!any_segment_ && (s->flags & elf::kPfW) == 0)) return false;
+    const bool any = any_segment_ && place == Place::kAny;
+    if (s == nullptr || (!any && (s->flags & elf::kPfW) == 0)) return false;
     for (uint32_t i = 0; i < image_.metadata_count; ++i)
       if (vaddr < image_.metadata[i].high && vaddr + bytes > image_.metadata[i].low) return false;
     return true;
@@ -163,8 +168,8 @@ class Relocator {
     return true;
   }
 
-  // The run of relative entries that DT_RELACOUNT promises. Anything else ends it and is done by
-  // table().
+  // The run of relative entries that DT_RELACOUNT promises. glibc 2.36 asserts that it holds
+  // nothing else, but passes it over where there is nothing to add.
   [[nodiscard]] bool relative() {
     const elf::Rela* entry = image_.rela;
     const elf::Rela* const end = entry + image_.relative_count;
@@ -178,7 +183,11 @@ class Relocator {
     }
     done_ = static_cast<uint64_t>(entry - image_.rela);
     counts_.relative += done_;
-    return true;
+    return entry == end || bias == 0 ||
+           binder_.fail({.code = Errc::kBadField,
+                         .subject = "DT_RELACOUNT",
+                         .context = "a number of relative relocations before all others",
+                         .value = image_.relative_count});
   }
 
   [[nodiscard]] bool table(const elf::Rela* entries, uint64_t count, bool plt_table) {
@@ -200,7 +209,7 @@ class Relocator {
       const elf::Rela& rela = image_.plt_rela[i];
       const Kind kind = arch::Native::kind_of(rela.type());
       if (kind == Kind::kJumpSlot) {
-        if (!window_.holds(rela.offset, 8)) return outside(rela.offset);
+        if (!window_.holds(rela.offset, 8, Place::kData)) return outside(rela.offset);
         if (rela.symbol() < image_.symbol_limit && aligned(rela.offset) &&
             binder_.lazy(aligned_slot(rela.offset)))
           continue;
@@ -268,6 +277,18 @@ class Relocator {
     return kind == Kind::kJumpSlot || kind == Kind::kTlsDescriptor || kind == Kind::kGlobData ||
            kind == Kind::kAbsolute64;
   }
+  static Place place_of(Kind kind) {
+    switch (kind) {
+      case Kind::kGlobData:
+      case Kind::kJumpSlot:
+      case Kind::kCopy:
+      case Kind::kTlsModule:
+      case Kind::kTlsDescriptor:
+        return Place::kData;
+      default:
+        return Place::kAny;
+    }
+  }
   static uint64_t width_of(Kind kind) {
     switch (kind) {
       case Kind::kAbsolute32:
@@ -281,10 +302,16 @@ class Relocator {
     }
   }
 
-  [[nodiscard]] bool symbolic(const elf::Rela& rela, Kind kind) {
+  [[nodiscard, gnu::noinline]] bool may_write(const elf::Rela& rela, Kind kind) const {
     const uint64_t width =
         kind == Kind::kCopy ? image_.symbols[rela.symbol()].size : width_of(kind);
-    if (!window_.holds(rela.offset, width)) return outside(rela.offset);
+    return window_.holds(rela.offset, width, place_of(kind));
+  }
+
+  [[nodiscard]] bool symbolic(const elf::Rela& rela, Kind kind) {
+    const bool word = kind != Kind::kCopy && kind != Kind::kTlsDescriptor &&
+                      rela.offset - window_.first() < window_.room_for_words();
+    if (!word && !may_write(rela, kind)) return outside(rela.offset);
     Bound bound;
     if (!binder_.bind(rela.symbol(), use_of(kind), bound)) return false;
     Word* const at = slot(rela.offset);

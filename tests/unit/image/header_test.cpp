@@ -95,6 +95,15 @@ TEST(ImageHeader, AcceptsGnuAbiVersions) {
   EXPECT_EQ(error_of(file).code, Errc::kBadAbiVersion);
 }
 
+TEST(ImageHeader, AnotherMachinesEncodingIsNoFault) {
+  std::vector<uint8_t> file = sample();
+  file[5] = 2;
+  std::swap(file[18], file[19]);
+  EXPECT_EQ(error_of(file).code, Errc::kWrongMachine);
+  file[1] = 'e';
+  EXPECT_EQ(error_of(file).code, Errc::kBadMagic);
+}
+
 TEST(ImageHeader, TruncationAtEveryByteOfTheHeadersIsAnError) {
   const std::vector<uint8_t> whole = sample();
   const size_t headers = sizeof(elf::FileHeader) + 7 * sizeof(elf::ProgramHeader);
@@ -153,6 +162,19 @@ TEST_F(ProgramHeaders, AreSortedByAddress) {
   ASSERT_TRUE(decode().ok());
   EXPECT_EQ(image.segments[0].vaddr, 0U);
   EXPECT_EQ(image.segments[1].vaddr, 0x2000U);
+}
+
+TEST_F(ProgramHeaders, CodeIsNotTakenFromTheBytesOfData) {
+  headers.push_back(load(0x3000, 0x2000, 0x80, 0x80, kR | kX));
+  EXPECT_STREQ(refused(), "p_offset");
+  headers[2].offset = 0x1000;
+  EXPECT_STREQ(refused(), "accepted");
+  headers[2].offset = 0x2000;
+  headers[1].filesz = 0;  // no bytes, so none in common
+  EXPECT_STREQ(refused(), "accepted");
+  headers[1].filesz = 0x100;
+  headers[2].flags = kR;  // the same constants twice do no harm
+  EXPECT_STREQ(refused(), "accepted");
 }
 
 TEST_F(ProgramHeaders, ManySegmentsAreFoundByAddress) {

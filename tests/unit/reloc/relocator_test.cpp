@@ -314,18 +314,18 @@ TEST_F(Relocation, IfuncSymbolsAreDeferredWithTheirForm) {
             (std::vector<std::string>{at + " 0 0", at + " 5 0", at + " 5 1", at + " 5 2"}));
 }
 
-TEST_F(Relocation, TheCountPromisedBeforehandMayLie) {
+TEST_F(Relocation, TheCountPromisedBeforehandCoversRelativeEntriesOnly) {
   binder.answers[1] = {.value = 3};
-  const auto outcome = run(places.data, k64, 1, 0, false, false,
-                           [](ElfBuilder& b) { b.set(elf::kDtRelaCount, 1000); });
-  EXPECT_TRUE(outcome.ok);
-  EXPECT_EQ(outcome.word, 3U);
-  EXPECT_EQ(outcome.counts.relative, 0U);
-  EXPECT_EQ(outcome.counts.symbolic, 1U);
-  const auto counted = run(places.data, kRelative, 0, 1, false, false,
-                           [](ElfBuilder& b) { b.set(elf::kDtRelaCount, 1); });
-  EXPECT_EQ(counted.counts.relative, 1U);
-  EXPECT_EQ(counted.word, bias() + 1);
+  EXPECT_EQ(
+      run(places.data, k64, 1, 0, false, false, [](ElfBuilder& b) { b.set(elf::kDtRelaCount, 1); })
+          .subject,
+      "DT_RELACOUNT");
+  for (const uint64_t count : {1, 1000}) {  // more than there are is cut
+    const auto counted = run(places.data, kRelative, 0, 1, false, false,
+                             [=](ElfBuilder& b) { b.set(elf::kDtRelaCount, count); });
+    EXPECT_EQ(counted.counts.relative, 1U);
+    EXPECT_EQ(counted.word, bias() + 1);
+  }
   EXPECT_EQ(run(places.code, kRelative, 0, 1, false, false,
                 [](ElfBuilder& b) { b.set(elf::kDtRelaCount, 1); })
                 .subject,
@@ -335,6 +335,11 @@ TEST_F(Relocation, TheCountPromisedBeforehandMayLie) {
 TEST_F(Relocation, TextIsWritableOnDemandButTablesNever) {
   auto text = [](ElfBuilder& b) { b.set(elf::kDtTextRel, 0); };
   EXPECT_TRUE(run(places.code, kRelative, 0, 1, false, false, text).ok);
+  // What code reads or jumps through is never among the text, nor are the program headers.
+  for (const uint32_t type : {kCopy, kGlobDat, kJumpSlot, kDtpMod, kTlsDesc})
+    EXPECT_EQ(run(places.code, type, 1, 0, false, false, text).subject, "r_offset") << type;
+  EXPECT_EQ(run(sizeof(elf::FileHeader) + 8, kRelative, 0, 1, false, false, text).subject,
+            "r_offset");
   ElfBuilder probe;
   Places::Relocation(probe);
   probe.set(elf::kDtTextRel, 0);
