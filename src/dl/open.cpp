@@ -88,9 +88,24 @@ Status start_global(Linker& linker, Namespace& space, const Module& root) {
                                                     : Status(Error{.code = Errc::kOutOfMemory});
 }
 
+void forget_missing(Linker& linker) {
+  const char* text = linker.missing_explained;
+  linker.missing_explained = nullptr;
+  if (text != nullptr) linker.heap.release(const_cast<char*>(text), string_length(text) + 1, 1);
+}
+
+// While those who need it are still there: they go away with the request.
+bool explain_missing(void* context, Module* requester, const char*, const Error&) {
+  auto& linker = *static_cast<Linker*>(context);
+  forget_missing(linker);
+  if (linker.explain_missing != nullptr)
+    linker.missing_explained = linker.explain_missing(linker, *requester);
+  return false;
+}
+
 Status link_new(Linker& linker, Batch& batch, Module& root) {
   Module* roots[] = {&root};
-  PRELUDE_TRY(load_closure(linker, batch, roots, 1));
+  PRELUDE_TRY(load_closure(linker, batch, roots, 1, explain_missing, &linker));
   PRELUDE_TRY(start_global(linker, *batch.space, root));
   FirstError missing;
   if (check_versions(linker, batch.modules.data(), batch.modules.size(), keep_first, &missing) != 0)
@@ -174,6 +189,7 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
   batch.before_mapping = announce_mapping;
   Batch* outer = linker.batch;
   linker.batch = &batch;
+  forget_missing(linker);
   linker.searcher.revalidate_cache();
   const LoadRequest load{.name = request.file,
                          .requester = request.caller,

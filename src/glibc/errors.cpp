@@ -81,6 +81,26 @@ Raised make_exception(const Error& error) {
               text == buffer ? scratch.text() : std::string_view(text));
 }
 
+// libc puts its words for the number behind our text, on the same line. Where more lines follow we
+// must do it, in the user's language as libc does.
+Raised add_lines(const Raised& raised, int32_t number, const char* lines) {
+  using Translate = const char* (*)(const char* domain, const char* text, int category);
+  using Describe = const char* (*)(int number);
+  constexpr int kMessages = 5;  // LC_MESSAGES
+  const auto translate = reinterpret_cast<Translate>(libc_symbol("dcgettext"));
+  const auto describe = reinterpret_cast<Describe>(libc_symbol("strerror"));
+  char room[4096];
+  Writer out(room, sizeof room);
+  out.put(translate != nullptr ? translate("libc", raised.text, kMessages) : raised.text);
+  if (number != 0 && describe != nullptr) out.put(": ").put(describe(number));
+  size_t size = string_length(lines);
+  while (size != 0 && lines[size - 1] == '\n') --size;
+  out.put('\n').put(std::string_view(lines, size));
+  const Raised longer = make_exception(raised.object, out.c_str());
+  if (raised.block != nullptr) state().functions.free(raised.block);
+  return longer;
+}
+
 void raise(int32_t number, const Raised& raised, const char* occasion) {
   Raised copy = raised;
   if (!frames_are_ours()) {

@@ -148,6 +148,8 @@ struct Raised {
 /// Text and object of an error in one block of libc's allocator.
 Raised make_exception(const char* object, const char* text);
 Raised make_exception(const Error& error);
+/// The exception with further lines, to be raised without a number; frees `raised`.
+Raised add_lines(const Raised& raised, int32_t number, const char* lines);
 /// Unwinds to the innermost catch frame of libc; ends the process where there is none.
 [[noreturn]] void raise(int32_t number, const Raised& raised, const char* occasion);
 int catch_errors(const char** object, const char** text, bool* allocated, void (*operate)(void*),

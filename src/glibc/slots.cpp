@@ -19,6 +19,23 @@ Module* caller_of(Linker& linker, const void* address) {
   return module != nullptr ? module : linker.program;
 }
 
+bool is_absence(Errc code) {
+  return code == Errc::kCannotOpen || code == Errc::kWrongClass || code == Errc::kWrongMachine;
+}
+
+// A dlopen that failed. The hint is the linker's until the lock is given up.
+[[noreturn]] void raise_open(Linker& linker, const Error& error) {
+  char hint[2048];
+  Writer copy(hint, sizeof hint);
+  if (is_absence(error.code) && linker.missing_explained != nullptr)
+    copy.put(linker.missing_explained);
+  const char* text = copy.c_str();
+  const Raised raised = make_exception(error);
+  unlock_load(linker);
+  if (*text == 0) raise(report::error_errno(error), raised, nullptr);
+  raise(0, add_lines(raised, report::error_errno(error), text), nullptr);
+}
+
 [[noreturn]] void raise_unlocked(Linker& linker, const Error& error) {
   const Raised raised = make_exception(error);
   const int32_t number = report::error_errno(error);
@@ -53,7 +70,7 @@ void* slot_open(const char* file, int mode, const void* caller_address, long nsi
   const auto opened =
       dl::open(linker, {.file = file, .mode = flags, .caller = caller, .space = space});
   if (space->first == nullptr) drop_if_empty(linker, *space);
-  if (!opened) raise_unlocked(linker, opened.error());
+  if (!opened) raise_open(linker, opened.error());
   update_tls(linker);
   unlock_load(linker);
   return *opened;

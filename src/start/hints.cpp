@@ -348,6 +348,18 @@ void write_hints(void*, Writer& out, const Error& error) {
   }
 }
 
+}  // namespace
+
+const char* explain_missing(Linker& at, const Module& requester) {
+  const char* chain[kMostChain];
+  char text[2048];
+  Writer out(text, sizeof text);
+  report::write_missing_library_hints(out, {.chain = {chain, chain_of(&requester, chain)}});
+  return at.heap.copy_string(text, out.text().size());
+}
+
+namespace {
+
 constexpr report::HintSource kHints{write_hints, nullptr};
 
 }  // namespace

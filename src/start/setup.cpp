@@ -4,6 +4,7 @@
 #include <arch/native.h>
 
 #include <prelude/base/string.h>
+#include <prelude/report/hints.h>
 #include <prelude/report/messages.h>
 
 namespace prelude::start {
@@ -64,6 +65,7 @@ void set_up_linker() {
   linker.fatal = fail;
   linker.remark = remark;
   linker.trace_error = trace_error;
+  if (report::hints_enabled(options)) linker.explain_missing = explain_missing;
   linker.lazy_allowed = !options.bind_now && (options.debug_mask & bit(Topic::kUnused)) == 0;
   linker.program_name = linker.process.argc > 0 ? linker.process.argv[0] : "";
   (void)linker.spaces.push(linker.heap, &linker.base_space);

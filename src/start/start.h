@@ -108,5 +108,7 @@ bool is_listing();
 // ---- hints.cpp
 /// Writes the lines below a fatal message; null where nobody is to get them.
 const report::HintSource* hint_source();
+/// For Linker::explain_missing.
+const char* explain_missing(Linker& linker, const Module& requester);
 
 }  // namespace prelude::start

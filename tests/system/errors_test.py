@@ -2,6 +2,7 @@
 """Broken and missing files, symbols and versions: words and exit status as the system's loader gives them."""
 import os
 import shutil
+import subprocess
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -221,6 +222,19 @@ def test_hints(c):
     for value, shown in (("0", False), ("1", True), ("", True), ("no", True)):
         outcome = c.run("candidate", ["{ld}", "./two"], {"LD_HINTS": value})
         c.expect(("\n  " in outcome.err) == shown, f"LD_HINTS={value}: {outcome}")
+    # dlerror: the first line is the reference's, below it the chain; none for the file that was asked for itself.
+    c.compile("opens", "#include <dlfcn.h>\n#include <stdio.h>\n#include <locale.h>\nint main(int n, char **v) { setlocale(LC_ALL, \"\");"
+              "for (int i = 1; i < n; ++i) puts(dlopen(v[i], RTLD_NOW) ? \"opened\" : dlerror()); return 0; }")
+    command = ["{ld}", "--library-path", ".", "./opens", "./libtop.so", "libabsent.so", "./libtop.so", "./libone.so"]
+    # Without what makes locales all texts are English.
+    os.mkdir("locales")
+    if shutil.which("localedef"):
+        subprocess.run(["localedef", "-c", "-i", "de_DE", "-f", "UTF-8", "./locales/de_DE.UTF-8"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for locale in ("C", "de_DE.UTF-8"):
+        theirs = c.same(command, {"LC_ALL": locale, "LOCPATH": "locales"}).out.splitlines()
+        ours = lines(command, LC_ALL=locale, LOCPATH="locales").out.splitlines()
+        chain = "  needed by ./libtop.so"
+        c.expect(ours == [theirs[0], chain, theirs[1], theirs[2], chain, theirs[3]], f"dlerror with hints, {locale}: {ours} {theirs}")
     # With a trace: the trace as it is without hints, then the report as it is without a trace.
     for command in (["./needs"], ["./two"], ["./data"]):
         path = "old" if command == ["./data"] else "."

@@ -170,6 +170,10 @@ struct Linker {
   void (*fatal)(Linker&, const Error&) = nullptr;
   /// Says a non-fatal remark on standard error, formatted by report.
   void (*remark)(Linker&, const char* format_text, const char* a, const char* b) = nullptr;
+  /// Gives lines (on the heap) that tell who needs a library that a dlopen does not find. Null:
+  /// nobody wants to know.
+  const char* (*explain_missing)(Linker&, const Module& requester) = nullptr;
+  const char* missing_explained = nullptr;  ///< of the last dlopen that failed so
   /// Tells the trace of a symbol or version that was not found, whatever becomes of it.
   void (*trace_error)(Linker&, const Error&) = nullptr;
 };
