@@ -179,7 +179,7 @@ class ReleaseFacts final : public Description {
     const CpuFeatures& at = layout_->cpu_features;
     for (uint16_t entry = 0; entry < at.features_count; ++entry)
       for (unsigned word = 0; word < 8; ++word) {
-        const size_t offset = at.features + entry * sizeof(FeatureEntryWords) + word * 4;
+        const size_t offset = at.features + entry * sizeof(FeatureEntryWords) + size_t{word} * 4;
         put_key(out, "features[0x")
             .hex(entry)
             .put(word < 4 ? "].cpuid[0x" : "].active[0x")
