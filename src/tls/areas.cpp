@@ -12,6 +12,9 @@ namespace {
 constexpr uint64_t kPage = 4096;  // granularity only: a multiple of it is asked for
 constexpr uint64_t kFirstDistance = uint64_t{16} << 40;
 constexpr uint64_t kLastDistance = uint64_t{100} << 40;
+// Where thread pointers are low (stacks without a limit put all mappings below 24 TiB) there is
+// less room that far: then nearer, up to kFirstDistance, where the program's own mappings may come.
+constexpr uint64_t kNearDistance = uint64_t{64} << 30;
 // Far enough that the areas of threads whose stacks are neighbours do not meet those of the next
 // distance.
 constexpr uint64_t kStep = uint64_t{16} << 30;
@@ -59,6 +62,13 @@ MapOutcome TlsRegistry::map_everywhere(const TlsArea& area) {
   return MapOutcome::kMapped;
 }
 
+bool TlsRegistry::out_of_reach(uint64_t distance) const {
+  if (distance >= kLastDistance) return true;
+  for (const TlsThread* thread = threads_; thread != nullptr; thread = thread->next)
+    if (reinterpret_cast<uint64_t>(thread->block) < distance + kLowestAddress) return true;
+  return false;
+}
+
 bool TlsRegistry::add_area(uint64_t bytes, Heap& heap) {
   if (!areas_.reserve(heap, areas_.size() + 1)) return false;
   // A thread whose areas could not be mapped when it started again must not be given later ones
@@ -67,7 +77,12 @@ bool TlsRegistry::add_area(uint64_t bytes, Heap& heap) {
     if (!catch_up(*thread)) return false;
   if (next_distance_ == 0) next_distance_ = kFirstDistance;
   TlsArea area{0, bytes, 0, 0, false};
-  for (int tries = 0; tries < kTries && next_distance_ < kLastDistance; ++tries) {
+  for (int tries = 0; tries < kTries; ++tries) {
+    if (!near_ && out_of_reach(next_distance_)) {
+      near_ = true;
+      next_distance_ = kNearDistance;
+    }
+    if (near_ && next_distance_ >= kFirstDistance) return false;
     area.distance = next_distance_;
     next_distance_ += kStep + round_up(bytes, kStep);
     const MapOutcome outcome = map_everywhere(area);

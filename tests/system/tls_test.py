@@ -3,6 +3,7 @@
 TLS descriptors, alignment, ids used again; all models also at start, against the system's loader."""
 import concurrent.futures
 import os
+import resource
 import subprocess
 import sys
 
@@ -62,8 +63,8 @@ def late_libraries(numbers, model, size, align, options=()):
         list(pool.map(compile_one, numbers))
 
 
-def run_late(c, what, count, threads):
-    outcome = c.run("candidate", ["{ld}", "./late", str(count), str(threads)])
+def run_late(c, what, count, threads, **options):
+    outcome = c.run("candidate", ["{ld}", "./late", str(count), str(threads)], **options)
     c.expect(outcome.status == 0 and outcome.out == f"{count} opened, right\n", f"{what}: {outcome}")
 
 
@@ -72,6 +73,12 @@ def main():
         c.compile("late", source("late.c"), "-pthread")
         late_libraries(range(1, 201), "initial-exec", lambda n: 65536, lambda n: 64)
         run_late(c, "initial-exec, 64 KiB each", 200, 50)
+        # Puts mappings, and with them thread pointers, low.
+        if resource.getrlimit(resource.RLIMIT_STACK)[1] == resource.RLIM_INFINITY:
+            run_late(c, "the same, stacks without limit", 200, 50,
+                     preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (resource.RLIM_INFINITY,) * 2))
+        else:
+            print("left out: the size of stacks has a hard limit")
         late_libraries(range(1, 41), "initial-exec", lambda n: 1 + 1000 * (n % 5), lambda n: 1 << n % 7)
         run_late(c, "initial-exec, small", 40, 10)
         # What the system's loader can do as well.

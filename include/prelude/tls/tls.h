@@ -151,6 +151,7 @@ class TlsRegistry {
   [[nodiscard]] TlsSlot* slot(size_t id) const;
   [[nodiscard]] bool place_in(TlsArea& area, TlsSegment& segment);
   [[nodiscard]] bool add_area(uint64_t bytes, Heap& heap);
+  [[nodiscard]] bool out_of_reach(uint64_t distance) const;
   [[nodiscard]] MapOutcome map_everywhere(const TlsArea& area);
   void give_back(const TlsSegment& segment);
   [[nodiscard]] const TlsArea* area_of(const TlsSegment& segment) const;
@@ -162,6 +163,7 @@ class TlsRegistry {
   TlsThread* threads_ = nullptr;
   TlsMapper mapper_;
   uint64_t next_distance_ = 0;
+  bool near_ = false;          ///< the far distances are used up
   uint64_t start_used_ = 0;    ///< static_used_ when start-up was over
   uint32_t late_tenants_ = 0;  ///< modules in the surplus
   uint64_t static_used_ = 0, static_size_ = 0, static_limit_ = UINT64_MAX, static_align_ = 64;
