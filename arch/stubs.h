@@ -4,6 +4,7 @@
 #if defined(__x86_64__)
 #include <arch/x86_64/context.h>
 #include <arch/x86_64/handover.h>
+#include <arch/x86_64/plt_watch.h>
 #include <arch/x86_64/vector_state.h>
 #else
 #error "no arch/<machine> directory for this machine yet"

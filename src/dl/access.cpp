@@ -27,6 +27,10 @@ uint64_t address_of(Linker& linker, const Definition& found) {
   return reinterpret_cast<uint64_t (*)()>(*address)();  // NOLINT(performance-no-int-to-ptr)
 }
 
+bool is_closed(const Module& module, uint64_t address) {
+  return address < module.relro_end && address + sizeof(uint64_t) > module.relro_start;
+}
+
 // The PLT says which entry it wants; only those count that could have been prepared for it.
 bool is_lazy_entry(const Module& module, uint64_t index) {
   const Image& image = module.image;
@@ -36,12 +40,38 @@ bool is_lazy_entry(const Module& module, uint64_t index) {
       rela.symbol() >= image.symbol_limit)
     return false;
   const LoadSegment* s = image.memory_segment(rela.offset, sizeof(uint64_t));
-  const uint64_t address = image.bias + rela.offset;
-  const bool closed = address < module.relro_end && address + sizeof(uint64_t) > module.relro_start;
-  return s != nullptr && (s->flags & elf::kPfW) != 0 && !closed;
+  const bool closed = is_closed(module, image.bias + rela.offset);
+  return s != nullptr && (s->flags & elf::kPfW) != 0 &&
+         (!closed || module.plt_watch == PltWatch::kCalls);
 }
 
 }  // namespace
+
+BoundCall bind_call(Linker& linker, Module& module, uint64_t index) {
+  if (!is_lazy_entry(module, index))
+    linker.fatal(linker, {.code = Errc::kBadField,
+                          .object = module.path,
+                          .subject = "PLT relocation index",
+                          .context = "an entry of DT_JMPREL for a writable slot",
+                          .value = index});
+  BoundCall call;
+  {
+    const Reader reader(linker);
+    const uint32_t symbol = module.image.plt_rela[index].symbol();
+    const auto bound = bind_symbol(linker, module, symbol, Use::kCall);
+    if (!bound) linker.fatal(linker, bound.error());
+    call.found = *bound;
+  }
+  call.address = address_of(linker, call.found);
+  return call;
+}
+
+void store_call(Module& module, uint64_t index, uint64_t address) {
+  auto* slot = static_cast<uint64_t*>(module.image.address(module.image.plt_rela[index].offset));
+  if (module.plt_watch == PltWatch::kCalls && is_closed(module, reinterpret_cast<uint64_t>(slot)))
+    return;
+  __atomic_store_n(slot, address, __ATOMIC_RELEASE);
+}
 
 void* tls_address_if_present(Linker& linker, Module& module) {
   const size_t id = module.tls.module_id;
@@ -174,23 +204,10 @@ extern "C" void* prelude_lazy_bind(void* pointer, uint64_t index) {
   using namespace prelude;
   Linker& linker = *the_linker;
   auto& module = *static_cast<Module*>(pointer);
-  const Image& image = module.image;
-  if (!dl::is_lazy_entry(module, index))
-    linker.fatal(linker, {.code = Errc::kBadField,
-                          .object = module.path,
-                          .subject = "PLT relocation index",
-                          .context = "an entry of DT_JMPREL for a writable slot",
-                          .value = index});
-  const elf::Rela& rela = image.plt_rela[index];
-  Definition found;
-  {
-    const Reader reader(linker);
-    const auto bound = bind_symbol(linker, module, rela.symbol(), Use::kCall);
-    if (!bound) linker.fatal(linker, bound.error());
-    found = *bound;
-  }
-  const uint64_t target = dl::address_of(linker, found);
-  if (!linker.options->bind_not)
-    __atomic_store_n(static_cast<uint64_t*>(image.address(rela.offset)), target, __ATOMIC_RELEASE);
+  const dl::BoundCall call = dl::bind_call(linker, module, index);
+  uint64_t target = call.address;
+  if (module.plt_watch != PltWatch::kNone) [[unlikely]]
+    target = linker.auditor->call_bound(linker, module, index, call.found, target);
+  if (!linker.options->bind_not) dl::store_call(module, index, target);
   return reinterpret_cast<void*>(target);  // NOLINT(performance-no-int-to-ptr)
 }

@@ -99,7 +99,8 @@ void unload(Linker& linker, Namespace& space, Module* const* list, size_t count)
 void finalise(Linker& linker, Namespace& space, Module& module) {
   // libc keeps locks of its own while finalisers run (__cxa_finalize): a fork waits for their end.
   const Change change(linker);
-  run_finaliser(linker, module);
+  (void)run_finaliser(linker, module);
+  if (linker.auditor != nullptr) linker.auditor->closed(linker, module);
   module.removed = true;
   if (module.global) remove_from_list(linker, *space.global, module);
 }
@@ -149,7 +150,9 @@ void collect(Linker& linker, Namespace& space) {
   if (gone != 0) gone = spare_reopened(linker, space, list, gone);
   if (gone != 0) {
     debugger::announce(space, debugger::Stage::kUnmapStart);
+    if (linker.auditor != nullptr) linker.auditor->activity(linker, space, Activity::kDelete);
     unload(linker, space, list, gone);
+    if (linker.auditor != nullptr) linker.auditor->activity(linker, space, Activity::kConsistent);
     debugger::announce(space, debugger::Stage::kUnmapComplete);
   }
   linker.heap.release_array(list, count);

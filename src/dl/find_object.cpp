@@ -15,6 +15,7 @@ namespace {
 constinit ObjectTable nothing = {};
 constinit ObjectTable* tables[2] = {&nothing, &nothing};
 constinit uint64_t version = 0;  // its lowest bit names the active table
+constinit bool fixed_complete = false;
 
 uint64_t eh_frame_of(const Module& module) {
   return module.image.eh_frame_vaddr == 0 ? 0 : module.image.bias + module.image.eh_frame_vaddr;
@@ -66,11 +67,13 @@ void fill(Linker& linker, ObjectTable& table, bool for_ever) {
 constinit const ObjectTable* fixed_objects = &nothing;
 
 bool rebuild_index(Linker& linker) {
-  if (fixed_objects == &nothing) {
+  if (!fixed_complete) {
     ObjectTable* const table = make_table(linker, count_entries(linker, true));
     if (table == nullptr) return false;
     fill(linker, *table, true);
     __atomic_store_n(&fixed_objects, table, __ATOMIC_RELEASE);
+    // Auditors are opened while the program's libraries are not there yet.
+    fixed_complete = linker.base_space.global != nullptr;
   }
   const uint64_t now = __atomic_load_n(&version, __ATOMIC_RELAXED);
   ObjectTable*& idle = tables[(now + 1) & 1];

@@ -103,6 +103,21 @@ bool explain_missing(void* context, Module* requester, const char*, const Error&
   return false;
 }
 
+// Threads of an auditor may leave their stacks, with what hangs on them, to the program's libc.
+// That knows nothing of blocks from other allocators, so an auditor's data lie in the stacks
+// themselves.
+Status place_at_once(Linker& linker, Batch& batch) {
+  for (Module* module : batch.modules) {
+    if (module->tls.module_id == 0 || module->tls.offset != 0) continue;
+    linker.personality->lock_tls(linker);
+    const bool placed = linker.tls.place_late(module->tls, linker.heap);
+    linker.personality->unlock_tls(linker);
+    if (placed && !batch.late_tls.push(linker.heap, module))
+      return Error{.code = Errc::kOutOfMemory, .object = module->path};
+  }
+  return Done{};
+}
+
 Status link_new(Linker& linker, Batch& batch, Module& root) {
   Module* roots[] = {&root};
   PRELUDE_TRY(load_closure(linker, batch, roots, 1, explain_missing, &linker));
@@ -111,6 +126,9 @@ Status link_new(Linker& linker, Batch& batch, Module& root) {
   if (check_versions(linker, batch.modules.data(), batch.modules.size(), keep_first, &missing) != 0)
     return missing.error;
   PRELUDE_TRY(linker.personality->batch_loaded(linker, batch));
+  if (batch.for_auditor) PRELUDE_TRY(place_at_once(linker, batch));
+  if (linker.auditor != nullptr)
+    linker.auditor->activity(linker, *batch.space, Activity::kConsistent);
   if (!give_scopes(linker, batch)) return Error{.code = Errc::kOutOfMemory, .object = root.path};
   for (Module* module : batch.modules) linker.personality->module_changed(linker, *module);
   linker.personality->module_changed(linker, root);
@@ -187,6 +205,7 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
   batch.space = &space;
   batch.mode = request.mode;
   batch.before_mapping = announce_mapping;
+  batch.for_auditor = request.for_auditor;
   Batch* outer = linker.batch;
   linker.batch = &batch;
   forget_missing(linker);
@@ -195,7 +214,8 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
                          .requester = request.caller,
                          .kind = ModuleKind::kOpened,
                          .by_dlopen = true,
-                         .no_load = (request.mode & kOpenNoLoad) != 0};
+                         .no_load = (request.mode & kOpenNoLoad) != 0,
+                         .trusted_only = request.trusted_only};
   auto loaded = load_object(linker, batch, load);
   Module* root = loaded ? *loaded : nullptr;
   batch.root = root;

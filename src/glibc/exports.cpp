@@ -122,8 +122,15 @@ PRELUDE_EXPORT bool __tunable_is_initialized(unsigned id) {
   return state().tunables.is_initialized(id);
 }
 
-PRELUDE_EXPORT void _dl_audit_preinit(Module*) {}
-PRELUDE_EXPORT void _dl_audit_symbind_alt(Module*, const prelude::elf::Symbol*, void**, Module*) {}
+PRELUDE_EXPORT void _dl_audit_preinit(Module* program) {
+  if (the_linker->auditor != nullptr && program != nullptr)
+    the_linker->auditor->program_starts(*program);
+}
+PRELUDE_EXPORT void _dl_audit_symbind_alt(Module* referrer, const prelude::elf::Symbol* symbol,
+                                          uint64_t* value, Module* definer) {
+  if (the_linker->auditor != nullptr)
+    *value = the_linker->auditor->found_by_name(*referrer, {symbol, definer}, *value);
+}
 
 PRELUDE_EXPORT const void* _dl_x86_get_cpu_features(uint32_t) {
   return _rtld_global_ro + state().layout->rtld_global_ro.dl_x86_cpu_features;

@@ -105,9 +105,6 @@ void fill_read_only(Linker& linker, const Layout& layout) {
   set<size_t>(ro, f.dl_platformlen, platform == nullptr ? 0 : string_length(platform));
   set<const void*>(ro, f.dl_init_all_dirs, directory_list_end);
   set<const void*>(ro, f.dl_origin_path, linker.options->origin_path);
-  field<void*>(ro, f.dl_initial_searchlist) = linker.base_space.global->modules;
-  field<uint32_t>(ro, static_cast<uint16_t>(f.dl_initial_searchlist + 8)) =
-      linker.base_space.global->count;
   fill_vdso(linker, f);
   fill_slots(layout);
 }
@@ -134,6 +131,15 @@ void fill_globals(Linker& linker) {
   __libc_enable_secure = linker.process.secure ? 1 : 0;
   _dl_argv = linker.process.argv;
   fill_read_only(linker, layout);
+}
+
+void fill_program_facts(Linker& linker) {
+  const RtldGlobalRo& f = the_state.layout->rtld_global_ro;
+  std::byte* ro = _rtld_global_ro;
+  field<void*>(ro, f.dl_initial_searchlist) = linker.base_space.global->modules;
+  field<uint32_t>(ro, static_cast<uint16_t>(f.dl_initial_searchlist + 8)) =
+      linker.base_space.global->count;
+  if (linker.auditor != nullptr) set<uint32_t>(ro, f.dl_naudit, linker.auditor->count());
   update_space(linker, linker.base_space);
 }
 
@@ -151,7 +157,8 @@ void update_space(Linker& linker, Namespace& space) {
   set<void*>(at, n.ns_loaded, space.first);
   set<uint32_t>(at, n.ns_nloaded, space.count);
   set<void*>(at, n.ns_main_searchlist, space.global);
-  set<void*>(at, n.libc_map, space.index == 0 ? the_state.libc : space.names.find("libc.so.6"));
+  const bool has_libc = the_state.libc != nullptr && the_state.libc->name_space == space.index;
+  set<void*>(at, n.libc_map, has_libc ? the_state.libc : space.names.find("libc.so.6"));
   if (space.first != nullptr) update_link_map(layout, *space.first);
 }
 

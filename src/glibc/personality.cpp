@@ -52,7 +52,7 @@ void find_function(const char* name, Function& out) {
 template <typename Function>
 void find_import(Linker& linker, const char* name, Function& out) {
   find_function(name, out);
-  if (out == nullptr ||
+  if (out == nullptr || linker.program->scope == nullptr ||
       (!linker.tracer.wants(Topic::kSymbols) && !linker.tracer.wants(Topic::kBindings)))
     return;
   SymbolQuery query = make_query(name);
@@ -74,34 +74,51 @@ void find_allocator(Linker& linker, const char* name, Function& out) {
   uint64_t address = found.module->image.bias + found.symbol->value;
   if (found.symbol->type() == elf::kSttGnuIfunc)
     address = reinterpret_cast<uint64_t (*)()>(address)();  // NOLINT
-  out = reinterpret_cast<Function>(address);                // NOLINT(performance-no-int-to-ptr)
+  if (linker.auditor != nullptr)
+    address = linker.auditor->found_by_name(*linker.program, found, address);
+  out = reinterpret_cast<Function>(address);  // NOLINT(performance-no-int-to-ptr)
+}
+
+const char* version_text(int release) {
+  static char text[16];
+  Writer out(text, sizeof text);
+  out.put("2.").decimal(static_cast<uint64_t>(release < 0 ? 0 : release));
+  return out.c_str();
+}
+
+// What the loader of an older release imports from libc, in its order: auditors look at it.
+void show_imports(Linker& linker) {
+  if (state().layout->behaviour.catch_in_loader) return;
+  for (const char* name :
+       {"_dl_catch_exception", "_dl_signal_exception", "_dl_signal_error", "_dl_catch_error"}) {
+    SymbolQuery query = make_query(name);
+    query.newest = true;
+    const elf::Symbol* symbol = find_in_object(state().libc->record, query);
+    if (symbol == nullptr) continue;
+    (void)linker.auditor->bound_at_once(*linker.self, {symbol, state().libc},
+                                        state().libc->image.bias + symbol->value);
+  }
 }
 
 class GlibcPersonality final : public Personality {
  public:
   void vdso_adopted(Linker& linker) override { trace_vdso(linker); }
   Status recognise(Linker& linker) override {
-    linker.thread_memory = {allocate_early, release_early};
     State& s = state();
-    s.libc = linker.base_space.names.find(kLibcSoname);
-    if (s.libc == nullptr) return Done{};
-    const int release = release_of(s.libc->image);
-    s.layout = find_layout(release);
-    if (s.layout == nullptr || !fits(*s.libc, *s.layout)) {
-      s.layout = nullptr;
-      return Error{.code = Errc::kUnknownLibc,
-                   .object = s.libc->path,
-                   .subject = version_text(release),
-                   .context = "2.36, 2.41, 2.43"};
+    if (!s.early) linker.thread_memory = {allocate_early, release_early};
+    Module* libc = linker.base_space.names.find(kLibcSoname);
+    if (libc != nullptr) {
+      PRELUDE_TRY(settle_layout(linker, *libc));
+      s.libc = libc;
     }
-    s.tunables.start(*s.layout, linker.process.envp, linker.process.secure);
+    if (!active()) return Done{};
     constexpr uint64_t kOldOrder = 1;
     if (s.tunables.number(s.tunables.ids().rtld_dynamic_sort) == kOldOrder) {
       linker.sort_by_moving = true;
       PRELUDE_TRY(sort_root(linker, *linker.program, true));
     }
     linker.program->open_count = 1;  // start-up counts as one dlopen
-    fill_globals(linker);
+    fill_program_facts(linker);
     PRELUDE_TRY(prepare_stacks(linker));
     for (Module* module = linker.base_space.first; module != nullptr; module = module->map.l_next)
       fill_link_map(*s.layout, *module);
@@ -115,25 +132,31 @@ class GlibcPersonality final : public Personality {
     if (active()) update_link_map(*state().layout, module);
   }
   void space_changed(Linker& linker, Namespace& space) override {
+    if (state().early && !linker.start_up_done) check_early(linker);
     if (active()) update_space(linker, space);
   }
   void reserve_tls(Linker& linker) override {
-    if (active()) reserve_rseq(linker);
+    if (active() || linker.auditor != nullptr) reserve_rseq(linker);
   }
-  uint64_t tls_surplus(Linker&) override {
+  uint64_t tls_surplus(Linker& linker) override {
+    constexpr uint64_t kForAuditors = 2048;  // and for the program's libraries, which come later
+    if (linker.auditor != nullptr) return 1664 + kForAuditors;
     if (!active()) return 1664;
     const Tunables& t = state().tunables;
     const uint64_t spaces = t.number(t.ids().rtld_nns, 4);
     return 192 * (spaces - 1) + 144 * spaces + t.number(t.ids().rtld_optional_static_tls, 512);
   }
-  uint64_t thread_block_bytes() override { return active() ? state().layout->pthread.size : 704; }
+  uint64_t thread_block_bytes(Linker& linker) override {
+    if (linker.auditor != nullptr) return kMaxPthreadSize;  // which libc it will be is not known
+    return active() ? state().layout->pthread.size : 704;
+  }
   void prepare_thread(Linker& linker, char* block) override { prepare_main_thread(linker, block); }
   void thread_started(Linker&, char* block) override {
     if (active()) start_main_thread(block);
   }
 
   Status relocated(Linker& linker) override {
-    if (!active()) return Done{};
+    if (!program_has_libc()) return Done{};
     LibcFunctions& f = state().functions;
     find_allocator(linker, "calloc", f.calloc);
     find_allocator(linker, "free", f.free);
@@ -143,13 +166,8 @@ class GlibcPersonality final : public Personality {
     if (told)
       linker.tracer.emit(
           {.kind = EventKind::kRelocBegin, .topic = Topic::kReloc, .object = linker.self->path});
-    find_function("pthread_mutex_lock", f.mutex_lock);
-    find_function("pthread_mutex_unlock", f.mutex_unlock);
-    find_function("pthread_mutex_trylock", f.mutex_trylock);
-    if (!state().layout->behaviour.catch_in_loader) {
-      find_import(linker, "_dl_signal_exception", f.signal_exception);
-      find_import(linker, "_dl_catch_error", f.catch_error);
-    }
+    find_functions(linker);
+    if (linker.auditor != nullptr) show_imports(linker);
     if (told)
       linker.tracer.emit(
           {.kind = EventKind::kRelocEnd, .topic = Topic::kReloc, .object = linker.self->path});
@@ -159,6 +177,7 @@ class GlibcPersonality final : public Personality {
           .code = Errc::kUndefinedSymbol, .object = state().libc->path, .subject = "malloc"};
     field<int>(state().change_lock, kMutexKind) = kMutexRecursive;
     linker.thread_memory = {allocate_for_threads, release_for_threads};
+    if (state().early) end_early();
     update_tls(linker);
     void (*early_init)(bool) = nullptr;
     find_function("__libc_early_init", early_init);
@@ -166,14 +185,19 @@ class GlibcPersonality final : public Personality {
     return Done{};
   }
 
-  bool libc_initialises_program() override { return active(); }
+  bool libc_initialises_program() override { return program_has_libc(); }
+
+  void expect_auditors(Linker& linker) override { expect_early(linker); }
 
   Status executable_stack(Linker& linker) override { return grant_executable_stack(linker); }
 
   Status batch_loaded(Linker& linker, Batch& batch) override {
+    if (state().early && !linker.start_up_done && state().libc == nullptr)
+      return begin_early(linker, batch);
     return active() ? admit_libc(linker, batch) : Status(Done{});
   }
   Status batch_relocated(Linker& linker, Batch& batch) override {
+    if (state().early && !linker.start_up_done) start_early(linker, batch);
     if (active()) start_libc_copies(linker, batch);
     return Done{};
   }
@@ -206,6 +230,10 @@ class GlibcPersonality final : public Personality {
 
  private:
   static bool active() { return state().layout != nullptr; }
+  // An auditor may bring the only one.
+  static bool program_has_libc() {
+    return state().libc != nullptr && state().libc->name_space == 0;
+  }
 
   static void lock(uint16_t RtldGlobal::*which) {
     if (state().functions.mutex_lock != nullptr)
@@ -215,18 +243,54 @@ class GlibcPersonality final : public Personality {
     if (state().functions.mutex_unlock != nullptr)
       state().functions.mutex_unlock(_rtld_global + state().layout->rtld_global.*which);
   }
-
-  static const char* version_text(int release) {
-    static char text[16];
-    Writer out(text, sizeof text);
-    out.put("2.").decimal(static_cast<uint64_t>(release < 0 ? 0 : release));
-    return out.c_str();
-  }
 };
 
 constinit GlibcPersonality the_personality;
 
 }  // namespace
+
+namespace {
+
+Status choose_layout(const Module& libc) {
+  State& s = state();
+  const int release = release_of(libc.image);
+  const Layout* layout = find_layout(release);
+  // Auditors' libraries share our structures with the program's.
+  const bool agrees = s.layout == nullptr || s.layout == layout;
+  if (layout != nullptr && agrees && fits(libc, *layout)) {
+    s.layout = layout;
+    return Done{};
+  }
+  return Error{.code = Errc::kUnknownLibc,
+               .object = libc.path,
+               .subject = version_text(release),
+               .context = "2.36, 2.41, 2.43"};
+}
+
+}  // namespace
+
+Status settle_layout(Linker& linker, Module& libc) {
+  State& s = state();
+  const bool filled = s.layout != nullptr;
+  PRELUDE_TRY(choose_layout(libc));
+  if (filled) return Done{};
+  s.tunables.start(*s.layout, linker.process.envp, linker.process.secure);
+  fill_globals(linker);
+  if (!linker.thread_placed) return Done{};
+  prepare_main_thread(linker, s.main_thread);
+  start_main_thread(s.main_thread);
+  return Done{};
+}
+
+void find_functions(Linker& linker) {
+  LibcFunctions& f = state().functions;
+  find_function("pthread_mutex_lock", f.mutex_lock);
+  find_function("pthread_mutex_unlock", f.mutex_unlock);
+  find_function("pthread_mutex_trylock", f.mutex_trylock);
+  if (state().layout->behaviour.catch_in_loader) return;
+  find_import(linker, "_dl_signal_exception", f.signal_exception);
+  find_import(linker, "_dl_catch_error", f.catch_error);
+}
 
 void* libc_symbol(const char* name) { return function_of(*state().libc, name); }
 

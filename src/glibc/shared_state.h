@@ -91,6 +91,7 @@ struct State {
   uint32_t forks_waiting = 0;                         ///< threads that want change_lock for a fork
   const void* forking_thread = nullptr;  ///< holds change_lock for the time of its fork
   bool fork_watched = false;
+  bool early = false;  ///< auditors are, or were, loaded before the program's libraries
   bool stacks_executable = false;
 };
 
@@ -108,6 +109,8 @@ void fill_link_map(const Layout& layout, Module& module);
 void update_link_map(const Layout& layout, Module& module);
 // ---- globals.cpp
 void fill_globals(Linker& linker);
+/// What the program's own objects decide: its search list, the number of auditors.
+void fill_program_facts(Linker& linker);
 /// Tells the trace which of the vdso's functions libc will be given.
 void trace_vdso(Linker& linker);
 void update_space(Linker& linker, Namespace& space);
@@ -136,6 +139,22 @@ void end_exclusive_change();
 Status admit_libc(Linker& linker, const Batch& batch);
 /// Starts a C library of another namespace.
 void start_libc_copies(Linker& linker, const Batch& batch);
+// ---- early.cpp
+/// Auditors are about to be loaded, before the program's libraries.
+void expect_early(Linker& linker);
+/// The libc of an auditor may be mapped, and none runs: settles the layout and fills the mirrors.
+Status begin_early(Linker& linker, const Batch& batch);
+/// It is relocated: its locks and exceptions serve until the program's are ready.
+void start_early(Linker& linker, const Batch& batch);
+/// Forgets an auditor's libc that has gone.
+void check_early(const Linker& linker);
+/// The functions are the program's by now; blocks of the early allocator are still about.
+void end_early();
+// ---- personality.cpp
+/// Chooses the layout that the mapped libc has, or refuses it, and fills the exported objects.
+Status settle_layout(Linker& linker, Module& libc);
+/// The functions for locks and exceptions of state().libc.
+void find_functions(Linker& linker);
 // ---- slots.cpp
 void fill_slots(const Layout& layout);
 // ---- errors.cpp

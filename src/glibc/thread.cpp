@@ -41,7 +41,9 @@ void register_rseq(const Layout& layout, char* block) {
 }  // namespace
 
 void reserve_rseq(Linker& linker) {
-  const Behaviour& b = state().layout->behaviour;
+  // Where the release is not known yet, the area is kept in case it is needed.
+  const Behaviour any{.rseq_min_size = 32, .rseq_min_align = 32};
+  const Behaviour& b = state().layout != nullptr ? state().layout->behaviour : any;
   if (b.rseq_in_pthread) return;
   const KernelFacts& k = state().kernel;
   const uint64_t align = k.rseq_align > b.rseq_min_align ? k.rseq_align : b.rseq_min_align;

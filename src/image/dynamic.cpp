@@ -33,7 +33,8 @@ struct Raw {
     kVerNeed,
     kVerNeedNum,
     kAuxiliary,
-    kFilter
+    kFilter,
+    kAudit
   };
   static int slot_of(int64_t tag) {
     if (tag >= 0 && tag <= kDtRelrEnt) return static_cast<int>(tag);
@@ -58,6 +59,9 @@ struct Raw {
         return kAuxiliary;
       case kDtFilter:
         return kFilter;
+      case kDtAudit:
+      case kDtDepAudit:
+        return kAudit;
       default:
         return -1;
     }
@@ -369,6 +373,7 @@ void read_flags(Image& image, const Raw& raw) {
       raw.has(kDtBindNow) || (image.flags & kDfBindNow) != 0 || (image.flags_1 & kDf1Now) != 0;
   image.symbolic = raw.has(kDtSymbolic) || (image.flags & kDfSymbolic) != 0;
   image.has_filters = raw.has(Raw::kAuxiliary) || raw.has(Raw::kFilter);
+  image.names_auditors = raw.has(Raw::kAudit);
 }
 
 uint64_t gnu_hash_bytes(const Image& image) {

@@ -156,41 +156,59 @@ void run_initialisers(Linker& linker, Module& root) {
   linker.heap.release_array(list, count);
 }
 
-void run_finaliser(Linker& linker, Module& module) {
-  if (!module.init_called) return;
+bool run_finaliser(Linker& linker, Module& module) {
+  if (!module.init_called) return false;
   module.init_called = false;
   if (linker.tracer.wants(Topic::kImpcalls))
     linker.tracer.emit({.kind = EventKind::kFini,
                         .topic = Topic::kImpcalls,
                         .object = module.map.l_name,
                         .ns = module.name_space});
-  if (module.is_self || module.is_vdso) return;
+  if (module.is_self || module.is_vdso) return true;
   finalise_array(linker, module);
   if (module.image.fini != 0) function_at<Finaliser>(module.image.bias + module.image.fini)();
+  return true;
 }
 
-void run_all_finalisers(Linker& linker) {
+namespace {
+
+void finalise_space(Linker& linker, Namespace& space) {
+  linker.personality->begin_change(linker);
+  const uint32_t count = space.count;
+  auto* list = linker.heap.make_array<Module*>(count);
+  uint32_t used = list != nullptr ? 0 : count;
+  for (Module* module = space.first; module != nullptr && used < count;
+       module = module->map.l_next) {
+    if (space.index != 0 && module == linker.self) continue;
+    ++module->open_count;  // a finaliser that closes objects must not take them away from this walk
+    list[used++] = module;
+  }
+  const bool sorted = list != nullptr && sort_closure(linker, list, used, space.index == 0, true);
+  linker.personality->end_change(linker);
+  for (uint32_t i = 0; sorted && i < used; ++i) {
+    const bool had_turn = run_finaliser(linker, *list[i]);
+    if (had_turn && linker.auditor != nullptr) linker.auditor->closed(linker, *list[i]);
+    --list[i]->open_count;
+  }
+}
+
+// Last opened, first finalised.
+void finalise_spaces(Linker& linker, bool of_auditors) {
   for (size_t n = linker.spaces.size(); n-- > 0;) {
     Namespace& space = *linker.spaces[n];
-    if (space.count == 0) continue;
-    linker.personality->begin_change(linker);
-    const uint32_t count = space.count;
-    auto* list = linker.heap.make_array<Module*>(count);
-    uint32_t used = list != nullptr ? 0 : count;
-    for (Module* module = space.first; module != nullptr && used < count;
-         module = module->map.l_next) {
-      if (n != 0 && module == linker.self) continue;
-      ++module
-            ->open_count;  // a finaliser that closes objects must not take them away from this walk
-      list[used++] = module;
-    }
-    const bool sorted = list != nullptr && sort_closure(linker, list, used, n == 0, true);
-    linker.personality->end_change(linker);
-    for (uint32_t i = 0; sorted && i < used; ++i) {
-      run_finaliser(linker, *list[i]);
-      --list[i]->open_count;
-    }
+    if (space.count == 0 || space.auditing != of_auditors) continue;
+    if (linker.auditor != nullptr) linker.auditor->activity(linker, space, Activity::kDelete);
+    finalise_space(linker, space);
+    if (linker.auditor != nullptr) linker.auditor->activity(linker, space, Activity::kConsistent);
   }
+}
+
+}  // namespace
+
+void run_all_finalisers(Linker& linker) {
+  finalise_spaces(linker, false);
+  // Auditors have seen all of it by now.
+  if (linker.auditor != nullptr) finalise_spaces(linker, true);
 }
 
 }  // namespace prelude

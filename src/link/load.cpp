@@ -10,8 +10,9 @@ struct Candidate {
   Linker& linker;
   OpenedFile file;
   Error error;
-  const char* path = nullptr;  // heap copy of the accepted path
-  uint64_t other_class = 0;    // EI_CLASS of a skipped file
+  const Module* requester = nullptr;  // in whose name auditors are asked
+  const char* path = nullptr;         // heap copy of the accepted path
+  uint64_t other_class = 0;           // EI_CLASS of a skipped file
   bool tried = false;
   bool marked_only = false;  // see is_marked()
 
@@ -26,10 +27,35 @@ bool is_marked(const sys::FileStatus& status) {
          status.owner == kRoot;
 }
 
-Verdict try_candidate(void* context, const char* path) {
+NameSource source_of(FoundBy stage) {
+  switch (stage) {
+    case FoundBy::kLibraryPath:
+      return NameSource::kLibraryPath;
+    case FoundBy::kRpath:
+    case FoundBy::kRunpath:
+      return NameSource::kRunpath;
+    case FoundBy::kCache:
+      return NameSource::kCache;
+    default:
+      return NameSource::kDefault;
+  }
+}
+
+// The file to open in place of `path`; null = none.
+const char* ask_auditors(const Candidate& candidate, const char* path, FoundBy stage) {
+  Linker& linker = candidate.linker;
+  if (linker.auditor == nullptr || candidate.requester == nullptr || stage == FoundBy::kNone)
+    return path;
+  return linker.auditor->look_for(linker, *candidate.requester, path, source_of(stage));
+}
+
+Verdict try_candidate(void* context, const char* path, FoundBy stage) {
   auto& candidate = *static_cast<Candidate*>(context);
   candidate.tried = true;
-  const Verdict verdict = open_file(candidate.linker, path, candidate.file, candidate.error);
+  // The object goes by the path that was found, whatever is opened.
+  const char* file = ask_auditors(candidate, path, stage);
+  if (file == nullptr) return Verdict::kAbsent;
+  const Verdict verdict = open_file(candidate.linker, file, candidate.file, candidate.error);
   if (verdict == Verdict::kSkipped && candidate.error.code == Errc::kWrongClass)
     candidate.other_class = candidate.error.value;
   if (verdict == Verdict::kFailed) candidate.error = keep_error(candidate.linker, candidate.error);
@@ -62,7 +88,10 @@ void trace_needed(const Linker& linker, const LoadRequest& request, const Namesp
 // A name with a slash is a path; it is not searched for.
 Status open_path(Linker& linker, const LoadRequest& request, Candidate& candidate) {
   const char* origin = nullptr;
-  const Module* owner = request.requester != nullptr ? request.requester : linker.program;
+  // What the loader itself asks for (auditors) belongs to the program.
+  const Module* owner = request.requester != nullptr && request.requester != linker.self
+                            ? request.requester
+                            : linker.program;
   if (owner != nullptr) origin = owner->origin;
   // What a secure program gives to dlopen is its own business; what its files name is not left to
   // the current directory.
@@ -80,7 +109,7 @@ Status open_path(Linker& linker, const LoadRequest& request, Candidate& candidat
     return keep_error(linker, error);
   }
   const char* path = *expanded;
-  const Verdict verdict = try_candidate(&candidate, path);
+  const Verdict verdict = try_candidate(&candidate, path, FoundBy::kNone);
   Status status = Done{};
   if (verdict == Verdict::kSkipped && candidate.error.code == Errc::kWrongMachine)
     candidate.error =
@@ -90,8 +119,9 @@ Status open_path(Linker& linker, const LoadRequest& request, Candidate& candidat
   return status;
 }
 
-Status search(Linker& linker, const LoadRequest& request, const Namespace& space,
+Status search(Linker& linker, const LoadRequest& request, const Batch& batch,
               Candidate& candidate) {
+  const Namespace& space = *batch.space;
   const bool trace = linker.tracer.wants(Topic::kLibs);
   if (trace)
     linker.tracer.emit({.kind = EventKind::kSearchBegin,
@@ -103,10 +133,12 @@ Status search(Linker& linker, const LoadRequest& request, const Namespace& space
   const Requester& requester = request.requester != nullptr ? request.requester->requester
                                : main != nullptr            ? main->requester
                                                             : none;
-  Requester trusting = requester;
-  trusting.system_only = request.trusted_only;
+  Requester special = requester;
+  special.system_only = request.trusted_only;
+  special.for_auditor = batch.for_auditor;
+  const bool is_special = request.trusted_only || batch.for_auditor;
   const FoundBy found =
-      linker.searcher.find(request.name, request.trusted_only ? trusting : requester,
+      linker.searcher.find(request.name, is_special ? special : requester,
                            main != nullptr ? &main->requester : nullptr, try_candidate, &candidate);
   if (trace)
     linker.tracer.emit({.kind = EventKind::kSearchEnd, .topic = Topic::kLibs, .ns = space.index});
@@ -212,6 +244,13 @@ bool tells_of_request(Errc code) {
   }
 }
 
+void tell_auditors(Linker& linker, Batch& batch, Module& module) {
+  if (!batch.start_up && !batch.for_auditor && !batch.announced)
+    linker.auditor->activity(linker, *batch.space, Activity::kAdd);
+  batch.announced = true;
+  linker.auditor->opened(linker, module);
+}
+
 Status enter(Linker& linker, Batch& batch, const LoadRequest& request, Module& module) {
   Namespace& space = *batch.space;
   module.kind = request.kind;
@@ -236,6 +275,7 @@ Status enter(Linker& linker, Batch& batch, const LoadRequest& request, Module& m
   // Complete before it can be seen: others walk the list without a lock.
   linker.personality->module_ready(linker, module);
   append_to_namespace(linker, space, module);
+  if (linker.auditor != nullptr) tell_auditors(linker, batch, module);
   return Done{};
 }
 
@@ -253,27 +293,16 @@ Error keep_error(Linker& linker, Error error) {
   return error;
 }
 
-Result<Module*> load_object(Linker& linker, Batch& batch, const LoadRequest& request) {
+namespace {
+
+// From a name that nobody in the namespace has to a mapped file of the batch.
+Result<Module*> load_new(Linker& linker, Batch& batch, const LoadRequest& request) {
   Namespace& space = *batch.space;
-  if (Module* known = space.names.find(request.name); known != nullptr) return known;
-  if (request.name[0] == 0 && request.requester == nullptr) return Error{.code = Errc::kCannotOpen};
-  if (request.name[0] == 0)
-    return Error{.code = Errc::kBadField,
-                 .object = request.requester != nullptr ? request.requester->path : "",
-                 .subject = "DT_NEEDED",
-                 .context = "a name that is not empty"};
-  if (space.index != 0 && linker.self != nullptr && has_name(*linker.self, request.name)) {
-    if (request.no_load) return static_cast<Module*>(nullptr);
-    Module* module = PRELUDE_TRY(make_stand_in(linker, request.name));
-    module->name_space = space.index;
-    PRELUDE_TRY(enter(linker, batch, request, *module));
-    return module;
-  }
   Candidate candidate(linker);
   candidate.marked_only = request.trusted_only;
-  trace_needed(linker, request, space);
+  candidate.requester = request.requester != nullptr ? request.requester : space.first;
   PRELUDE_TRY(contains(request.name, '/') ? open_path(linker, request, candidate)
-                                          : search(linker, request, space, candidate));
+                                          : search(linker, request, batch, candidate));
   const char* path = candidate.path;
   auto drop_path = [&] { linker.heap.release(const_cast<char*>(path), string_length(path) + 1); };
   if (Module* known = same_file(space, candidate.file); known != nullptr || request.no_load) {
@@ -311,6 +340,78 @@ Result<Module*> load_object(Linker& linker, Batch& batch, const LoadRequest& req
   }
   PRELUDE_TRY(enter(linker, batch, request, *module));
   return module;
+}
+
+// Auditors may send us to another file, or to none.
+Result<Module*> load_audited(Linker& linker, Batch& batch, const LoadRequest& request) {
+  // Compat: nobody is asked about the path of what is there (glibc 2.36).
+  for (Module* module = batch.space->first; module != nullptr; module = module->map.l_next)
+    if (!module->removed && equal(module->map.l_name, request.name)) return module;
+  const char* name =
+      linker.auditor->look_for(linker, *request.requester, request.name, NameSource::kOriginal);
+  if (name == nullptr) {
+    // Compat: glibc 2.36 says what errno happens to hold; once libc runs that is mostly ENOENT.
+    const int32_t number = linker.start_up_done ? sys::raw(sys::kENOENT) : 0;
+    return keep_error(linker, {.code = Errc::kCannotOpen, .sys_errno = number, .object = ""});
+  }
+  if (equal(name, request.name)) return load_new(linker, batch, request);
+  // The answer need not outlive the next question.
+  const size_t size = string_length(name);
+  char* copy = linker.heap.copy_string(name, size);
+  if (copy == nullptr) return Error{.code = Errc::kOutOfMemory, .object = request.name};
+  LoadRequest other = request;
+  other.name = copy;
+  const auto loaded = load_new(linker, batch, other);
+  const bool named = !loaded || *loaded == nullptr || !(*loaded)->in_new_batch ||
+                     add_name(linker, **loaded, request.name);
+  Error error{.code = Errc::kOutOfMemory, .object = request.name};
+  if (!loaded) error = keep_error(linker, loaded.error());
+  linker.heap.release(copy, size + 1, 1);
+  if (!loaded || !named) return error;
+  return *loaded;
+}
+
+// The search for the loader leads nowhere, but auditors are asked about its steps as about others.
+void show_search(Linker& linker, Batch& batch, const LoadRequest& request) {
+  if (request.requester == nullptr || request.requester->audit == nullptr) return;
+  const char* name =
+      linker.auditor->look_for(linker, *request.requester, request.name, NameSource::kOriginal);
+  if (name == nullptr || contains(name, '/')) return;
+  Candidate candidate(linker);
+  candidate.requester = request.requester;
+  LoadRequest other = request;
+  other.name = name;
+  if (!search(linker, other, batch, candidate)) return;
+  sys::close(candidate.file.fd);
+  linker.heap.release(const_cast<char*>(candidate.path), string_length(candidate.path) + 1);
+}
+
+Result<Module*> load_stand_in(Linker& linker, Batch& batch, const LoadRequest& request) {
+  if (request.no_load) return static_cast<Module*>(nullptr);
+  if (linker.auditor != nullptr) show_search(linker, batch, request);
+  Module* module = PRELUDE_TRY(make_stand_in(linker, request.name));
+  module->name_space = batch.space->index;
+  PRELUDE_TRY(enter(linker, batch, request, *module));
+  return module;
+}
+
+}  // namespace
+
+Result<Module*> load_object(Linker& linker, Batch& batch, const LoadRequest& request) {
+  Namespace& space = *batch.space;
+  if (Module* known = space.names.find(request.name); known != nullptr) return known;
+  if (request.name[0] == 0 && request.requester == nullptr) return Error{.code = Errc::kCannotOpen};
+  if (request.name[0] == 0)
+    return Error{.code = Errc::kBadField,
+                 .object = request.requester != nullptr ? request.requester->path : "",
+                 .subject = "DT_NEEDED",
+                 .context = "a name that is not empty"};
+  if (space.index != 0 && linker.self != nullptr && has_name(*linker.self, request.name))
+    return load_stand_in(linker, batch, request);
+  trace_needed(linker, request, space);
+  if (linker.auditor != nullptr && request.requester != nullptr)
+    return load_audited(linker, batch, request);
+  return load_new(linker, batch, request);
 }
 
 }  // namespace prelude

@@ -454,6 +454,7 @@ void inhibit_rpath(const Linker& linker, Requester& requester, std::string_view 
 
 void discard_object(Linker& linker, Module* module) {
   Image& image = module->image;
+  if (module->audit != nullptr) linker.auditor->forget(linker, *module);
   if (module->stands_for == nullptr)
     (void)sys::unmap(image.address(image.low), image.high - image.low);
   free_parts(linker, *module);

@@ -162,6 +162,7 @@ void drop_if_empty(Linker& linker, Namespace& space) {
   space.own_global = {};
   space.global = nullptr;
   space.in_use = false;
+  space.auditing = false;
 }
 
 Result<Module*> make_stand_in(Linker& linker, const char* name) {

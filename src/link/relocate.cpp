@@ -182,9 +182,12 @@ class LiveBinder {
 
   bool lazy(uint64_t* slot) {
     // The file's word is the address of the PLT entry's second half; anything else binds at once,
-    // as do slots that will be read-only by then.
+    // as do slots that will be read-only
     const auto address = reinterpret_cast<uint64_t>(slot);
-    if (address < module_.relro_end && address + sizeof *slot > module_.relro_start) return false;
+    // meanwhile. Where every call is reported the slot is never written again.
+    if (address < module_.relro_end && address + sizeof *slot > module_.relro_start &&
+        module_.plt_watch != PltWatch::kCalls)
+      return false;
     if (code_ == nullptr || *slot - code_->vaddr >= code_->memsz) {
       const LoadSegment* segment = module_.image.memory_segment(*slot, 1);
       if (segment == nullptr || (segment->flags & elf::kPfX) == 0) return false;
@@ -286,7 +289,17 @@ class LiveBinder {
 void prepare_lazy(const Linker& linker, Module& module) {
   auto* got = static_cast<uint64_t*>(module.image.address(module.image.pltgot));
   got[1] = reinterpret_cast<uint64_t>(&module);
-  got[2] = reinterpret_cast<uint64_t>(linker.lazy_stub);
+  const bool watched = module.plt_watch == PltWatch::kCalls;
+  got[2] = reinterpret_cast<uint64_t>(watched ? linker.watched_stub : linker.lazy_stub);
+}
+
+// Compat: the calls of an auditor are not reported to the others, its eager bindings are (glibc
+// 2.36).
+void watch_module(Linker& linker, const Batch& batch, Module& module, bool lazy) {
+  if (batch.for_auditor && lazy && !module.bind_now) return;
+  module.plt_watch = linker.auditor->watch(linker, module);
+  if (batch.for_auditor && module.plt_watch == PltWatch::kCalls)
+    module.plt_watch = PltWatch::kBindings;
 }
 
 bool has_pending(const Batch& batch, const Module& module) {
@@ -310,7 +323,9 @@ Status protect_relro(Module& module) {
 Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy) {
   if (module.relocated) return Done{};
   const Image& image = module.image;
-  const bool use_lazy = lazy && !module.bind_now && image.pltgot != 0 && image.plt_rela_count != 0;
+  if (linker.auditor != nullptr) watch_module(linker, batch, module, lazy);
+  const bool at_once = module.bind_now && module.plt_watch != PltWatch::kCalls;
+  const bool use_lazy = lazy && !at_once && image.pltgot != 0 && image.plt_rela_count != 0;
   if (linker.tracer.wants(Topic::kReloc))
     linker.tracer.emit({.kind = EventKind::kRelocBegin,
                         .topic = Topic::kReloc,
@@ -343,23 +358,35 @@ Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy) 
   linker.statistics.relocations += relocator.counts().symbolic;
   linker.statistics.relative_relocations += relocator.counts().relative;
   module.relocated = true;
+  module.plt_lazy = use_lazy;
   if (linker.tracer.wants(Topic::kReloc))
     linker.tracer.emit(
         {.kind = EventKind::kRelocEnd, .topic = Topic::kReloc, .object = module.path});
   return Done{};
 }
 
+namespace {
+
+// The last who may write to the module's slots are auditors.
+Status finish_slots(Linker& linker, Module& module) {
+  if (module.plt_watch != PltWatch::kNone && !module.plt_lazy)
+    linker.auditor->slots_bound(linker, module);
+  return protect_relro(module);
+}
+
+}  // namespace
+
 Status relocate_batch(Linker& linker, Batch& batch, Module* const* list, size_t count, bool lazy) {
   for (size_t i = count; i-- > 0;) {
     Module& module = *list[i];
     if (module.relocated) continue;
     PRELUDE_TRY(relocate_module(linker, batch, module, lazy));
-    if (!has_pending(batch, module)) PRELUDE_TRY(protect_relro(module));
+    if (!has_pending(batch, module)) PRELUDE_TRY(finish_slots(linker, module));
   }
   if (batch.pending.empty()) return Done{};
   for (const PendingResolver& pending : batch.pending) PRELUDE_TRY(run_resolver(linker, pending));
   for (size_t i = 0; i < count; ++i)
-    if (has_pending(batch, *list[i])) PRELUDE_TRY(protect_relro(*list[i]));
+    if (has_pending(batch, *list[i])) PRELUDE_TRY(finish_slots(linker, *list[i]));
   batch.pending.clear();
   return Done{};
 }

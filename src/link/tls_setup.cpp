@@ -29,7 +29,7 @@ Status place_start_up_tls(Linker& linker) {
     if (Module* module = tls.module(id); module != nullptr && !tls.place_static(module->tls))
       return no_memory;
   linker.personality->reserve_tls(linker);
-  const uint64_t tail = linker.personality->thread_block_bytes();
+  const uint64_t tail = linker.personality->thread_block_bytes(linker);
   tls.close_static(linker.personality->tls_surplus(linker), tail);
   tls.publish_generation();
 
@@ -59,11 +59,35 @@ Status place_start_up_tls(Linker& linker) {
                  .object = linker.program->path,
                  .subject = "arch_prctl"};
   linker.personality->thread_started(linker, tp);
+  linker.thread_placed = true;
   for (size_t id = 1; id <= tls.max_module_id(); ++id) {
     Module* module = tls.module(id);
     if (module != nullptr) linker.personality->module_changed(linker, *module);
   }
   return Done{};
+}
+
+void place_program_tls(Linker& linker) {
+  TlsRegistry& tls = linker.tls;
+  linker.personality->lock_tls(linker);
+  for (size_t id = 1; id <= tls.max_module_id(); ++id) {
+    Module* module = tls.module(id);
+    if (module == nullptr || module->name_space != 0 || module->tls.offset != 0) continue;
+    // What cannot be placed is left to be allocated dynamically.
+    if (tls.place_late(module->tls, linker.heap))
+      linker.personality->module_changed(linker, *module);
+  }
+  tls.publish_generation();
+  linker.personality->unlock_tls(linker);
+}
+
+void fill_program_tls(Linker& linker) {
+  const TlsRegistry& tls = linker.tls;
+  for (size_t id = 1; id <= tls.max_module_id(); ++id) {
+    const Module* module = tls.module(id);
+    if (module != nullptr && module->name_space == 0 && module->tls.offset > 0)
+      tls.fill_everywhere(module->tls);
+  }
 }
 
 }  // namespace prelude

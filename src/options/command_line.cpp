@@ -1,5 +1,6 @@
 // `ld.so [OPTION]... EXECUTABLE-FILE [ARGS...]`. Measured with glibc 2.36:
-// the last mode option wins, --version wins at once, a repeated option replaces the earlier one.
+// the last mode option wins, --version wins at once, a repeated option replaces the earlier one,
+// but for --audit.
 #include <prelude/base/string.h>
 
 #include <string_view>
@@ -33,7 +34,6 @@ constexpr TextOption kTexts[] = {
     {"--glibc-hwcaps-prepend"sv, &Options::hwcaps_prepend},
     {"--glibc-hwcaps-mask"sv, &Options::hwcaps_mask},
     {"--inhibit-rpath"sv, &Options::inhibit_rpath},
-    {"--audit"sv, &Options::option_audit},
     {"--preload"sv, &Options::option_preload},
     {"--argv0"sv, &Options::argv0},
     {"--trace"sv, &Options::trace_json},
@@ -84,8 +84,21 @@ bool read_mode(std::string_view word, Options& options) {
   return true;
 }
 
+// The lists add up, unlike all other options.
+void add_audit(const char* list, Options& options) {
+  for (const char*& place : options.option_audit) {
+    if (place != nullptr) continue;
+    place = list;
+    return;
+  }
+}
+
 bool read_text(std::string_view word, const char* argument, Options& options) {
   if (argument == nullptr) return false;
+  if (word == "--audit"sv) {
+    add_audit(argument, options);
+    return true;
+  }
   for (const TextOption& option : kTexts) {
     if (word != option.word) continue;
     options.*option.field = argument;

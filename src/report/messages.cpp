@@ -96,6 +96,8 @@ const char* fixed_text(Errc code) {
       return "invalid namespace";
     case Errc::kInvalidTargetNamespace:
       return "invalid target namespace in dlmopen()";
+    case Errc::kNoMoreNamespaces:
+      return "no more namespaces available for dlmopen()";
     case Errc::kNextInUnknownCode:
       return "RTLD_NEXT used in code not dynamically loaded";
     case Errc::kUnsupportedRequest:

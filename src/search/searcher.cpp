@@ -93,7 +93,10 @@ Outcome try_rpath_chain(const Attempt& attempt, const Requester& requester, cons
     if (outcome != Outcome::kNotFound) return outcome;
     main_done = main_done || at == main || at->is_main;
   }
-  return main_done ? Outcome::kNotFound : try_requester_list(attempt, *main, Source::kRpath);
+  if (main_done) return Outcome::kNotFound;
+  const Outcome outcome = try_requester_list(attempt, *main, Source::kRpath);
+  if (outcome != Outcome::kNotFound || !requester.for_auditor) return outcome;
+  return try_requester_list(attempt, *main, Source::kRunpath);
 }
 
 Outcome try_library_path(const Attempt& attempt, const Requester* main) {
@@ -160,18 +163,23 @@ struct Found {
   }
 };
 
-Found run_stages(const Attempt& attempt, const Requester& requester, const Requester* main) {
+Found run_stages(Attempt attempt, const Requester& requester, const Requester* main) {
   Found found;
   if (main != nullptr && !requester.system_only) {
-    if (found.ends(try_rpath_chain(attempt, requester, main), FoundBy::kRpath)) return found;
-    if (found.ends(try_library_path(attempt, main), FoundBy::kLibraryPath)) return found;
-    if (found.ends(try_requester_list(attempt, requester, Source::kRunpath), FoundBy::kRunpath))
+    attempt.stage = FoundBy::kRpath;
+    if (found.ends(try_rpath_chain(attempt, requester, main), attempt.stage)) return found;
+    attempt.stage = FoundBy::kLibraryPath;
+    if (found.ends(try_library_path(attempt, main), attempt.stage)) return found;
+    attempt.stage = FoundBy::kRunpath;
+    if (found.ends(try_requester_list(attempt, requester, Source::kRunpath), attempt.stage))
       return found;
   }
-  if (!requester.system_only && found.ends(try_cache(attempt, requester), FoundBy::kCache))
+  attempt.stage = FoundBy::kCache;
+  if (!requester.system_only && found.ends(try_cache(attempt, requester), attempt.stage))
     return found;
+  attempt.stage = FoundBy::kDefault;
   if (main != nullptr && !requester.no_default_libraries)
-    found.ends(try_system_directories(attempt), FoundBy::kDefault);
+    found.ends(try_system_directories(attempt), attempt.stage);
   return found;
 }
 

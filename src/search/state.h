@@ -31,6 +31,7 @@ struct Attempt {
   std::string_view name;
   Opener opener;
   void* context;
+  FoundBy stage = FoundBy::kNone;
 };
 
 enum class Outcome : uint8_t { kNotFound, kAccepted, kFailed, kOutOfMemory };

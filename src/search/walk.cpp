@@ -47,10 +47,14 @@ bool all_unknown(const Directory& directory, size_t count) {
   return true;
 }
 
+bool observed(const SearchState& state) {
+  return state.tracer->wants(Topic::kLibs) || state.setup->every_candidate;
+}
+
 /// Called after the first failure in subdirectory `index`.
 void learn(SearchState& state, Directory& directory, size_t index, char* text) {
   const size_t plain = state.hwcaps.count;
-  if (index < plain && all_unknown(directory, plain) && !state.tracer->wants(Topic::kLibs)) {
+  if (index < plain && all_unknown(directory, plain) && !observed(state)) {
     char* end = put(put(text, directory.text()), kHwcapsRoot);
     if (ask(text, end) == Presence::kMissing) {
       for (size_t i = 0; i < plain; ++i) directory.states[i] = Presence::kMissing;
@@ -136,7 +140,7 @@ Verdict try_file(const Attempt& attempt, const char* path) {
   const Tracer& tracer = *attempt.state.tracer;
   const bool traced = tracer.wants(Topic::kLibs);
   if (traced) tracer.emit({.kind = EventKind::kTryFile, .topic = Topic::kLibs, .file = path});
-  const Verdict verdict = attempt.opener(attempt.context, path);
+  const Verdict verdict = attempt.opener(attempt.context, path, attempt.stage);
   if (traced && verdict == Verdict::kAbsent)
     tracer.emit({.kind = EventKind::kTryRefused,
                  .topic = Topic::kLibs,

@@ -97,8 +97,12 @@ void load_all(Batch& batch, Array<Module*>& roots) {
     adopt_program();
   tell_debugger();
   adopt_self_and_vdso();
+  if (wants_auditors()) [[unlikely]]
+    load_auditors();
   if (!roots.push(linker.heap, linker.program)) fail(linker, {.code = Errc::kOutOfMemory});
   load_preloads(batch, roots);
+  if (linker.auditor != nullptr) [[unlikely]]
+    show_vdso();
   load_dependencies(batch, roots);
   linker.statistics.load_cycles = lap(since);
 }
@@ -110,7 +114,8 @@ void publish_scopes(Batch& batch) {
   for (uint32_t i = 0; i < linker.program->closure.count; ++i) {
     Module& module = *linker.program->closure.modules[i];
     module.global = true;
-    if (module.is_self) continue;  // it looks nothing up
+    // It looks nothing up. Where calls are watched, a caller of dlsym may look like it.
+    if (module.is_self && linker.auditor == nullptr) continue;
     ok = ok && add_scope(linker, module, &linker.program->closure, false);
     if (module.image.symbolic && module.kind != ModuleKind::kProgram)
       ok = ok && append_to_list(linker, module.self_list, module) &&
@@ -138,7 +143,16 @@ void relocate_all(Batch& batch) {
   linker.statistics.relocation_cycles = lap(since);
 }
 
+void place_tls() {
+  if (world.early_thread)
+    place_program_tls(linker);
+  else
+    check(place_start_up_tls(linker));
+}
+
 void fill_first_thread() {
+  // Auditors' blocks are in use.
+  if (world.early_thread) return fill_program_tls(linker);
   char* block = reinterpret_cast<char*>(arch::thread_pointer());
   DtvEntry* dtv = linker.tls.initialise_thread(block, linker.initial_dtv, linker.thread_memory);
   if (dtv != linker.initial_dtv) fail(linker, {.code = Errc::kOutOfMemory});
@@ -194,7 +208,7 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   publish_scopes(batch);
   if (is_listing()) list_objects();
   check(linker.personality->recognise(linker));
-  check(place_start_up_tls(linker));
+  place_tls();
   trace_all_scopes();
   relocate_all(batch);
   // From here on every object's code may run.
@@ -203,6 +217,8 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   commit(linker, batch);
   linker.batch = nullptr;
   linker.personality->space_changed(linker, linker.base_space);
+  if (linker.auditor != nullptr)
+    linker.auditor->activity(linker, linker.base_space, Activity::kConsistent);
   debugger::announce(linker.base_space, debugger::Stage::kInitComplete);
   say_statistics();
   protect_self();

@@ -75,9 +75,10 @@ void find_program_origin(Module& program) {
 
 bool names_origin(const Image& image) {
   const char* const texts[] = {image.rpath, image.runpath, linker.options->library_path,
-                               linker.options->env_preload};
+                               linker.options->env_preload, linker.options->env_audit};
   for (const char* text : texts)
     if (text != nullptr && contains(text, '$')) return true;
+  if (image.names_auditors) return true;
   bool found = image.has_filters;
   for_each_dynamic(image, elf::kDtNeeded, [&](uint64_t offset) {
     found = found || contains(image.string(offset), '$');

@@ -53,6 +53,7 @@ struct World {
   SearchSetup search;
   Array<MissingLibrary> missing;
   Module* broken_for = nullptr;  ///< who needs the file that a start failed on
+  bool early_thread = false;     ///< the first thread has run auditors already
   uint64_t started = 0;          ///< cycle counter at entry
   uint64_t base = 0;             ///< address of the loader's own ELF header
 };
@@ -85,6 +86,12 @@ void adopt_program();
 /// Direct mode: finds and maps the program named on the command line. May hand over to the kernel.
 void load_program(Batch& batch);
 void load_preloads(Batch& batch, Array<Module*>& roots);
+// ---- audit.cpp
+bool wants_auditors();
+/// Loads the auditors and tells them of the program and the loader. The first thread gets its
+/// block.
+void load_auditors();
+void show_vdso();
 // ---- secure.cpp
 /// Opens missing standard descriptors of a secure process, or ends it; ends a secure loader that
 /// was started directly.

@@ -61,6 +61,7 @@ enum class Errc : uint16_t {
   kNotOpen,
   kInvalidNamespace,
   kInvalidTargetNamespace,
+  kNoMoreNamespaces,
   kNextInUnknownCode,
   kUnsupportedRequest,
   kRecursiveInit,

@@ -14,6 +14,8 @@ struct OpenRequest {
   uint32_t mode = 0;           ///< OpenMode bits
   Module* caller = nullptr;    ///< for RUNPATH and $ORIGIN
   Namespace* space = nullptr;
+  bool for_auditor = false;   ///< see Batch
+  bool trusted_only = false;  ///< see LoadRequest
 };
 /// The module, with one more reference; null only for kOpenNoLoad. On error everything is undone,
 /// but the error's strings stay valid.
@@ -85,6 +87,18 @@ inline Module* module_at(uint64_t address) {
   FoundObject found;
   return find_opened_object(address, found) ? found.module : nullptr;
 }
+
+/// Where a call through a lazily bound PLT entry leads.
+struct BoundCall {
+  Definition found;  ///< no symbol: weak, and defined nowhere
+  uint64_t address = 0;
+};
+/// Binds entry `index` of the module's PLT; an IFUNC resolver may run. Ends the process where
+/// nothing defines the symbol. The slot is left as it is.
+BoundCall bind_call(Linker& linker, Module& module, uint64_t index);
+/// Puts the address into the slot, so that later calls come here no more; not into a slot that is
+/// read-only.
+void store_call(Module& module, uint64_t index, uint64_t address);
 
 /// The calling thread's block of a module, or null when it has none yet. Never allocates.
 void* tls_address_if_present(Linker& linker, Module& module);

@@ -109,7 +109,8 @@ struct Image {
   const char* rpath = nullptr;  ///< null where DT_RUNPATH is present too
   const char* runpath = nullptr;
   uint64_t debug_slot = 0;  ///< vaddr of the d_ptr of DT_DEBUG, 0 = none
-  bool text_relocations = false, bind_now = false, symbolic = false, has_filters = false;
+  bool text_relocations = false, bind_now = false, symbolic = false, has_filters = false,
+       names_auditors = false;  ///< DT_AUDIT or DT_DEPAUDIT
   /// Tables used after loading that relocations could reach, as they lie in writable memory: vaddr
   /// ranges.
   struct Range {

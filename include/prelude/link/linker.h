@@ -6,6 +6,7 @@
 #include <prelude/base/array.h>
 #include <prelude/base/heap.h>
 #include <prelude/base/result.h>
+#include <prelude/link/auditor.h>
 #include <prelude/link/module.h>
 #include <prelude/link/personality.h>
 #include <prelude/options/options.h>
@@ -69,6 +70,7 @@ struct Namespace {
   UniqueTable unique;
   RDebug debug{};
   bool in_use = false;
+  bool auditing = false;  ///< of an auditor: nothing in it is reported to auditors
 };
 
 /// Flags of a request (values of <dlfcn.h>).
@@ -105,6 +107,8 @@ struct Batch {
   uint32_t mode = 0;
   bool start_up = false;
   bool tls_added = false;
+  bool for_auditor = false;  ///< brings in an auditor: its bindings are not watched
+  bool announced = false;    ///< auditors know that modules are being added
 };
 
 /// Memory or an object that readers may still hold.
@@ -141,6 +145,7 @@ struct Linker {
   Module* self = nullptr;
   Module* vdso = nullptr;
   Personality* personality = nullptr;
+  Auditor* auditor = nullptr;  ///< null = nobody watches
   HostRules host{};
   MapStyle map_style = MapStyle::kEconomical;
   uint32_t isa_level = 0;  ///< property bits the processor satisfies
@@ -151,8 +156,10 @@ struct Linker {
   bool start_up_done = false;
   bool self_protected = false;  ///< the loader's own constant data is read-only by now
   bool lazy_allowed = true;
-  bool sort_by_moving = false;  ///< the order of releases before 2.35, see order.h
-  void* lazy_stub = nullptr;    ///< what GOT[2] of a lazily bound object holds
+  bool sort_by_moving = false;   ///< the order of releases before 2.35, see order.h
+  void* lazy_stub = nullptr;     ///< what GOT[2] of a lazily bound object holds
+  void* watched_stub = nullptr;  ///< the same where each call is reported
+  bool thread_placed = false;    ///< the first thread has its block already
   const char* program_name = "";
   Batch* batch = nullptr;        ///< the request under way
   Module* init_first = nullptr;  ///< last object loaded with DF_1_INITFIRST whose turn has not come
@@ -314,7 +321,8 @@ Status relocate_batch(Linker& linker, Batch& batch, Module* const* list, size_t 
                                 bool finalisers);
 void run_initialisers(Linker& linker, Module& root);
 void run_preinitialisers(Linker& linker);
-void run_finaliser(Linker& linker, Module& module);
+/// False when its turn has been already, or its initialisers never ran.
+bool run_finaliser(Linker& linker, Module& module);
 /// All namespaces, at exit.
 void run_all_finalisers(Linker& linker);
 
@@ -350,7 +358,14 @@ class Reader {
 };
 
 // ---- tls_setup.cpp
+/// The first thread's block, with the blocks of all modules known by now; the thread pointer is
+/// set.
 Status place_start_up_tls(Linker& linker);
+/// The same for the program's modules where auditors have needed the thread before they were
+/// loaded.
+void place_program_tls(Linker& linker);
+/// Writes the initial bytes of the program's modules' blocks, once the modules are relocated.
+void fill_program_tls(Linker& linker);
 
 /// Brackets a change of the linker's data (Personality::begin_change).
 class Change {

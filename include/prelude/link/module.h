@@ -5,6 +5,7 @@
 #include <prelude/abi/link_map.h>
 #include <prelude/base/array.h>
 #include <prelude/image/image.h>
+#include <prelude/link/auditor.h>
 #include <prelude/search/search.h>
 #include <prelude/symbols/symbols.h>
 #include <prelude/tls/tls.h>
@@ -49,6 +50,8 @@ struct Module {
   bool phdr_owned;
   bool removed;             ///< being closed
   bool dependencies_known;  ///< `needed` is filled
+  PltWatch plt_watch;
+  bool plt_lazy;  ///< its PLT slots were prepared for lazy binding
 
   Module* loader;       ///< the object whose need brought it in
   Requester requester;  ///< search facts of this object as a requester
@@ -70,6 +73,7 @@ struct Module {
   uint64_t writable_low,
       writable_high;  ///< vaddr range of the writable segment that relocations hit first
   uint64_t relro_start, relro_end;  ///< addresses, page-rounded; equal = none
+  AuditRecord* audit;               ///< null = no auditor knows of it
 
   [[nodiscard]] const char* display_name() const { return path; }
   [[nodiscard]] bool contains(uint64_t address) const {

@@ -47,7 +47,10 @@ class Personality {
     return 1664;
   }
   /// Bytes from the thread pointer upwards that belong to the thread control block.
-  virtual uint64_t thread_block_bytes() { return 704; }
+  virtual uint64_t thread_block_bytes(Linker& linker) {
+    (void)linker;
+    return 704;
+  }
   /// Fills the first thread's control block; the thread pointer is set afterwards by the caller.
   virtual void prepare_thread(Linker& linker, char* block) {
     (void)linker;
@@ -75,6 +78,8 @@ class Personality {
     (void)batch;
     return Status(Done{});
   }
+  /// Auditors will be loaded now, before the program's libraries.
+  virtual void expect_auditors(Linker& linker) { (void)linker; }
   /// True when the program's own initialisers are run by the libc's start code.
   virtual bool libc_initialises_program() { return false; }
   /// May the object that asks for an executable stack have one?

@@ -65,8 +65,9 @@ struct Options {
   const char* secure_preload = nullptr;
   const char* option_preload = nullptr;
   const char* env_audit = nullptr;
-  const char* option_audit = nullptr;
-  const char* inhibit_rpath = nullptr;  ///< may be "": it names the main program
+  static constexpr int kMostAuditOptions = 8;
+  const char* option_audit[kMostAuditOptions] = {};  ///< each --audit; the rest is null
+  const char* inhibit_rpath = nullptr;               ///< may be "": it names the main program
   const char* hwcaps_prepend = nullptr;
   const char* hwcaps_mask = nullptr;  ///< may be "": no built-in subdirectory is left
   const char* argv0 = nullptr;

@@ -26,6 +26,7 @@ struct SearchSetup {
   const char* library_path;               ///< LD_LIBRARY_PATH or --library-path, null = not set
   const char* library_path_source;        ///< "LD_LIBRARY_PATH" or "--library-path"
   bool secure;
+  bool every_candidate = false;  ///< somebody looks at each path that is tried
 };
 
 /// An expanded, split path list. Made by the Searcher, kept in a slot of the object it belongs to,
@@ -48,18 +49,8 @@ struct Requester {
   bool no_default_libraries = false;  ///< DF_1_NODEFLIB
   bool is_main = false;
   bool system_only = false;  ///< LD_PRELOAD of a secure process: default directories alone
+  bool for_auditor = false;  ///< the program's RUNPATH counts, too (glibc 2.36, measured)
 };
-
-/// What came of trying one path.
-enum class Verdict : uint8_t {
-  kAccepted,  ///< the opener keeps the file open in its context
-  kAbsent,    ///< could not be opened: go on
-  kSkipped,   ///< other class or machine: go on
-  kFailed,    ///< opened, but broken: the search ends with the opener's error
-};
-/// `path` lives during the call only. An opener that answers kSkipped emits kTryRefused itself: it
-/// alone knows the reason.
-using Opener = Verdict (*)(void* context, const char* path);
 
 enum class FoundBy : uint8_t {
   kNone,
@@ -71,6 +62,17 @@ enum class FoundBy : uint8_t {
   kDefault,
   kOutOfMemory
 };
+
+/// What came of trying one path.
+enum class Verdict : uint8_t {
+  kAccepted,  ///< the opener keeps the file open in its context
+  kAbsent,    ///< could not be opened: go on
+  kSkipped,   ///< other class or machine: go on
+  kFailed,    ///< opened, but broken: the search ends with the opener's error
+};
+/// `path` lives during the call only; `source` is the stage of the search. An opener that answers
+/// kSkipped emits kTryRefused itself: it alone knows the reason.
+using Opener = Verdict (*)(void* context, const char* path, FoundBy source);
 
 class Searcher {
  public:

@@ -352,7 +352,7 @@ TEST(CommandLine, ReadsEveryText) {
   EXPECT_STREQ(options.hwcaps_prepend, "p");
   EXPECT_STREQ(options.hwcaps_mask, "m");
   EXPECT_STREQ(options.inhibit_rpath, "i");
-  EXPECT_STREQ(options.option_audit, "a");
+  EXPECT_STREQ(options.option_audit[0], "a");
   EXPECT_STREQ(options.option_preload, "q");
   EXPECT_STREQ(options.env_preload, "e");
   EXPECT_STREQ(options.argv0, "z");

@@ -28,10 +28,12 @@ struct TestOpener {
   std::set<std::string> skipped, failed;
   Texts tried;
   std::string found;
+  FoundBy source = FoundBy::kNone;  ///< of the last one tried
 
-  static Verdict open(void* context, const char* path) {
+  static Verdict open(void* context, const char* path, FoundBy source) {
     auto& self = *static_cast<TestOpener*>(context);
     self.tried.emplace_back(path);
+    self.source = source;
     const auto fd = sys::open_for_reading(path);
     if (!fd) return Verdict::kAbsent;
     sys::close(*fd);

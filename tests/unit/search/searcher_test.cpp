@@ -1,5 +1,6 @@
 // The whole search over the fake kernel.
 #include <algorithm>
+#include <cstring>
 
 #include "searcher_fixture.h"
 
@@ -356,6 +357,43 @@ TEST_F(SearcherTest, ListsAreKeptInSlotsAndGivenBack) {
   find("c.so");
   EXPECT_EQ(program_lists_[1], list);  // the same block again
   searcher_.release_list(nullptr);
+}
+
+TEST_F(SearcherTest, AnOpenerKnowsTheStage) {
+  setup_.library_path = "/env";
+  program_.runpath = "/run";
+  start();
+  const struct {
+    const char* file;
+    FoundBy stage;
+  } cases[] = {{"/env/a.so", FoundBy::kLibraryPath},
+               {"/run/b.so", FoundBy::kRunpath},
+               {"/usr/lib/c.so", FoundBy::kDefault}};
+  for (const auto& one : cases) {
+    fake::add_file(one.file);
+    EXPECT_EQ(find(strrchr(one.file, '/') + 1), one.stage);
+    EXPECT_EQ(opener_.source, one.stage) << one.file;
+  }
+}
+
+TEST_F(SearcherTest, AuditorsAreFoundByTheProgramsRunpath) {
+  program_.runpath = "/run";
+  Requester loader{.name = "ld.so"};
+  fake::add_file("/run/audit.so");
+  start();
+  EXPECT_EQ(find("audit.so", loader), FoundBy::kNone);
+  loader.for_auditor = true;
+  EXPECT_EQ(find("audit.so", loader), FoundBy::kRpath);
+  EXPECT_EQ(opener_.found, "/run/audit.so");
+}
+
+TEST_F(SearcherTest, EveryCandidateIsShownToThoseWhoWatch) {
+  setup_.hwcaps_supported = kHwcaps;
+  setup_.every_candidate = true;
+  start();
+  EXPECT_EQ(tried("a.so"), (Texts{"/lib/glibc-hwcaps/v3/a.so", "/lib/glibc-hwcaps/v2/a.so",
+                                  "/lib/a.so", "/usr/lib/glibc-hwcaps/v3/a.so",
+                                  "/usr/lib/glibc-hwcaps/v2/a.so", "/usr/lib/a.so"}));
 }
 
 TEST_F(SearcherTest, OutOfMemoryIsSaidNotCrashed) {

@@ -1,0 +1,90 @@
+// Finding and loading an auditor.
+#include "auditors.h"
+
+#include <prelude/audit/audit.h>
+#include <prelude/base/string.h>
+#include <prelude/dl/dl.h>
+
+namespace prelude::audit {
+namespace {
+
+// In the object itself or what it brings along; as dlsym on its handle would.
+uint64_t function_named(Linker& linker, Module& module, const char* name) {
+  SymbolQuery query = make_query(name);
+  query.newest = true;
+  const Definition found = find_symbol(linker, query, module.local_scope, nullptr);
+  if (found.symbol == nullptr) return 0;
+  const auto address = definition_address(linker, found);
+  if (!address) return 0;
+  if (found.symbol->type() != elf::kSttGnuIfunc) return *address;
+  return reinterpret_cast<uint64_t (*)()>(*address)();  // NOLINT(performance-no-int-to-ptr)
+}
+
+template <typename Function>
+void look_up(Linker& linker, Module& module, const char* name, Function& out) {
+  const uint64_t address = function_named(linker, module, name);
+  out = reinterpret_cast<Function>(address);  // NOLINT(performance-no-int-to-ptr)
+}
+
+Functions functions_in(Linker& linker, Module& module) {
+  Functions f{};
+  look_up(linker, module, "la_activity", f.activity);
+  look_up(linker, module, "la_objsearch", f.search);
+  look_up(linker, module, "la_objopen", f.open);
+  look_up(linker, module, "la_preinit", f.preinit);
+  look_up(linker, module, "la_symbind64", f.bind);
+  look_up(linker, module, arch::kCallEnterFunction, f.enter);
+  look_up(linker, module, arch::kCallLeaveFunction, f.leave);
+  look_up(linker, module, "la_objclose", f.close);
+  return f;
+}
+
+Loaded failed(const Error& error) { return {.outcome = Outcome::kFailed, .error = error}; }
+
+// Asks the object for the version it wants, and takes its functions.
+Loaded admit(Linker& linker, Module& module) {
+  uint32_t (*version)(uint32_t) = nullptr;
+  look_up(linker, module, "la_version", version);
+  if (version == nullptr) return failed({.code = Errc::kUndefinedSymbol, .subject = "la_version"});
+  const uint32_t wanted = version(kInterfaceVersion);
+  if (wanted == 0) return {.outcome = Outcome::kUnused};
+  if (wanted > kInterfaceVersion)
+    return {.outcome = Outcome::kTooNew, .version = wanted, .refused = &module};
+  if (!add(functions_in(linker, module))) return failed({.code = Errc::kNoMoreNamespaces});
+  return {.outcome = Outcome::kLoaded, .version = wanted};
+}
+
+}  // namespace
+
+Loaded load(Linker& linker, const char* name, bool trusted_only) {
+  Namespace* space = new_namespace(linker);
+  if (space == nullptr) return failed({.code = Errc::kOutOfMemory, .object = name});
+  // Compat: auditors that are there already are not asked about a path (glibc 2.36).
+  Module* caller = contains(name, '/') && !contains(name, '$') ? nullptr : linker.self;
+  const auto opened = dl::open(linker, {.file = name,
+                                        .mode = kOpenLazy,
+                                        .caller = caller,
+                                        .space = space,
+                                        .for_auditor = true,
+                                        .trusted_only = trusted_only});
+  if (space->first == nullptr) drop_if_empty(linker, *space);
+  if (!opened) return failed(opened.error());
+  Module& module = **opened;
+  const Loaded loaded = admit(linker, module);
+  if (loaded.outcome == Outcome::kTooNew) return loaded;
+  if (loaded.outcome != Outcome::kLoaded) {
+    (void)dl::close(linker, module);
+    return loaded;
+  }
+  space->auditing = true;
+  (void)record_of(linker, *linker.program);
+  (void)record_of(linker, *linker.self);
+  return loaded;
+}
+
+// Its namespace goes with it.
+void drop(Linker& linker, const Loaded& loaded) {
+  if (loaded.refused != nullptr) (void)dl::close(linker, *loaded.refused);
+}
+
+}  // namespace prelude::audit
