@@ -6,8 +6,9 @@
 namespace prelude::audit {
 namespace {
 
-// Closed with the loader's other constant data when start-up ends: all auditors are known by then.
-[[gnu::section(".data.rel.ro")]] constinit Functions functions[kMostAuditors] = {};
+// In pages of their own, read-only but for the moment of an addition. These words are closed with
+// the loader's other constant data when start-up ends: all auditors are known by then.
+[[gnu::section(".data.rel.ro")]] constinit Functions* functions = nullptr;
 [[gnu::section(".data.rel.ro")]] constinit uint32_t used = 0;
 
 constinit Auditors the_auditors;
@@ -21,9 +22,19 @@ bool in_auditor(const Linker& linker, const Module& module) {
 Auditor& auditors() { return the_auditors; }
 
 bool add(const Functions& fresh) {
+  constexpr size_t kBytes = 4096;
+  static_assert(kMostAuditors * sizeof(Functions) <= kBytes);
+  constexpr int kOpen = sys::kProtRead | sys::kProtWrite;
   if (used == kMostAuditors) return false;
+  if (functions == nullptr) {
+    const auto page = sys::map_anonymous(nullptr, kBytes, kOpen, false);
+    if (!page) return false;
+    functions = static_cast<Functions*>(*page);
+  } else if (!sys::protect(functions, kBytes, kOpen)) {
+    return false;
+  }
   functions[used++] = fresh;
-  return true;
+  return static_cast<bool>(sys::protect(functions, kBytes, sys::kProtRead));
 }
 
 const Functions& functions_of(uint32_t auditor) { return functions[auditor]; }
