@@ -279,26 +279,17 @@ void preload_one(Batch& batch, Array<Module*>& roots, const char* name, const ch
                             .requester = linker.program,
                             .kind = ModuleKind::kNeeded,
                             .trusted_only = trusted_only};
-  const char* expanded = name;
-  Status status = Done{};
-  if (contains(name, '$')) {
-    auto result = linker.searcher.expand(name, linker.program->origin);
-    if (result)
-      expanded = *result;
-    else
-      status = Error{.code = Errc::kCannotOpen, .object = name};
+  // The object goes by the name as it is written, tokens and all (Compat: glibc 2.36).
+  auto loaded = load_object(linker, batch, request);
+  if (loaded) {
+    (void)roots.push(linker.heap, *loaded);
+    return;
   }
-  if (status) {
-    LoadRequest wanted = request;
-    wanted.name = expanded;
-    auto loaded = load_object(linker, batch, wanted);
-    if (loaded && roots.push(linker.heap, *loaded)) return;
-    if (!loaded) status = loaded.error();
-  }
-  if (status) return;
+  Error error = loaded.error();
+  if (error.code == Errc::kEmptyToken) error = {.code = Errc::kCannotOpen, .object = name};
   char buffer[1024];
   Writer out(buffer, sizeof buffer);
-  report::write_preload_failed(out, name, source, status.error());
+  report::write_preload_failed(out, name, source, error);
   sys::write_all(2, out.text().data(), out.text().size());
 }
 

@@ -55,6 +55,7 @@ def test_lists(c):
             c.same(["{ld}", "./prog"], {"LD_PRELOAD": text, **env})
             c.same(["{side}/prog"], {"LD_PRELOAD": text, **env})
             c.same(["{ld}", "--preload", text, "./prog"], env)
+            c.same(["{ld}", "--list", "./prog"], {"LD_PRELOAD": text, **env})
     c.same(["{ld}", "--preload", "./liba.so ./libb.so", "./prog"], {"LD_PRELOAD": "./libc.so ./libd.so"})
     c.same(["{ld}", "--preload", "./liba.so", "--preload", "./libb.so", "./prog"], {"LD_PRELOAD": "./liba.so"})
     c.same(["{ld}", "--preload", "./missing.so", "./prog"], {"LD_PRELOAD": "./missing.so"})
