@@ -213,6 +213,17 @@ void trace_mapped(const Linker& linker, const Module& module, const char* name) 
                       .value6 = image.phnum});
 }
 
+// A copy of the loader in search order would hide the one that works (glibc 2.36 dies of it).
+Status refuse_second_loader(const Linker& linker, const Module& module,
+                            const LoadRequest& request) {
+  const char* soname = module.image.soname;
+  if (soname == nullptr || linker.self == nullptr || request.by_dlopen) return Done{};
+  if (linker.options->mode == Mode::kList || linker.options->trace_objects) return Done{};
+  const char* own = linker.self->image.soname;
+  if (own == nullptr || !equal(soname, own)) return Done{};
+  return Error{.code = Errc::kSelfLoad};
+}
+
 Status refuse_for_dlopen(const Module& module, const LoadRequest& request) {
   const Image& image = module.image;
   if (request.kind == ModuleKind::kProgram) return Done{};
@@ -330,6 +341,7 @@ Result<Module*> load_new(Linker& linker, Batch& batch, const LoadRequest& reques
   module->name_space = space.index;
   trace_mapped(linker, *module, request.name);
   Status status = refuse_for_dlopen(*module, request);
+  if (status) status = refuse_second_loader(linker, *module, request);
   if (status) status = check_stack(linker, *module);
   if (!status) {
     Error error = status.error();
