@@ -39,7 +39,7 @@ Ret<void*> address(long result) {
 // Bounded: a kernel that answers EINTR for ever must not hang a start-up.
 template <typename Call>
 long retry(Call call) {
-  constexpr int kTries = 1000;
+  constexpr int kTries = 200;
   long result = 0;
   for (int i = 0; i < kTries; ++i) {
     result = call();
