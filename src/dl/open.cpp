@@ -76,6 +76,7 @@ Status relocate_new(Linker& linker, Batch& batch, Module& root) {
       !sort_closure(linker, list.data(), static_cast<uint32_t>(list.size()), false, false))
     status = Error{.code = Errc::kOutOfMemory};
   if (status) status = relocate_batch(linker, batch, list.data(), list.size(), lazy);
+  for (size_t i = 0; status && i < list.size(); ++i) status = check_initialisers(linker, *list[i]);
   list.release(linker.heap);
   return status;
 }

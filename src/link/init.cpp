@@ -56,18 +56,28 @@ void refuse_call(Linker& linker, const Module& module, const char* what) {
 // Entries 0 and -1 are no functions: old linkers mark the ends of the array with them.
 bool is_marker(uint64_t entry) { return entry == 0 || entry == UINT64_MAX; }
 
+Error bad_entry(const Module& module, uint64_t entry) {
+  return {.code = Errc::kBadField,
+          .object = module.path,
+          .subject = "init array entry",
+          .context = "an address in an executable segment",
+          .value = entry - module.image.bias};
+}
+
+// Those of a request under way are in no index yet.
+bool in_any_code(const Linker& linker, uint64_t address) {
+  for (const Namespace* space : linker.spaces)
+    for (const Module* module = space->first; module != nullptr; module = module->map.l_next)
+      if (module->image.executable(address - module->image.bias)) return true;
+  return false;
+}
+
 void call_array(Linker& linker, Module& module, const FunctionArray& array) {
   const auto* entries = static_cast<const uint64_t*>(module.image.address(array.vaddr));
   for (uint64_t i = 0; i < array.count; ++i) {
     const uint64_t entry = entries[i];
     if (is_marker(entry)) continue;
-    if (!callable(linker, module, entry)) {
-      linker.fatal(linker, {.code = Errc::kBadField,
-                            .object = module.path,
-                            .subject = "init array entry",
-                            .context = "an address in an executable segment",
-                            .value = entry - module.image.bias});
-    }
+    if (!callable(linker, module, entry)) linker.fatal(linker, bad_entry(module, entry));
     function_at<Initialiser>(entry)(linker.process.argc, linker.process.argv, linker.process.envp);
   }
 }
@@ -107,6 +117,16 @@ void finalise_array(Linker& linker, Module& module) {
 }
 
 }  // namespace
+
+Status check_initialisers(const Linker& linker, const Module& module) {
+  const FunctionArray& array = module.image.init_array;
+  const auto* entries = static_cast<const uint64_t*>(module.image.address(array.vaddr));
+  for (uint64_t i = 0; i < array.count; ++i)
+    if (!is_marker(entries[i]) && !module.image.executable(entries[i] - module.image.bias) &&
+        !in_any_code(linker, entries[i]))
+      return bad_entry(module, entries[i]);
+  return Done{};
+}
 
 bool sort_closure(Linker& linker, Module** list, uint32_t count, bool pin_first, bool finalisers) {
   if (count == 0) return true;

@@ -319,6 +319,9 @@ Status relocate_batch(Linker& linker, Batch& batch, Module* const* list, size_t 
 /// The init order of `root`: dependents before dependencies.
 [[nodiscard]] bool sort_closure(Linker& linker, Module** list, uint32_t count, bool pin_first,
                                 bool finalisers);
+/// Whether all of a relocated module's constructors lie in code, as far as its array tells before
+/// any of them has run.
+Status check_initialisers(const Linker& linker, const Module& module);
 void run_initialisers(Linker& linker, Module& root);
 void run_preinitialisers(Linker& linker);
 /// False when its turn has been already, or its initialisers never ran.
