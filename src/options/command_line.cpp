@@ -1,6 +1,7 @@
 // `ld.so [OPTION]... EXECUTABLE-FILE [ARGS...]`. Measured with glibc 2.36:
 // the last mode option wins, --version wins at once, a repeated option replaces the earlier one,
 // but for --audit.
+#include <prelude/base/short_name.h>
 #include <prelude/base/string.h>
 
 #include <string_view>
@@ -13,46 +14,42 @@ namespace {
 using std::string_view_literals::operator""sv;
 
 struct ModeOption {
-  std::string_view word;
+  ShortName word;
   Mode mode;
 };
 constexpr ModeOption kModes[] = {
-    {"--list"sv, Mode::kList},
-    {"--verify"sv, Mode::kVerify},
-    {"--help"sv, Mode::kHelp},
-    {"--version"sv, Mode::kVersion},
-    {"--list-tunables"sv, Mode::kListTunables},
-    {"--list-diagnostics"sv, Mode::kListDiagnostics},
+    {"--list", Mode::kList},
+    {"--verify", Mode::kVerify},
+    {"--help", Mode::kHelp},
+    {"--version", Mode::kVersion},
+    {"--list-tunables", Mode::kListTunables},
+    {"--list-diagnostics", Mode::kListDiagnostics},
 };
 
 struct TextOption {
-  std::string_view word;
+  ShortName word;
   const char* Options::*field;
 };
 constexpr TextOption kTexts[] = {
-    {"--library-path"sv, &Options::library_path},
-    {"--glibc-hwcaps-prepend"sv, &Options::hwcaps_prepend},
-    {"--glibc-hwcaps-mask"sv, &Options::hwcaps_mask},
-    {"--inhibit-rpath"sv, &Options::inhibit_rpath},
-    {"--preload"sv, &Options::option_preload},
-    {"--argv0"sv, &Options::argv0},
-    {"--trace"sv, &Options::trace_json},
+    {"--library-path", &Options::library_path},
+    {"--glibc-hwcaps-prepend", &Options::hwcaps_prepend},
+    {"--glibc-hwcaps-mask", &Options::hwcaps_mask},
+    {"--inhibit-rpath", &Options::inhibit_rpath},
+    {"--preload", &Options::option_preload},
+    {"--argv0", &Options::argv0},
+    {"--trace", &Options::trace_json},
 };
 
 struct QuestionOption {
-  std::string_view word;
+  ShortName word;
   Question question;
   bool has_argument;
 };
 constexpr QuestionOption kQuestions[] = {
-    {"--explain"sv, Question::kSymbol, true},
-    {"--why"sv, Question::kLibrary, true},
-    {"--graph"sv, Question::kGraph, true},
-    {"--collisions"sv, Question::kCollisions, false},
-    {"--stats"sv, Question::kStatistics, false},
-    {"--init-order"sv, Question::kInitOrder, false},
-    {"--simulate-dlopen"sv, Question::kOpen, true},
-    {"--diff-env"sv, Question::kDifference, true},
+    {"--explain", Question::kSymbol, true},       {"--why", Question::kLibrary, true},
+    {"--graph", Question::kGraph, true},          {"--collisions", Question::kCollisions, false},
+    {"--stats", Question::kStatistics, false},    {"--init-order", Question::kInitOrder, false},
+    {"--simulate-dlopen", Question::kOpen, true}, {"--diff-env", Question::kDifference, true},
 };
 
 enum class Taken : uint8_t { kNo, kWord, kWordAndArgument };

@@ -1,4 +1,5 @@
 // The words of LD_DEBUG, as `LD_DEBUG=help` of glibc 2.43 lists them, and json.
+#include <prelude/base/short_name.h>
 #include <prelude/base/string.h>
 #include <prelude/trace/trace.h>
 
@@ -12,7 +13,7 @@ namespace {
 using std::string_view_literals::operator""sv;
 
 struct DebugWord {
-  std::string_view word;
+  ShortName word;
   uint32_t bits;
 };
 
@@ -25,18 +26,18 @@ constexpr uint32_t kAllTopics = with_calls(Topic::kLibs) | bit(Topic::kBindings)
                                 bit(Topic::kSecurity);
 
 constexpr DebugWord kWords[] = {
-    {"libs"sv, with_calls(Topic::kLibs)},
-    {"reloc"sv, with_calls(Topic::kReloc)},
-    {"files"sv, with_calls(Topic::kFiles)},
-    {"symbols"sv, with_calls(Topic::kSymbols)},
-    {"bindings"sv, with_calls(Topic::kBindings)},
-    {"versions"sv, with_calls(Topic::kVersions)},
-    {"scopes"sv, bit(Topic::kScopes)},
-    {"tls"sv, bit(Topic::kTls)},
-    {"security"sv, bit(Topic::kSecurity)},
-    {"statistics"sv, bit(Topic::kStatistics)},
-    {"unused"sv, bit(Topic::kUnused)},
-    {"all"sv, kAllTopics},
+    {"libs", with_calls(Topic::kLibs)},
+    {"reloc", with_calls(Topic::kReloc)},
+    {"files", with_calls(Topic::kFiles)},
+    {"symbols", with_calls(Topic::kSymbols)},
+    {"bindings", with_calls(Topic::kBindings)},
+    {"versions", with_calls(Topic::kVersions)},
+    {"scopes", bit(Topic::kScopes)},
+    {"tls", bit(Topic::kTls)},
+    {"security", bit(Topic::kSecurity)},
+    {"statistics", bit(Topic::kStatistics)},
+    {"unused", bit(Topic::kUnused)},
+    {"all", kAllTopics},
 };
 
 constexpr bool separates(char c) { return c == ':' || c == ',' || c == ' '; }

@@ -1,5 +1,6 @@
 // Environment variables, as in ld.so(8) and as measured with glibc 2.36.
 // The stored secure flag decides what has an effect; removal only protects child processes.
+#include <prelude/base/short_name.h>
 #include <prelude/base/string.h>
 
 #include <string_view>
@@ -28,29 +29,29 @@ bool split_entry(const char* entry, std::string_view& name, const char*& value) 
 enum class When : uint8_t { kNonEmpty, kAny };
 
 struct FlagVariable {
-  std::string_view name;
+  ShortName name;
   bool Options::*field;
   When when;
 };
 constexpr FlagVariable kFlagVariables[] = {
-    {"LD_BIND_NOW"sv, &Options::bind_now, When::kNonEmpty},
-    {"LD_BIND_NOT"sv, &Options::bind_not, When::kNonEmpty},
-    {"LD_WARN"sv, &Options::warn, When::kNonEmpty},
-    {"LD_VERBOSE"sv, &Options::verbose, When::kNonEmpty},
-    {"LD_DYNAMIC_WEAK"sv, &Options::dynamic_weak, When::kAny},
-    {"LD_SHOW_AUXV"sv, &Options::show_auxv, When::kAny},
-    {"LD_SEAL"sv, &Options::seal, When::kNonEmpty},
+    {"LD_BIND_NOW", &Options::bind_now, When::kNonEmpty},
+    {"LD_BIND_NOT", &Options::bind_not, When::kNonEmpty},
+    {"LD_WARN", &Options::warn, When::kNonEmpty},
+    {"LD_VERBOSE", &Options::verbose, When::kNonEmpty},
+    {"LD_DYNAMIC_WEAK", &Options::dynamic_weak, When::kAny},
+    {"LD_SHOW_AUXV", &Options::show_auxv, When::kAny},
+    {"LD_SEAL", &Options::seal, When::kNonEmpty},
 };
 
 /// An empty value counts as not set.
 struct TextVariable {
-  std::string_view name;
+  ShortName name;
   const char* Options::*field;
 };
 constexpr TextVariable kTextVariables[] = {
-    {"LD_LIBRARY_PATH"sv, &Options::library_path}, {"LD_PRELOAD"sv, &Options::env_preload},
-    {"LD_AUDIT"sv, &Options::env_audit},           {"LD_DEBUG_OUTPUT"sv, &Options::debug_output},
-    {"LD_TRACE_JSON"sv, &Options::trace_json},
+    {"LD_LIBRARY_PATH", &Options::library_path}, {"LD_PRELOAD", &Options::env_preload},
+    {"LD_AUDIT", &Options::env_audit},           {"LD_DEBUG_OUTPUT", &Options::debug_output},
+    {"LD_TRACE_JSON", &Options::trace_json},
 };
 
 /// Leading decimal digits, saturating.
@@ -89,33 +90,33 @@ void read_variable(std::string_view name, const char* value, ParsedOptions& out)
 }
 
 /// Union of what glibc 2.36 and 2.42 remove; names that begin with LD_ are covered by a prefix.
-constexpr std::string_view kUnsafe[] = {
-    "GCONV_PATH"sv,
-    "GETCONF_DIR"sv,
-    "GLIBC_TUNABLES"sv,
-    "HOSTALIASES"sv,
-    "LOCALDOMAIN"sv,
-    "LOCPATH"sv,
-    "MALLOC_ARENA_MAX"sv,
-    "MALLOC_ARENA_TEST"sv,
-    "MALLOC_CHECK_"sv,
-    "MALLOC_MMAP_MAX_"sv,
-    "MALLOC_PERTURB_"sv,
-    "MALLOC_MMAP_THRESHOLD_"sv,
-    "MALLOC_TOP_PAD_"sv,
-    "MALLOC_TRACE"sv,
-    "MALLOC_TRIM_THRESHOLD_"sv,
-    "NIS_PATH"sv,
-    "NLSPATH"sv,
-    "RESOLV_HOST_CONF"sv,
-    "RES_OPTIONS"sv,
-    "TMPDIR"sv,
-    "TZDIR"sv,
+constexpr ShortName kUnsafe[] = {
+    "GCONV_PATH",
+    "GETCONF_DIR",
+    "GLIBC_TUNABLES",
+    "HOSTALIASES",
+    "LOCALDOMAIN",
+    "LOCPATH",
+    "MALLOC_ARENA_MAX",
+    "MALLOC_ARENA_TEST",
+    "MALLOC_CHECK_",
+    "MALLOC_MMAP_MAX_",
+    "MALLOC_PERTURB_",
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_TOP_PAD_",
+    "MALLOC_TRACE",
+    "MALLOC_TRIM_THRESHOLD_",
+    "NIS_PATH",
+    "NLSPATH",
+    "RESOLV_HOST_CONF",
+    "RES_OPTIONS",
+    "TMPDIR",
+    "TZDIR",
 };
 
 bool is_unsafe(std::string_view name) {
   if (has_prefix(name, "LD_"sv) || has_prefix(name, "PRELUDE_"sv)) return true;
-  for (const std::string_view unsafe : kUnsafe)
+  for (const ShortName& unsafe : kUnsafe)
     if (name == unsafe) return true;
   return false;
 }

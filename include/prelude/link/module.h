@@ -67,11 +67,9 @@ struct Module {
   uint32_t scope_count, scope_capacity;
   SearchList* local_scope[2];  ///< {&closure, null}
 
-  uint32_t open_count;          ///< dlopen references
-  uint32_t index;               ///< position in a request's or a walk's list (scratch)
-  uint64_t map_start, map_end;  ///< addresses
-  uint64_t writable_low,
-      writable_high;  ///< vaddr range of the writable segment that relocations hit first
+  uint32_t open_count;              ///< dlopen references
+  uint32_t index;                   ///< position in a request's or a walk's list (scratch)
+  uint64_t map_start, map_end;      ///< addresses
   uint64_t relro_start, relro_end;  ///< addresses, page-rounded; equal = none
   AuditRecord* audit;               ///< null = no auditor knows of it
 
@@ -80,6 +78,7 @@ struct Module {
     return address >= map_start && address < map_end;
   }
 };
+static_assert(sizeof(Module) <= 2560);  // a size class of the heap; the next one has 512 bytes more
 static_assert(offsetof(Module, map) == 0);
 static_assert(offsetof(Module, symbols) == kLinkMapBytes);
 static_assert(offsetof(Module, tls) == kTlsOffsetInModule);
