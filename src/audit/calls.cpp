@@ -160,7 +160,7 @@ void* enter_call(Module& module, uint64_t index, arch::CallArguments& arguments,
   } else if (!linker.options->bind_not) {
     dl::store_call(module, index, address);
   }
-  return reinterpret_cast<void*>(address);  // NOLINT(performance-no-int-to-ptr)
+  return reinterpret_cast<void*>(address);
 }
 
 void leave_call(Module& module, uint64_t index, const arch::CallArguments& arguments,

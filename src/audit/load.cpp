@@ -17,13 +17,13 @@ uint64_t function_named(Linker& linker, Module& module, const char* name) {
   const auto address = definition_address(linker, found);
   if (!address) return 0;
   if (found.symbol->type() != elf::kSttGnuIfunc) return *address;
-  return reinterpret_cast<uint64_t (*)()>(*address)();  // NOLINT(performance-no-int-to-ptr)
+  return reinterpret_cast<uint64_t (*)()>(*address)();
 }
 
 template <typename Function>
 void look_up(Linker& linker, Module& module, const char* name, Function& out) {
   const uint64_t address = function_named(linker, module, name);
-  out = reinterpret_cast<Function>(address);  // NOLINT(performance-no-int-to-ptr)
+  out = reinterpret_cast<Function>(address);
 }
 
 Functions functions_in(Linker& linker, Module& module) {

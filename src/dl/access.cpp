@@ -12,7 +12,7 @@ namespace {
 char* thread_block() { return reinterpret_cast<char*>(arch::thread_pointer()); }
 
 DtvEntry* dtv_of(const char* block) {
-  return reinterpret_cast<DtvEntry*>(arch::read_tcb(block, arch::Native::kTcbDtv));  // NOLINT
+  return reinterpret_cast<DtvEntry*>(arch::read_tcb(block, arch::Native::kTcbDtv));
 }
 void set_dtv(char* block, DtvEntry* dtv) {
   arch::write_tcb(block, arch::Native::kTcbDtv, reinterpret_cast<uint64_t>(dtv));
@@ -24,7 +24,7 @@ uint64_t address_of(Linker& linker, const Definition& found) {
   if (!address) linker.fatal(linker, address.error());
   if (found.symbol->type() != elf::kSttGnuIfunc || found.symbol->shndx == elf::kShnAbs)
     return *address;
-  return reinterpret_cast<uint64_t (*)()>(*address)();  // NOLINT(performance-no-int-to-ptr)
+  return reinterpret_cast<uint64_t (*)()>(*address)();
 }
 
 bool is_closed(const Module& module, uint64_t address) {
@@ -81,7 +81,7 @@ void* tls_address_if_present(Linker& linker, Module& module) {
   // A vector behind the slot's generation may hold an entry of the slot's former owner.
   if (id <= dtv[-1].value && dtv[0].value >= linker.tls.slot_generation(id) &&
       dtv[id].value != kTlsUnallocated)
-    return reinterpret_cast<void*>(dtv[id].value);  // NOLINT(performance-no-int-to-ptr)
+    return reinterpret_cast<void*>(dtv[id].value);
   return module.tls.offset > 0 ? block - module.tls.offset : nullptr;
 }
 
@@ -166,7 +166,7 @@ DtvEntry* current_dtv(Linker& linker, char* block, size_t id) {
 char* block_of(Linker& linker, char* block, size_t id) {
   DtvEntry* dtv = current_dtv(linker, block, id);
   if (dtv == nullptr) return nullptr;
-  if (dtv[id].value != kTlsUnallocated) return reinterpret_cast<char*>(dtv[id].value);  // NOLINT
+  if (dtv[id].value != kTlsUnallocated) return reinterpret_cast<char*>(dtv[id].value);
   linker.personality->lock_tls(linker);
   Module* module = linker.tls.module(id);
   if (module != nullptr && module->tls.offset == 0) module->tls.offset = kTlsForcedDynamic;
@@ -183,7 +183,7 @@ char* block_of(Linker& linker, char* block, size_t id) {
     dtv[id] = {reinterpret_cast<uint64_t>(at), to_free};
   else if (to_free != nullptr)  // the allocator's own access was first
     linker.thread_memory.release(to_free);
-  return reinterpret_cast<char*>(dtv[id].value);  // NOLINT(performance-no-int-to-ptr)
+  return reinterpret_cast<char*>(dtv[id].value);
 }
 
 }  // namespace
@@ -209,5 +209,5 @@ extern "C" void* prelude_lazy_bind(void* pointer, uint64_t index) {
   if (module.plt_watch != PltWatch::kNone) [[unlikely]]
     target = linker.auditor->call_bound(linker, module, index, call.found, target);
   if (!linker.options->bind_not) dl::store_call(module, index, target);
-  return reinterpret_cast<void*>(target);  // NOLINT(performance-no-int-to-ptr)
+  return reinterpret_cast<void*>(target);
 }

@@ -61,7 +61,7 @@ PRELUDE_EXPORT void* _dl_allocate_tls(void* block) {
     if (raw == nullptr) return nullptr;
     const uint64_t tail = state().layout->pthread.size;
     const uint64_t tp = (reinterpret_cast<uint64_t>(raw) + size - tail + align - 1) & ~(align - 1);
-    block = reinterpret_cast<void*>(tp);  // NOLINT(performance-no-int-to-ptr)
+    block = reinterpret_cast<void*>(tp);
     *reinterpret_cast<void**>(static_cast<char*>(block) + tail) = raw;
   }
   if (prelude::dl::tls_start_thread(linker, static_cast<char*>(block), true)) return block;

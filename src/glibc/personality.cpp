@@ -73,10 +73,10 @@ void find_allocator(Linker& linker, const char* name, Function& out) {
   trace_binding(linker, *linker.program, query, found, false);
   uint64_t address = found.module->image.bias + found.symbol->value;
   if (found.symbol->type() == elf::kSttGnuIfunc)
-    address = reinterpret_cast<uint64_t (*)()>(address)();  // NOLINT
+    address = reinterpret_cast<uint64_t (*)()>(address)();
   if (linker.auditor != nullptr)
     address = linker.auditor->found_by_name(*linker.program, found, address);
-  out = reinterpret_cast<Function>(address);  // NOLINT(performance-no-int-to-ptr)
+  out = reinterpret_cast<Function>(address);
 }
 
 const char* version_text(int release) {
@@ -328,10 +328,10 @@ Personality& make_personality(const Origin& origin) {
         break;
       case elf::kAtRandom:
         k.random = reinterpret_cast<const uint8_t*>(entry->value);
-        break;  // NOLINT
+        break;
       case elf::kAtPlatform:
         k.platform = reinterpret_cast<const char*>(entry->value);
-        break;  // NOLINT
+        break;
       case elf::kAtRseqFeatureSize:
         k.rseq_feature_size = entry->value;
         break;

@@ -44,7 +44,7 @@ class LowLevelLock {
 int open_main_stack() {
   const uint64_t page = state().kernel.page_size;
   const uint64_t start = reinterpret_cast<uint64_t>(state().kernel.stack_end) & ~(page - 1);
-  void* at = reinterpret_cast<void*>(start);  // NOLINT(performance-no-int-to-ptr)
+  void* at = reinterpret_cast<void*>(start);
   const auto changed = sys::protect(at, page, kEverything | sys::kProtGrowsDown);
   return changed ? 0 : sys::raw(changed.error());
 }
@@ -80,8 +80,7 @@ int open_thread_stack(char* thread) {
   const auto start = field<uint64_t>(thread, f.stackblock) + field<uint64_t>(thread, f.guardsize);
   const uint64_t end =
       field<uint64_t>(thread, f.stackblock) + field<uint64_t>(thread, f.stackblock_size);
-  const auto changed =
-      sys::protect(reinterpret_cast<void*>(start), end - start, kEverything);  // NOLINT
+  const auto changed = sys::protect(reinterpret_cast<void*>(start), end - start, kEverything);
   return changed ? 0 : sys::raw(changed.error());
 }
 

@@ -40,7 +40,7 @@ using Finaliser = void (*)();
 
 template <typename Function>
 Function function_at(uint64_t address) {
-  return reinterpret_cast<Function>(address);  // NOLINT(performance-no-int-to-ptr)
+  return reinterpret_cast<Function>(address);
 }
 
 bool callable(const Linker& linker, const Module& module, uint64_t address) {

@@ -75,8 +75,7 @@ Result<uint64_t> reserve_aligned(const Image& image, const char* path) {
   const uint64_t base = ((start - phase + align - 1) & ~(align - 1)) + phase;
   if (base > start) (void)sys::unmap(*region, base - start);
   const uint64_t end = start + span + align;
-  if (end > base + span)
-    (void)sys::unmap(reinterpret_cast<void*>(base + span), end - base - span);  // NOLINT
+  if (end > base + span) (void)sys::unmap(reinterpret_cast<void*>(base + span), end - base - span);
   return base;
 }
 
@@ -84,11 +83,10 @@ Result<uint64_t> reserve_aligned(const Image& image, const char* path) {
 Status map_span(Image& image, const MapStep& first, int fd, uint64_t page, const char* path) {
   const bool exact = image.type == elf::kTypeExec;
   const bool aligned = !exact && image.max_align > page;
-  void* at =
-      exact ? reinterpret_cast<void*>(image.low) : nullptr;  // NOLINT(performance-no-int-to-ptr)
+  void* at = exact ? reinterpret_cast<void*>(image.low) : nullptr;
   if (aligned) {
     const uint64_t base = PRELUDE_TRY(reserve_aligned(image, path));
-    at = reinterpret_cast<void*>(base);  // NOLINT(performance-no-int-to-ptr)
+    at = reinterpret_cast<void*>(base);
     image.bias = base - image.low;
     if (first.kind != MapStep::Kind::kFile) return Done{};
     if (auto r = sys::map_file(at, first.bytes, prot_of(first.flags), fd, first.offset, true); !r)

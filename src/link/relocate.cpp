@@ -60,8 +60,7 @@ Status store_bytes(Linker& linker, Module& module, uint64_t vaddr, const void* b
 Status run_resolver(Linker& linker, const PendingResolver& pending) {
   using Resolver = uint64_t (*)();
   Module& module = *pending.module;
-  const uint64_t target =
-      reinterpret_cast<Resolver>(pending.resolver)();  // NOLINT(performance-no-int-to-ptr)
+  const uint64_t target = reinterpret_cast<Resolver>(pending.resolver)();
   const uint64_t value = target + static_cast<uint64_t>(pending.addend);
   if (pending.form == ResultForm::kWord)
     return store_bytes(linker, module, pending.slot, &value, sizeof value);
@@ -96,7 +95,7 @@ class LiveBinder {
 
   bool call_resolver(uint64_t address, uint64_t& result) {
     using Resolver = uint64_t (*)();
-    result = reinterpret_cast<Resolver>(address)();  // NOLINT(performance-no-int-to-ptr)
+    result = reinterpret_cast<Resolver>(address)();
     return true;
   }
 
@@ -120,8 +119,7 @@ class LiveBinder {
                    .subject = "st_size of a copied symbol",
                    .context = "bytes inside the object",
                    .value = bytes});
-    copy_bytes(to, reinterpret_cast<const void*>(bound.value),
-               bytes);  // NOLINT(performance-no-int-to-ptr)
+    copy_bytes(to, reinterpret_cast<const void*>(bound.value), bytes);
     return true;
   }
 
@@ -313,7 +311,7 @@ bool has_pending(const Batch& batch, const Module& module) {
 Status protect_relro(Module& module) {
   if (module.relro_end <= module.relro_start) return Done{};
   const uint64_t bytes = module.relro_end - module.relro_start;
-  void* start = reinterpret_cast<void*>(module.relro_start);  // NOLINT(performance-no-int-to-ptr)
+  void* start = reinterpret_cast<void*>(module.relro_start);
   if (auto r = sys::protect(start, bytes, sys::kProtRead); !r)
     return Error{
         .code = Errc::kRelroProtect, .sys_errno = sys::raw(r.error()), .object = module.path};

@@ -10,14 +10,14 @@ namespace prelude {
 namespace {
 
 MapOutcome map_area(uint64_t address, uint64_t bytes) {
-  void* at = reinterpret_cast<void*>(address);  // NOLINT(performance-no-int-to-ptr)
+  void* at = reinterpret_cast<void*>(address);
   const auto mapped = sys::map_anonymous_exactly(at, bytes, sys::kProtRead | sys::kProtWrite);
   if (mapped) return MapOutcome::kMapped;
   return mapped.error() == sys::kEEXIST ? MapOutcome::kOccupied : MapOutcome::kNoMemory;
 }
 
 void unmap_area(uint64_t address, uint64_t bytes) {
-  (void)sys::unmap(reinterpret_cast<void*>(address), bytes);  // NOLINT(performance-no-int-to-ptr)
+  (void)sys::unmap(reinterpret_cast<void*>(address), bytes);
 }
 
 }  // namespace
@@ -41,7 +41,7 @@ Status place_start_up_tls(Linker& linker) {
   if (raw == nullptr) return no_memory;
   const uint64_t below = tls.static_size() - tail;
   auto tp_address = (reinterpret_cast<uint64_t>(raw) + below + align - 1) & ~(align - 1);
-  char* tp = reinterpret_cast<char*>(tp_address);  // NOLINT(performance-no-int-to-ptr)
+  char* tp = reinterpret_cast<char*>(tp_address);
   linker.initial_dtv = tls.make_dtv(linker.thread_memory);
   if (linker.tracer.wants(Topic::kTls))
     linker.tracer.emit({.kind = EventKind::kTlsBlock, .topic = Topic::kTls, .value = tp_address});

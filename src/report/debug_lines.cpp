@@ -243,6 +243,7 @@ void plain(Lines& lines, const char* text) { named(lines, text, nullptr); }
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-function-size): one case for each kind of event
 void write_event_lines(Writer& out, int pid, const Event& e) {
   Lines lines(out, pid);
   switch (e.kind) {

@@ -115,6 +115,7 @@ bool DirectoryTable::append(DirectoryList& list, std::string_view path, Source s
   Directory* directory = find_or_add(without_trailing_slashes(path), source, source_of);
   if (directory == nullptr) return false;
   if (directory->last_list == list.serial) return true;
+  if (list.count == list.capacity) return false;
   directory->last_list = list.serial;
   list.entries[list.count++] = directory;
   return true;

@@ -6,10 +6,12 @@
 
 #include <prelude/elf/format.h>
 
+// NOLINTBEGIN(readability-identifier-naming): names of the linker
 extern "C" {
 [[gnu::visibility("hidden")]] extern const prelude::elf::FileHeader __ehdr_start;
 [[gnu::visibility("hidden")]] extern const prelude::elf::Dynamic _DYNAMIC[];
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace {
 
@@ -22,21 +24,19 @@ using namespace prelude;
   uint64_t rela_bytes = 0, relr_bytes = 0;
   for (const elf::Dynamic* entry = _DYNAMIC; entry->tag != elf::kDtNull; ++entry) {
     const uint64_t value = entry->value;
-    if (entry->tag == elf::kDtRela)
-      rela = reinterpret_cast<const elf::Rela*>(base + value);  // NOLINT
+    if (entry->tag == elf::kDtRela) rela = reinterpret_cast<const elf::Rela*>(base + value);
     if (entry->tag == elf::kDtRelaSz) rela_bytes = value;
-    if (entry->tag == elf::kDtRelr)
-      relr = reinterpret_cast<const uint64_t*>(base + value);  // NOLINT
+    if (entry->tag == elf::kDtRelr) relr = reinterpret_cast<const uint64_t*>(base + value);
     if (entry->tag == elf::kDtRelrSz) relr_bytes = value;
   }
   for (uint64_t i = 0; i < rela_bytes / sizeof(elf::Rela); ++i)
     *reinterpret_cast<uint64_t*>(base + rela[i].offset) =
-        base + static_cast<uint64_t>(rela[i].addend);  // NOLINT
+        base + static_cast<uint64_t>(rela[i].addend);
   uint64_t* next = nullptr;
-  for (uint64_t i = 0; i < relr_bytes / 8; ++i) {
+  for (uint64_t i = 0; relr != nullptr && i < relr_bytes / 8; ++i) {
     uint64_t word = relr[i];
     if ((word & 1) == 0) {
-      next = reinterpret_cast<uint64_t*>(base + word);  // NOLINT
+      next = reinterpret_cast<uint64_t*>(base + word);
       *next++ += base;
       continue;
     }

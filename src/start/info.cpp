@@ -136,8 +136,7 @@ void diagnostics(Writer& out, const glibc::Description& description) {
     if ((linker.isa_level & level.isa) != 0) data.hwcaps_subdirs_active |= uint64_t{1} << index;
     ++index;
   }
-  const auto* platform =
-      reinterpret_cast<const char*>(world.stack.value(elf::kAtPlatform));  // NOLINT
+  const auto* platform = reinterpret_cast<const char*>(world.stack.value(elf::kAtPlatform));
   if (description.platform() != nullptr) platform = description.platform();
   const auto system = sys::system_name();
   data.dst_lib = arch::Native::kLibToken;

@@ -8,10 +8,12 @@
 #include <prelude/glibc/personality.h>
 #include <prelude/report/messages.h>
 
+// NOLINTBEGIN(readability-identifier-naming): names of the linker
 extern "C" {
 [[gnu::visibility("hidden")]] extern const prelude::elf::FileHeader __ehdr_start;
 [[gnu::visibility("hidden")]] void _start();
 }
+// NOLINTEND(readability-identifier-naming)
 
 namespace prelude::start {
 namespace {

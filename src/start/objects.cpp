@@ -11,7 +11,7 @@ namespace {
 
 template <typename T>
 T* at_address(uint64_t address) {
-  return reinterpret_cast<T*>(address);  // NOLINT(performance-no-int-to-ptr)
+  return reinterpret_cast<T*>(address);
 }
 
 // Program headers and load bias of an ELF file that lies in memory as its first segment maps it.

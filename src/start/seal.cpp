@@ -25,7 +25,7 @@ namespace {
 
 bool seal_range(uint64_t start, uint64_t end) {
   if (end <= start) return true;
-  return sys::seal(reinterpret_cast<void*>(start), end - start).ok();  // NOLINT
+  return sys::seal(reinterpret_cast<void*>(start), end - start).ok();
 }
 
 bool seal_module(const Module& module, uint64_t page) {

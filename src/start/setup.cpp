@@ -49,7 +49,7 @@ void prefault_own_data(uint64_t low) {
   constexpr uint64_t kUsual = 5 * kPage;
   low &= ~(kPage - 1);
   const uint64_t high = (reinterpret_cast<uint64_t>(first_memory) + kUsual) & ~(kPage - 1);
-  (void)sys::advise_populate_write(reinterpret_cast<void*>(low), high - low);  // NOLINT
+  (void)sys::advise_populate_write(reinterpret_cast<void*>(low), high - low);
 }
 
 void set_up_linker() {
@@ -96,8 +96,7 @@ void set_up_search() {
   }
   const char* platform = arch::platform_token(world.cpu);
   if (platform == nullptr)
-    platform = reinterpret_cast<const char*>(
-        world.stack.value(elf::kAtPlatform));  // NOLINT(performance-no-int-to-ptr)
+    platform = reinterpret_cast<const char*>(world.stack.value(elf::kAtPlatform));
   world.search = {.lib_token = arch::Native::kLibToken,
                   .platform_token = platform != nullptr ? platform : "",
                   .system_directories = system_directories,

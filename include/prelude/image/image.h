@@ -119,7 +119,7 @@ struct Image {
   uint32_t metadata_count = 0;
 
   [[nodiscard]] void* address(uint64_t vaddr) const {
-    return reinterpret_cast<void*>(bias + vaddr);  // NOLINT(performance-no-int-to-ptr)
+    return reinterpret_cast<void*>(bias + vaddr);
   }
   /// The readable segment that holds [vaddr, vaddr + bytes) with its file-backed part, or null.
   [[nodiscard]] const LoadSegment* file_segment(uint64_t vaddr, uint64_t bytes) const;
