@@ -14,10 +14,8 @@ uint64_t function_named(Linker& linker, Module& module, const char* name) {
   query.newest = true;
   const Definition found = find_symbol(linker, query, module.local_scope, nullptr);
   if (found.symbol == nullptr) return 0;
-  const auto address = definition_address(linker, found);
-  if (!address) return 0;
-  if (found.symbol->type() != elf::kSttGnuIfunc) return *address;
-  return reinterpret_cast<uint64_t (*)()>(*address)();
+  const auto address = resolved_address(linker, found);
+  return address ? *address : 0;
 }
 
 template <typename Function>

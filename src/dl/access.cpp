@@ -20,11 +20,9 @@ void set_dtv(char* block, DtvEntry* dtv) {
 
 uint64_t address_of(Linker& linker, const Definition& found) {
   if (found.symbol == nullptr) return 0;
-  const auto address = definition_address(linker, found);
+  const auto address = resolved_address(linker, found);
   if (!address) linker.fatal(linker, address.error());
-  if (found.symbol->type() != elf::kSttGnuIfunc || found.symbol->shndx == elf::kShnAbs)
-    return *address;
-  return reinterpret_cast<uint64_t (*)()>(*address)();
+  return *address;
 }
 
 bool is_closed(const Module& module, uint64_t address) {

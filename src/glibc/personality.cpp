@@ -71,9 +71,9 @@ void find_allocator(Linker& linker, const char* name, Function& out) {
   const Definition found = find_symbol(linker, query, linker.program->scope, nullptr);
   if (found.symbol == nullptr) return;
   trace_binding(linker, *linker.program, query, found, false);
-  uint64_t address = found.module->image.bias + found.symbol->value;
-  if (found.symbol->type() == elf::kSttGnuIfunc)
-    address = reinterpret_cast<uint64_t (*)()>(address)();
+  const auto resolved = resolved_address(linker, found);
+  if (!resolved) linker.fatal(linker, resolved.error());
+  uint64_t address = *resolved;
   if (linker.auditor != nullptr)
     address = linker.auditor->found_by_name(*linker.program, found, address);
   out = reinterpret_cast<Function>(address);

@@ -184,6 +184,14 @@ Result<uint64_t> definition_address(const Linker& linker, const Definition& foun
                .value = symbol.value};
 }
 
+Result<uint64_t> resolved_address(const Linker& linker, const Definition& found) {
+  auto address = definition_address(linker, found);
+  const elf::Symbol& symbol = *found.symbol;
+  if (!address || symbol.type() != elf::kSttGnuIfunc || symbol.shndx == elf::kShnAbs)
+    return address;
+  return reinterpret_cast<uint64_t (*)()>(*address)();
+}
+
 Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t index, Use use) {
   const Image& image = module.image;
   const elf::Symbol& reference = image.symbols[index];

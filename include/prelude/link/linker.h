@@ -280,6 +280,8 @@ SymbolQuery query_of(const Module& module, uint32_t index, const char* name, Use
 /// The address of a definition (of an IFUNC's resolver where it is one), checked against its
 /// object. Not for TLS symbols.
 Result<uint64_t> definition_address(const Linker& linker, const Definition& found);
+/// The address that a reference gets: of an IFUNC, what its resolver gives now.
+Result<uint64_t> resolved_address(const Linker& linker, const Definition& found);
 /// True where definition_address() succeeds.
 inline bool is_sound(const Linker& linker, const Definition& found) {
   const elf::Symbol& symbol = *found.symbol;
