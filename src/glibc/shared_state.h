@@ -139,6 +139,10 @@ void end_exclusive_change();
 Status admit_libc(Linker& linker, const Batch& batch);
 /// Starts a C library of another namespace.
 void start_libc_copies(Linker& linker, const Batch& batch);
+// ---- high_spaces.cpp
+/// Makes dl_iterate_phdr of a libc that is not relocated yet, in a namespace of number kNamespaces
+/// or above, work there.
+Status give_own_iteration(const Module& libc);
 // ---- early.cpp
 /// Auditors are about to be loaded, before the program's libraries.
 void expect_early(Linker& linker);

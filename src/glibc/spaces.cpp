@@ -21,7 +21,10 @@ Status admit_libc(Linker&, const Batch& batch) {
   for (const Module* module : batch.modules) {
     if (!is_libc(*module)) continue;
     const int release = release_of(module->image), first = release_of(state().libc->image);
-    if (release == first) continue;
+    if (release == first) {
+      if (batch.space->index >= kNamespaces) PRELUDE_TRY(give_own_iteration(*module));
+      continue;
+    }
     Writer(found, sizeof found)
         .put("2.")
         .decimal(static_cast<uint64_t>(release < 0 ? 0 : release))

@@ -99,7 +99,8 @@ void roll_back(Linker& linker, Batch& batch) {
   for (size_t i = batch.modules.size(); i-- > 0;)
     if (batch.modules[i]->tls.module_id != 0) linker.tls.undo(*batch.modules[i]);
   personality.unlock_tls(linker);
-  for (size_t i = batch.modules.size(); i-- > 0;) discard_object(linker, batch.modules[i]);
+  for (size_t i = batch.modules.size(); i-- > 0;) retire_object(linker, *batch.modules[i]);
+  release_retired(linker);
   drop_if_empty(linker, *batch.space);
   personality.space_changed(linker, *batch.space);
   if (linker.auditor != nullptr && batch.announced)

@@ -10,12 +10,6 @@
 namespace prelude {
 namespace {
 
-int prot_of(uint32_t flags) {
-  return ((flags & elf::kPfR) != 0 ? sys::kProtRead : 0) |
-         ((flags & elf::kPfW) != 0 ? sys::kProtWrite : 0) |
-         ((flags & elf::kPfX) != 0 ? sys::kProtExec : 0);
-}
-
 Error named(Error error, const char* path) {
   if (error.object == nullptr) error.object = path;
   return error;
@@ -36,10 +30,11 @@ Status clear_tail(const Image& image, const MapStep& step, uint64_t page, const 
     return Done{};
   }
   char* first = static_cast<char*>(image.address(step.vaddr & ~(page - 1)));
-  if (auto r = sys::protect(first, page, prot_of(step.flags | elf::kPfW) & ~sys::kProtExec); !r)
+  if (auto r = sys::protect(first, page, protection_of(step.flags | elf::kPfW) & ~sys::kProtExec);
+      !r)
     return mapping_error(Errc::kCannotChangeProtection, path);
   fill_zero(start, step.bytes);
-  if (auto r = sys::protect(first, page, prot_of(step.flags)); !r)
+  if (auto r = sys::protect(first, page, protection_of(step.flags)); !r)
     return mapping_error(Errc::kCannotChangeProtection, path);
   return Done{};
 }
@@ -48,11 +43,12 @@ Status run_step(const Image& image, const MapStep& step, int fd, uint64_t page, 
   void* at = image.address(step.vaddr);
   switch (step.kind) {
     case MapStep::Kind::kFile:
-      if (auto r = sys::map_file(at, step.bytes, prot_of(step.flags), fd, step.offset, true); !r)
+      if (auto r = sys::map_file(at, step.bytes, protection_of(step.flags), fd, step.offset, true);
+          !r)
         return mapping_error(Errc::kCannotMapSegment, path);
       return Done{};
     case MapStep::Kind::kAnonymous:
-      if (auto r = sys::map_anonymous(at, step.bytes, prot_of(step.flags), true); !r)
+      if (auto r = sys::map_anonymous(at, step.bytes, protection_of(step.flags), true); !r)
         return mapping_error(Errc::kCannotMapZeroFill, path);
       return Done{};
     case MapStep::Kind::kNone:
@@ -89,7 +85,8 @@ Status map_span(Image& image, const MapStep& first, int fd, uint64_t page, const
     at = reinterpret_cast<void*>(base);
     image.bias = base - image.low;
     if (first.kind != MapStep::Kind::kFile) return Done{};
-    if (auto r = sys::map_file(at, first.bytes, prot_of(first.flags), fd, first.offset, true); !r)
+    if (auto r = sys::map_file(at, first.bytes, protection_of(first.flags), fd, first.offset, true);
+        !r)
       return mapping_error(Errc::kCannotMapSegment, path);
     return Done{};
   }
@@ -101,9 +98,10 @@ Status map_span(Image& image, const MapStep& first, int fd, uint64_t page, const
       mapped = sys::kENOMEM;
     }
   } else if (exact) {
-    mapped = sys::map_file_exactly(at, first.bytes, prot_of(first.flags), fd, first.offset);
+    mapped = sys::map_file_exactly(at, first.bytes, protection_of(first.flags), fd, first.offset);
   } else if (first.kind == MapStep::Kind::kFile) {
-    mapped = sys::map_file(nullptr, first.bytes, prot_of(first.flags), fd, first.offset, false);
+    mapped =
+        sys::map_file(nullptr, first.bytes, protection_of(first.flags), fd, first.offset, false);
   } else {
     mapped = sys::map_anonymous(nullptr, first.bytes, sys::kProtNone, false);
   }

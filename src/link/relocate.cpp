@@ -20,12 +20,6 @@ Error about(Error error, const Module& module) {
   return error;
 }
 
-int segment_prot(uint32_t flags) {
-  return ((flags & elf::kPfR) != 0 ? sys::kProtRead : 0) |
-         ((flags & elf::kPfW) != 0 ? sys::kProtWrite : 0) |
-         ((flags & elf::kPfX) != 0 ? sys::kProtExec : 0);
-}
-
 // Text relocations: the segments that are not writable become so, without being executable
 // meanwhile.
 Status set_text_writable(Linker& linker, Module& module, bool writable) {
@@ -36,7 +30,7 @@ Status set_text_writable(Linker& linker, Module& module, bool writable) {
     if ((s.flags & elf::kPfW) != 0) continue;
     const uint64_t start = s.vaddr & ~(page - 1),
                    end = (s.vaddr + s.memsz + page - 1) & ~(page - 1);
-    const int prot = writable ? sys::kProtRead | sys::kProtWrite : segment_prot(s.flags);
+    const int prot = writable ? sys::kProtRead | sys::kProtWrite : protection_of(s.flags);
     if (auto r = sys::protect(image.address(start), end - start, prot); !r)
       return Error{.code = writable ? Errc::kTextrelWritable : Errc::kTextrelRestore,
                    .sys_errno = sys::raw(r.error()),

@@ -26,6 +26,25 @@ int main(void) {
   return 0; }
 '''
 
+# describe() in the last of so many namespaces; then the debugger's records of all of them.
+HIGH = '''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+struct record { struct r_debug base; struct record *next; };
+int main(int n, char **v) {
+  const int count = atoi(v[1]); void *h = 0; struct record *all = 0; int records = 0, maps = 0;
+  for (int i = 0; i < count; i++) if (!(h = dlmopen(LM_ID_NEWLM, "./high.so", RTLD_NOW))) { puts(dlerror()); return 1; }
+  ((void (*)(void))dlsym(h, "describe"))();
+  for (ElfW(Dyn) *d = _DYNAMIC; d->d_tag; d++) if (d->d_tag == DT_DEBUG) all = (void *)d->d_un.d_ptr;
+  for (; all; all = all->base.r_version >= 2 ? all->next : 0, records++)
+    for (struct link_map *m = all->base.r_map; m; m = m->l_next) maps++;
+  printf("records: %d too many, maps: %d too many\\n", records - 1 - count, maps - 4 - 7 * count);
+  return 0; }
+'''
+
 
 def source(name):
     with open(os.path.join(HERE, "namespaces", name)) as file:
@@ -48,6 +67,14 @@ def main():
         outcome = c.run("candidate", ["{ld}", "./many"])
         c.expect(outcome.status == 0, f"many namespaces: {outcome}")
         c.expect(outcome.out.count("constructor") == outcome.out.count("destructor") == 120, "a constructor for each")
+        c.library("other.so", "int opened_here(void) { return 5; }")
+        c.library("high.so", source("high.cc"), "-xc++", "-xnone", "./other.so", "-Wl,-rpath,.", "-Wl,--no-as-needed", "-lstdc++", "-lm", "-lgcc_s")
+        c.compile("high", HIGH)
+        low = c.same(["{ld}", "./high", "3"])
+        c.expect(low.status == 0 and "left with 5" in low.out, f"three namespaces: {low}")
+        # The system's loader has a table of 16 namespaces.
+        high = c.run("candidate", ["{ld}", "./high", "40"])
+        c.expect(high == low, f"the last of forty namespaces is not like the last of three: {high}")
         return c.finish()
 
 

@@ -200,6 +200,12 @@ Result<Module*> make_stand_in(Linker& linker, const char* name);
 Module* module_of_address(const Linker& linker, uint64_t address);
 
 // ---- map.cpp
+/// The protection (sys::kProt*) that a segment's PF_* flags ask for.
+inline int protection_of(uint32_t segment_flags) {
+  return ((segment_flags & elf::kPfR) != 0 ? sys::kProtRead : 0) |
+         ((segment_flags & elf::kPfW) != 0 ? sys::kProtWrite : 0) |
+         ((segment_flags & elf::kPfX) != 0 ? sys::kProtExec : 0);
+}
 /// A file opened and looked at, before it is mapped.
 struct OpenedFile {
   int fd = -1;

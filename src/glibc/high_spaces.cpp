@@ -1,0 +1,82 @@
+// Namespaces for which libc's own table has no room. The table has two readers: a thread debugger,
+// which wants no namespaces, and dl_iterate_phdr, which takes a caller of such a namespace for one
+// of the first. So the C library of such a namespace gets another definition of that symbol.
+#include "shared_state.h"
+
+#include <prelude/dl/dl.h>
+
+namespace prelude::glibc {
+namespace {
+
+// <link.h>'s struct dl_phdr_info.
+struct PhdrInfo {
+  uint64_t bias;
+  const char* name;
+  const void* phdr;
+  uint16_t phnum;
+  unsigned long long adds, subs;
+  size_t tls_module;
+  void* tls_block;
+};
+static_assert(sizeof(PhdrInfo) == 64);
+
+using PhdrCallback = int (*)(PhdrInfo* info, size_t bytes, void* data);
+
+PhdrInfo describe(Linker& linker, Module& module) {
+  const Module& real = module.stands_for != nullptr ? *module.stands_for : module;
+  PhdrInfo info{};
+  info.bias = real.map.l_addr;
+  info.name = module.map.l_name;
+  info.phdr = real.image.phdr;
+  info.phnum = real.image.phnum;
+  info.adds = __atomic_load_n(&linker.adds, __ATOMIC_ACQUIRE);
+  info.subs = __atomic_load_n(&linker.removals, __ATOMIC_ACQUIRE);
+  info.tls_module = module.tls.module_id;
+  info.tls_block = dl::tls_address_if_present(linker, module);
+  return info;
+}
+
+// A callback that leaves by an exception stays counted as a reader for ever: then what is closed
+// later is not given back. A lock would stay locked.
+int iterate_phdr(PhdrCallback callback, void* data) {
+  Linker& linker = *the_linker;
+  const Module* caller = dl::module_at(reinterpret_cast<uint64_t>(__builtin_return_address(0)));
+  const Namespace& space = *linker.spaces[caller != nullptr ? caller->name_space : 0];
+  const Reader reader(linker);
+  Module* module = __atomic_load_n(&space.first, __ATOMIC_ACQUIRE);
+  while (module != nullptr) {
+    PhdrInfo info = describe(linker, *module);
+    if (const int result = callback(&info, sizeof info, data); result != 0) return result;
+    module = __atomic_load_n(&module->map.l_next, __ATOMIC_ACQUIRE);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Status give_own_iteration(const Module& libc) {
+  SymbolQuery query = make_query("dl_iterate_phdr");
+  query.newest = true;
+  auto* symbol = const_cast<elf::Symbol*>(find_in_object(libc.record, query));
+  if (symbol == nullptr) return Done{};
+  const auto start = reinterpret_cast<uint64_t>(symbol);
+  const LoadSegment* segment =
+      libc.image.memory_segment(start - libc.image.bias, sizeof(elf::Symbol));
+  if (segment == nullptr) return Done{};
+  const uint64_t page = state().kernel.page_size, first = start & ~(page - 1);
+  const uint64_t bytes = ((start + sizeof(elf::Symbol) + page - 1) & ~(page - 1)) - first;
+  void* const at = reinterpret_cast<void*>(first);
+  auto changed = sys::protect(at, bytes, sys::kProtRead | sys::kProtWrite);
+  if (changed) {
+    // An absolute one: its value is the address, wherever the library lies.
+    symbol->shndx = elf::kShnAbs;
+    symbol->value = reinterpret_cast<uint64_t>(&iterate_phdr);
+    changed = sys::protect(at, bytes, protection_of(segment->flags));
+  }
+  if (changed) return Done{};
+  return Error{.code = Errc::kCannotChangeProtection,
+               .sys_errno = sys::raw(changed.error()),
+               .object = libc.path};
+}
+
+}  // namespace prelude::glibc
