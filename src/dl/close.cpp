@@ -70,7 +70,7 @@ void unload(Linker& linker, Namespace& space, Module* const* list, size_t count)
   }
   for (size_t i = 0; i < count; ++i) detach(linker, space, *list[i]);
   personality.space_changed(linker, space);
-  (void)rebuild_index(linker);
+  forget_removed();
   personality.lock_lists(linker);
   for (size_t i = 0; i < count; ++i) {
     if (linker.tracer.wants(Topic::kFiles))

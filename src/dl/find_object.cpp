@@ -6,7 +6,6 @@
 
 #include <prelude/base/string.h>
 
-#include <algorithm>
 #include <cstddef>
 
 namespace prelude::dl {
@@ -15,34 +14,42 @@ namespace {
 constinit ObjectTable nothing = {};
 constinit ObjectTable* tables[2] = {&nothing, &nothing};
 constinit uint64_t version = 0;  // its lowest bit names the active table
-constinit bool fixed_complete = false;
 
 uint64_t eh_frame_of(const Module& module) {
   return module.image.eh_frame_vaddr == 0 ? 0 : module.image.bias + module.image.eh_frame_vaddr;
 }
 
-bool takes_part(const Module& module, bool for_ever) {
-  return !module.removed && module.stands_for == nullptr &&
-         (module.kind != ModuleKind::kOpened) == for_ever;
+uint32_t entries_of(const Module& module) {
+  return module.segments_contiguous ? 1 : module.image.segment_count;
 }
 
-uint32_t count_entries(const Linker& linker, bool for_ever) {
-  uint32_t count = 0;
-  for (const Namespace* space : linker.spaces)
-    for (const Module* m = space->first; m != nullptr; m = m->map.l_next)
-      if (takes_part(*m, for_ever)) count += m->segments_contiguous ? 1 : m->image.segment_count;
-  return count;
+// Entries stay in ascending order.
+void put(ObjectTable& table, const FoundObject& entry) {
+  uint32_t at = table.count++;
+  if (at == 0 || table.entries[at - 1].start <= entry.start) {
+    table.entries[at] = entry;
+    return;
+  }
+  uint32_t low = 0;
+  while (low < at) {
+    const uint32_t middle = low + (at - low) / 2;
+    if (table.entries[middle].start <= entry.start)
+      low = middle + 1;
+    else
+      at = middle;
+  }
+  __builtin_memmove(&table.entries[low + 1], &table.entries[low],
+                    (table.count - 1 - low) * sizeof entry);
+  table.entries[low] = entry;
 }
 
 void put_module(ObjectTable& table, Module& module) {
-  if (module.segments_contiguous) {
-    table.entries[table.count++] = {module.map_start, module.map_end, &module, eh_frame_of(module)};
-    return;
-  }
+  if (module.segments_contiguous)
+    return put(table, {module.map_start, module.map_end, &module, eh_frame_of(module)});
   for (uint32_t i = 0; i < module.image.segment_count; ++i) {
     const LoadSegment& s = module.image.segments[i];
     const uint64_t start = module.image.bias + s.vaddr;
-    table.entries[table.count++] = {start, start + s.memsz, &module, eh_frame_of(module)};
+    put(table, {start, start + s.memsz, &module, eh_frame_of(module)});
   }
 }
 
@@ -53,40 +60,71 @@ ObjectTable* make_table(Linker& linker, uint32_t capacity) {
   return table;
 }
 
-void fill(Linker& linker, ObjectTable& table, bool for_ever) {
-  table.count = 0;
-  for (Namespace* space : linker.spaces)
-    for (Module* module = space->first; module != nullptr; module = module->map.l_next)
-      if (takes_part(*module, for_ever)) put_module(table, *module);
-  std::sort(table.entries, table.entries + table.count,
-            [](const FoundObject& a, const FoundObject& b) { return a.start < b.start; });
+ObjectTable*& active_table() { return tables[version & 1]; }
+ObjectTable*& idle_table() { return tables[(version + 1) & 1]; }
+
+// Readers go over to the table that was idle.
+void switch_tables() { __atomic_store_n(&version, version + 1, __ATOMIC_RELEASE); }
+
+// Both tables have the same room, so that taking entries out needs no memory. The old blocks stay:
+// a late reader may still look at them. Doubling bounds the loss.
+bool make_room(Linker& linker, uint32_t wanted) {
+  if (wanted <= idle_table()->capacity) return true;
+  const uint32_t capacity = wanted * 2 < 16 ? 16 : wanted * 2;
+  ObjectTable* const first = make_table(linker, capacity);
+  ObjectTable* const second = make_table(linker, capacity);
+  if (first == nullptr || second == nullptr) return false;
+  const ObjectTable& active = *active_table();
+  second->count = active.count;
+  copy_bytes(second->entries, active.entries, active.count * sizeof(FoundObject));
+  __atomic_store_n(&idle_table(), second, __ATOMIC_RELEASE);
+  switch_tables();
+  __atomic_store_n(&idle_table(), first, __ATOMIC_RELEASE);
+  return true;
 }
 
 }  // namespace
 
 constinit const ObjectTable* fixed_objects = &nothing;
 
-bool rebuild_index(Linker& linker) {
-  if (!fixed_complete) {
-    ObjectTable* const table = make_table(linker, count_entries(linker, true));
-    if (table == nullptr) return false;
-    fill(linker, *table, true);
-    __atomic_store_n(&fixed_objects, table, __ATOMIC_RELEASE);
-    // Auditors are opened while the program's libraries are not there yet.
-    fixed_complete = linker.base_space.global != nullptr;
-  }
-  const uint64_t now = __atomic_load_n(&version, __ATOMIC_RELAXED);
-  ObjectTable*& idle = tables[(now + 1) & 1];
-  const uint32_t wanted = count_entries(linker, false);
-  if (wanted > idle->capacity) {
-    // The old block stays: a late reader may still look at it. Doubling bounds the loss.
-    ObjectTable* const table = make_table(linker, wanted * 2 < 16 ? 16 : wanted * 2);
-    if (table == nullptr) return false;
-    __atomic_store_n(&idle, table, __ATOMIC_RELEASE);
-  }
-  fill(linker, *idle, false);
-  __atomic_store_n(&version, now + 1, __ATOMIC_RELEASE);
+bool index_start_up(Linker& linker) {
+  uint32_t count = 0;
+  auto each = [&](auto visit) {
+    for (const Namespace* space : linker.spaces)
+      for (Module* module = space->first; module != nullptr; module = module->map.l_next)
+        if (module->kind != ModuleKind::kOpened && module->stands_for == nullptr) visit(*module);
+  };
+  each([&](const Module& module) { count += entries_of(module); });
+  ObjectTable* const table = make_table(linker, count);
+  if (table == nullptr) return false;
+  each([&](Module& module) { put_module(*table, module); });
+  __atomic_store_n(&fixed_objects, table, __ATOMIC_RELEASE);
   return true;
+}
+
+bool index_opened(Linker& linker, Module* const* modules, size_t count) {
+  // Auditors are opened while the program's libraries are not there yet.
+  if (linker.base_space.global == nullptr && !index_start_up(linker)) return false;
+  uint32_t more = 0;
+  for (size_t i = 0; i < count; ++i) more += entries_of(*modules[i]);
+  if (!make_room(linker, active_table()->count + more)) return false;
+  const ObjectTable& active = *active_table();
+  ObjectTable& idle = *idle_table();
+  idle.count = active.count;
+  copy_bytes(idle.entries, active.entries, active.count * sizeof(FoundObject));
+  for (size_t i = 0; i < count; ++i)
+    if (modules[i]->stands_for == nullptr) put_module(idle, *modules[i]);
+  switch_tables();
+  return true;
+}
+
+void forget_removed() {
+  const ObjectTable& active = *active_table();
+  ObjectTable& idle = *idle_table();
+  idle.count = 0;
+  for (uint32_t i = 0; i < active.count; ++i)
+    if (!active.entries[i].module->removed) idle.entries[idle.count++] = active.entries[i];
+  switch_tables();
 }
 
 bool find_opened_object(uint64_t address, FoundObject& out) {

@@ -133,7 +133,8 @@ Status link_new(Linker& linker, Batch& batch, Module& root) {
   if (!give_scopes(linker, batch)) return Error{.code = Errc::kOutOfMemory, .object = root.path};
   for (Module* module : batch.modules) linker.personality->module_changed(linker, *module);
   linker.personality->module_changed(linker, root);
-  if (!rebuild_index(linker)) return Error{.code = Errc::kOutOfMemory, .object = root.path};
+  if (!index_opened(linker, batch.modules.data(), batch.modules.size()))
+    return Error{.code = Errc::kOutOfMemory, .object = root.path};
   trace_scope(linker, root, 0);
   if ((batch.mode & kOpenNoDelete) != 0 && !root.no_delete) {
     root.no_delete = true;
@@ -169,8 +170,9 @@ void abandon(Linker& linker, Batch& batch) {
   const bool told = batch.before_mapping == nullptr;
   const bool mapped = !batch.modules.empty();
   if (told && mapped) debugger::announce(space, debugger::Stage::kUnmapStart);
+  for (Module* module : batch.modules) module->removed = true;
+  if (mapped) forget_removed();
   roll_back(linker, batch);
-  if (mapped) (void)rebuild_index(linker);
   if (told)
     debugger::announce(space,
                        mapped ? debugger::Stage::kUnmapComplete : debugger::Stage::kMapFailed);

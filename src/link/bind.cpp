@@ -127,7 +127,10 @@ Definition settle_unique(Linker& linker, Module& referrer, const elf::Symbol& re
     return use == Use::kCopy ? found : *first;
   // The copy in the program is the one definition from then on.
   const Definition entry = use == Use::kCopy ? Definition{&reference, &referrer} : found;
-  if (!space.unique.add(linker.heap, query.gnu_hash, query.name, entry)) return found;
+  // Who asks may go before the definition does, and the words of a dlsym even earlier.
+  const char* name = entry.module->image.string(entry.symbol->name);
+  if (!space.unique.add(linker.heap, query.gnu_hash, name, entry)) return found;
+  entry.module->gave_unique = true;
   if (entry.module->kind == ModuleKind::kOpened && !entry.module->no_delete) {
     trace_no_delete(linker, *entry.module, "unique symbol", nullptr);
     (void)mark_no_delete(linker, *entry.module);

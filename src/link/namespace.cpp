@@ -20,56 +20,6 @@ bool has_name(const Module& module, const char* name) {
   return equal(module.path, name);
 }
 
-Module* NameTable::find(const char* name) const {
-  const uint32_t hash = hash_bytes(name);
-  for (const Entry* entry = buckets_[hash % kBuckets]; entry != nullptr; entry = entry->next)
-    if (entry->hash == hash && !entry->module->removed && equal(entry->name, name))
-      return entry->module;
-  return nullptr;
-}
-
-bool NameTable::add(Heap& heap, const char* name, Module* module) {
-  const uint32_t hash = hash_bytes(name);
-  auto* entry = heap.make<Entry>();
-  if (entry == nullptr) return false;
-  *entry = {hash, name, module, nullptr};
-  // The first object to bear a name keeps it, so a new one goes to the end.
-  Entry** link = &buckets_[hash % kBuckets];
-  while (*link != nullptr) link = &(*link)->next;
-  *link = entry;
-  return true;
-}
-
-void NameTable::remove(Heap& heap, const Module* module) {
-  for (Entry*& bucket : buckets_) {
-    Entry** link = &bucket;
-    while (*link != nullptr) {
-      Entry* entry = *link;
-      if (entry->module != module) {
-        link = &entry->next;
-        continue;
-      }
-      *link = entry->next;
-      heap.release(entry, sizeof(Entry), alignof(Entry));
-    }
-  }
-}
-
-Definition* UniqueTable::find(uint32_t hash, const char* name) {
-  for (Entry& entry : entries_)
-    if (entry.hash == hash && equal(entry.name, name)) return &entry.definition;
-  return nullptr;
-}
-
-bool UniqueTable::add(Heap& heap, uint32_t hash, const char* name, const Definition& definition) {
-  return entries_.push(heap, {hash, name, definition});
-}
-
-void UniqueTable::remove(const Module* module) {
-  for (size_t i = entries_.size(); i-- > 0;)
-    if (entries_[i].definition.module == module) entries_.remove_at(i);
-}
-
 // One store makes the module reachable: those who walk the list need not be kept out.
 void append_to_namespace(Linker& linker, Namespace& space, Module& module) {
   module.name_space = space.index;
@@ -103,8 +53,9 @@ void unlink(Namespace& space, const Module& module) {
 }  // namespace
 
 void remove_from_namespace(Linker& linker, Namespace& space, Module& module) {
-  space.names.remove(linker.heap, &module);
-  space.unique.remove(&module);
+  for (const NameNode* node = module.names; node != nullptr; node = node->next)
+    space.names.remove(linker.heap, node->name, &module);
+  if (module.gave_unique) space.unique.remove(linker.heap, &module);
   if (linker.init_first == &module) linker.init_first = nullptr;
   if (module.map.l_prev == nullptr && space.first != &module)
     return;  // the request failed before it was in the list

@@ -125,7 +125,7 @@ void publish_scopes(Batch& batch) {
   }
   if (linker.vdso != nullptr)
     ok = ok && add_scope(linker, *linker.vdso, &linker.program->closure, true);
-  if (!ok || !dl::rebuild_index(linker)) fail(linker, {.code = Errc::kOutOfMemory});
+  if (!ok || !dl::index_start_up(linker)) fail(linker, {.code = Errc::kOutOfMemory});
 }
 
 void trace_all_scopes() {

@@ -189,6 +189,28 @@ extern "C" int* place() { return &Counter<int>::value; }
     everywhere(c, "./unique")
 
 
+def unique_names(c):
+    """The first definition stays the one when whoever asked for it, and with what words, is gone."""
+    source = "template <typename T> struct Box { static int value; }; template <typename T> int Box<T>::value = %d;"
+    for name, start in (("libd1.cxx", 1), ("libd2.cxx", 2)):
+        c.library(name, source % start + "template struct Box<int>; template struct Box<char>;", "-O0")
+    c.library("librefers.cxx", "template <typename T> struct Box { static int value; };"
+              "extern template struct Box<char>; extern \"C\" int* refer() { return &Box<char>::value; }",
+              LIBRARY, "-L.", "-l:libd1.cxx")
+    main = HEAD + """int main(void) {
+  char words[64] = "_ZN3BoxIiE5valueE";
+  void* by_reference = dlopen("librefers.cxx", RTLD_NOW); if (!by_reference) { puts(dlerror()); return 1; }
+  int* (*refer)(void) = (int* (*)(void))dlsym(by_reference, "refer"); int* one = refer();
+  int* two = dlsym(by_reference, words);
+  memset(words, 'x', sizeof words - 1);
+  printf("%d %d %d\\n", *one, *two, dlclose(by_reference));
+  printf("%d\\n", dlopen("librefers.cxx", RTLD_NOW | RTLD_NOLOAD) != 0);
+  void* other = dlopen("libd2.cxx", RTLD_NOW); if (!other) { puts(dlerror()); return 1; }
+  printf("%d %d\\n", dlsym(other, "_ZN3BoxIcE5valueE") == one, dlsym(other, "_ZN3BoxIiE5valueE") == two); }"""
+    c.compile("unique_names", main)
+    everywhere(c, "./unique_names")
+
+
 def ifunc(c):
     """Resolvers that call imported functions, in the program, in a library, behind a copied symbol."""
     c.library("libhelp.so", "int level(void) { return 2; } int base = 40;")
@@ -351,7 +373,7 @@ int main(void) {
     everywhere(c, "./handles", modes=({}, {"LD_BIND_NOW": "1"}))
 
 
-CASES = (symbolic, deepbind, protected, versions, weak, unique, ifunc, filters, copies, next_chain, mixtures, packed,
+CASES = (symbolic, deepbind, protected, versions, weak, unique, unique_names, ifunc, filters, copies, next_chain, mixtures, packed,
          default_and_handles)
 
 

@@ -69,8 +69,13 @@ inline const FoundObject* find_fixed(uint64_t address) {
   return fixed_objects->find(address);
 }
 
-/// Makes the index of address ranges anew. Called with the loader's lock held.
-[[nodiscard]] bool rebuild_index(Linker& linker);
+/// The index of address ranges changes with the lists, under the same lock. Objects that are there
+/// from the start:
+[[nodiscard]] bool index_start_up(Linker& linker);
+/// Objects that a request has brought.
+[[nodiscard]] bool index_opened(Linker& linker, Module* const* modules, size_t count);
+/// Leaves out all that is marked as removed.
+void forget_removed();
 /// Among the objects opened later. Lock-free and async-signal-safe.
 bool find_opened_object(uint64_t address, FoundObject& out);
 /// Among all. Lock-free and async-signal-safe.

@@ -8,6 +8,7 @@
 #include <prelude/base/result.h>
 #include <prelude/link/auditor.h>
 #include <prelude/link/module.h>
+#include <prelude/link/names.h>
 #include <prelude/link/personality.h>
 #include <prelude/options/options.h>
 #include <prelude/reloc/use.h>
@@ -22,40 +23,6 @@
 #include <string_view>
 
 namespace prelude {
-
-/// All names under which the objects of a namespace are known.
-class NameTable {
- public:
-  [[nodiscard]] Module* find(const char* name) const;
-  [[nodiscard]] bool add(Heap& heap, const char* name, Module* module);
-  void remove(Heap& heap, const Module* module);
-
- private:
-  struct Entry {
-    uint32_t hash;
-    const char* name;
-    Module* module;
-    Entry* next;
-  };
-  static constexpr uint32_t kBuckets = 64;
-  Entry* buckets_[kBuckets] = {};
-};
-
-/// STB_GNU_UNIQUE: one definition per name for a whole namespace.
-class UniqueTable {
- public:
-  struct Entry {
-    uint32_t hash;
-    const char* name;
-    Definition definition;
-  };
-  [[nodiscard]] Definition* find(uint32_t hash, const char* name);
-  [[nodiscard]] bool add(Heap& heap, uint32_t hash, const char* name, const Definition& definition);
-  void remove(const Module* module);
-
- private:
-  Array<Entry> entries_;
-};
 
 struct Namespace {
   uint32_t index = 0;

@@ -50,6 +50,7 @@ struct Module {
   bool phdr_owned;
   bool removed;             ///< being closed
   bool dependencies_known;  ///< `needed` is filled
+  bool gave_unique;         ///< one of its definitions is the namespace's unique one
   PltWatch plt_watch;
   bool plt_lazy;  ///< its PLT slots were prepared for lazy binding
 
