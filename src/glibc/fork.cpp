@@ -17,14 +17,39 @@ void note_owner() {
     __atomic_store_n(&s.changing_thread, arch::thread_pointer(), __ATOMIC_RELAXED);
 }
 
-// Only for a thread that holds nothing yet: what it holds a fork may be waiting for.
-[[gnu::cold, gnu::noinline]] void let_forks_go_first() {
+std::byte* load_lock() { return _rtld_global + state().layout->rtld_global.dl_load_lock; }
+
+int32_t own_tid() { return field<int32_t>(arch::thread_pointer(), state().layout->pthread.tid); }
+
+bool has_load_lock() {
+  return __atomic_load_n(&field<int32_t>(load_lock(), kMutexOwner), __ATOMIC_RELAXED) == own_tid();
+}
+
+// A change by another thread than the one that forks in a window.
+bool is_shut_out() {
+  const State& s = state();
+  return s.fork_hold == ForkHold::kWindow && s.forking_thread != arch::thread_pointer() &&
+         s.change_depth == 0;
+}
+
+void note_fork(ForkHold hold) {
   State& s = state();
-  if (__atomic_load_n(&s.changing_thread, __ATOMIC_RELAXED) == arch::thread_pointer()) return;
-  for (;;) {
-    const uint32_t waiting = __atomic_load_n(&s.forks_waiting, __ATOMIC_ACQUIRE);
-    if (waiting == 0) return;
-    sys::futex_wait(&s.forks_waiting, waiting);
+  s.fork_hold = hold;
+  s.forking_tid = own_tid();
+  __atomic_store_n(&s.forking_thread, arch::thread_pointer(), __ATOMIC_RELEASE);
+}
+
+constexpr uint64_t kPatience = 2'000'000'000;  // ns
+
+// Whoever wants to change something while a fork is under way that could not wait for all locks.
+// The wait has an end: handlers of the fork may want a lock that this thread has.
+[[gnu::cold, gnu::noinline]] void wait_for_window() {
+  State& s = state();
+  const uint64_t started = sys::now_ns();
+  while (is_shut_out() && sys::now_ns() - started < kPatience) {
+    s.functions.mutex_unlock(s.change_lock);
+    sys::yield();
+    s.functions.mutex_lock(s.change_lock);
   }
 }
 
@@ -33,56 +58,85 @@ void reset_mutex(void* mutex) {
   field<int>(mutex, kMutexKind) = kMutexRecursive;
 }
 
-// In a child only the calling thread is left. libc keeps the stacks it has allocated for others,
-// and with them their thread blocks.
-bool stays_after_fork(const TlsThread& thread) {
-  if (reinterpret_cast<const std::byte*>(thread.block) == arch::thread_pointer()) return true;
-  const Layout& layout = *state().layout;
-  const auto* head = &field<ListHead>(_rtld_global, layout.rtld_global.dl_stack_cache);
+bool is_listed(uint16_t list, const char* block) {
+  const auto* head = &field<ListHead>(_rtld_global, list);
   for (const ListHead* node = head->next; node != head; node = node->next)
-    if (reinterpret_cast<const char*>(node) - layout.pthread.list == thread.block) return true;
+    if (reinterpret_cast<const char*>(node) - state().layout->pthread.list == block) return true;
   return false;
 }
 
-// The wait has an end: a finaliser may itself be waiting for the thread that forks.
-bool take_for_fork() {
-  constexpr uint64_t kPatience = 2'000'000'000;  // ns
-  uint64_t started = 0;
-  while (!try_exclusive_change()) {
-    const uint64_t now = sys::now_ns();
-    if (started == 0) started = now;
-    if (now - started > kPatience) return false;
+// In a child only the calling thread is left, and what handlers have started there. libc keeps the
+// stacks it has allocated for others, and with them their thread blocks.
+bool stays_after_fork(const TlsThread& thread) {
+  if (reinterpret_cast<const std::byte*>(thread.block) == arch::thread_pointer()) return true;
+  const RtldGlobal& f = state().layout->rtld_global;
+  return is_listed(f.dl_stack_cache, thread.block) || is_listed(f.dl_stack_used, thread.block);
+}
+
+// In the order of a dlopen: handlers that run after ours may want the load lock, whose holder may
+// want the other one.
+bool try_both_locks() {
+  const LibcFunctions& f = state().functions;
+  if (f.mutex_trylock(load_lock()) != 0) return false;
+  if (try_exclusive_change()) {
+    note_fork(ForkHold::kLocks);
+    return true;
+  }
+  f.mutex_unlock(load_lock());
+  return false;
+}
+
+// Nothing is being changed now, and nothing will be until the fork is over.
+bool try_window() {
+  if (!try_exclusive_change()) return false;
+  note_fork(ForkHold::kWindow);
+  end_exclusive_change();
+  return true;
+}
+
+// The waits have an end: a constructor or finaliser, whose thread has the load lock, may itself be
+// waiting for the thread that forks, or for a lock that an earlier handler has taken.
+void wait_for_both_locks() {
+  constexpr uint64_t kPatienceWithCode = 100'000'000;  // ns
+  const uint64_t started = sys::now_ns();
+  while (!try_both_locks()) {
+    const uint64_t waited = sys::now_ns() - started;
+    if (waited > kPatienceWithCode && try_window()) return;
+    if (waited > kPatience) return note_fork(ForkHold::kNothing);
     sys::yield();
   }
-  return true;
 }
 
 // Threads that keep opening and closing would be hard to outrun: they wait meanwhile.
 void before_fork() {
   State& s = state();
-  if (!try_exclusive_change()) {
-    __atomic_add_fetch(&s.forks_waiting, 1U, __ATOMIC_ACQ_REL);
-    const bool taken = take_for_fork();
-    __atomic_sub_fetch(&s.forks_waiting, 1U, __ATOMIC_ACQ_REL);
-    sys::futex_wake(&s.forks_waiting, kAllThreads);
-    if (!taken) return;
-  }
-  s.forking_thread = arch::thread_pointer();
+  if (try_both_locks()) return;
+  __atomic_add_fetch(&s.forks_waiting, 1U, __ATOMIC_ACQ_REL);
+  wait_for_both_locks();
+  __atomic_sub_fetch(&s.forks_waiting, 1U, __ATOMIC_ACQ_REL);
+  sys::futex_wake(&s.forks_waiting, kAllThreads);
 }
 
 void after_fork_in_parent() {
   State& s = state();
   if (s.forking_thread != arch::thread_pointer()) return;
-  s.forking_thread = nullptr;
+  const bool locked = s.fork_hold == ForkHold::kLocks;
+  s.fork_hold = ForkHold::kNothing;
+  __atomic_store_n(&s.forking_thread, static_cast<const std::byte*>(nullptr), __ATOMIC_RELEASE);
+  if (!locked) return;
   end_exclusive_change();
+  s.functions.mutex_unlock(load_lock());
 }
 
 // libc has made the load lock and the TLS lock anew already. A close that another thread had under
 // way is forgotten; what it had not finalised stays loaded.
 void after_fork_in_child() {
+  if (state().child_tid == own_tid()) return;
+  state().child_tid = own_tid();
   Linker& linker = *the_linker;
   reset_mutex(state().change_lock);
   state().forking_thread = nullptr;
+  state().fork_hold = ForkHold::kNothing;
   state().changing_thread = nullptr;
   state().change_depth = state().forks_waiting = 0;
   reset_mutex(_rtld_global + state().layout->rtld_global.dl_load_write_lock);
@@ -98,14 +152,37 @@ void after_fork_in_child() {
 
 }  // namespace
 
+void let_forks_go_first() {
+  State& s = state();
+  if (has_load_lock()) return;  // a fork is waiting for it
+  for (;;) {
+    const uint32_t waiting = __atomic_load_n(&s.forks_waiting, __ATOMIC_ACQUIRE);
+    if (waiting == 0) return;
+    sys::futex_wait(&s.forks_waiting, waiting);
+  }
+}
+
+void look_at_fork() {
+  const State& s = state();
+  if (s.forking_thread == arch::thread_pointer() && s.forking_tid != own_tid())
+    after_fork_in_child();
+}
+
 void begin_exclusive_change() {
-  if (__atomic_load_n(&state().forks_waiting, __ATOMIC_RELAXED) != 0) let_forks_go_first();
-  state().functions.mutex_lock(state().change_lock);
+  State& s = state();
+  if (s.forking_thread != nullptr) look_at_fork();
+  s.functions.mutex_lock(s.change_lock);
+  if (s.fork_hold == ForkHold::kWindow) wait_for_window();
   note_owner();
 }
 
 bool try_exclusive_change() {
-  if (state().functions.mutex_trylock(state().change_lock) != 0) return false;
+  State& s = state();
+  if (s.functions.mutex_trylock(s.change_lock) != 0) return false;
+  if (is_shut_out()) {
+    s.functions.mutex_unlock(s.change_lock);
+    return false;
+  }
   note_owner();
   return true;
 }

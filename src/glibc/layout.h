@@ -100,6 +100,7 @@ static_assert(sizeof(FindObjectResult) == 96 && sizeof(Exception) == 24 &&
 
 /// A pthread mutex of 40 bytes; `kind` 1 means recursive.
 inline constexpr uint16_t kMutexSize = 40;
+inline constexpr uint16_t kMutexOwner = 8;  ///< tid of a thread, 0 = free
 inline constexpr uint16_t kMutexKind = 16;
 inline constexpr int32_t kMutexRecursive = 1;
 

@@ -74,6 +74,13 @@ struct KernelFacts {
   uint64_t* stack_end = nullptr;  ///< the argc word
 };
 
+/// What a thread has while it forks.
+enum class ForkHold : uint8_t {
+  kNothing,
+  kWindow,  ///< no lock, but no change begins meanwhile
+  kLocks,   ///< the load lock and change_lock
+};
+
 /// Everything the personality learns from the composition root before any libc is known.
 struct State {
   const Layout* layout = nullptr;  ///< null: no libc in the process
@@ -88,8 +95,11 @@ struct State {
   alignas(8) std::byte change_lock[kMutexSize] = {};  ///< held while the linker's data change
   const void* changing_thread = nullptr;              ///< the owner of change_lock
   uint32_t change_depth = 0;                          ///< how often it has it
-  uint32_t forks_waiting = 0;                         ///< threads that want change_lock for a fork
-  const void* forking_thread = nullptr;  ///< holds change_lock for the time of its fork
+  uint32_t forks_waiting = 0;                         ///< threads that want the locks for a fork
+  const std::byte* forking_thread = nullptr;          ///< whose fork is under way
+  int32_t forking_tid = 0;  ///< its number; in the child it has another one
+  int32_t child_tid = 0;    ///< who has made the locks anew after a fork
+  ForkHold fork_hold = ForkHold::kNothing;
   bool fork_watched = false;
   bool early = false;  ///< auditors are, or were, loaded before the program's libraries
   bool stacks_executable = false;
@@ -130,7 +140,11 @@ int open_thread_stack(char* thread);
 /// Has libc call us around fork. Done at the first change after start, so that a start-up does not
 /// pay.
 void watch_forks(const Module& libc);
-/// Take and leave change_lock. A thread that wants to fork goes first.
+/// Returns when no thread is waiting for the load lock in order to fork.
+[[gnu::cold]] void let_forks_go_first();
+/// Somebody is forking. Handlers of the child that run before ours find the locks usable.
+[[gnu::cold]] void look_at_fork();
+/// Take and leave change_lock.
 void begin_exclusive_change();
 bool try_exclusive_change();
 void end_exclusive_change();

@@ -51,6 +51,60 @@ int main(void) {
   stop = 1; pthread_join(t, 0); printf("%d of 300 children failed\\n", bad); return bad != 0; }
 '''
 
+# Fork handlers that use the loader, of somebody who registered them before the loader did its own ("first") or
+# after that, while other threads open and close; with "open" the children open something, in the handler too.
+HANDLERS = '''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static volatile int stop; static volatile long opened; static int first, children_open;
+static void look(void) { Dl_info i; dlsym(RTLD_DEFAULT, "no_such_name"); dladdr((void *)look, &i); dlerror(); }
+static void *nothing(void *a) { return a; }
+static void in_child(void) {
+  if (!children_open) return;
+  void *h = dlopen("./slow0.so", RTLD_NOW); pthread_t t; alarm(20); if (!h || dlclose(h)) _exit(3);
+  if (pthread_create(&t, 0, nothing, 0) || pthread_join(t, 0)) _exit(4); }
+static void *work(void *name) {
+  while (!stop) { void *h = dlopen(name, RTLD_NOW); if (!h) abort(); opened++; dlclose(h); } return 0; }
+int main(int n, char **v) {
+  pthread_t t[2]; int bad = 0; first = !strcmp(v[1], "first"); children_open = !strcmp(v[2], "open"); alarm(30);
+  if (first) pthread_atfork(look, look, in_child);
+  pthread_create(t, 0, work, "./slow0.so"); pthread_create(t + 1, 0, work, "./slow1.so");
+  while (opened < 2) usleep(100);
+  if (!first) pthread_atfork(look, look, in_child);
+  for (int i = 0; i < 100; i++) {
+    pid_t p = fork(); if (p == 0) { alarm(20); _exit(children_open && !dlopen("./slow1.so", RTLD_NOW)); }
+    int status = -1; waitpid(p, &status, 0); bad += status != 0; }
+  stop = 1; pthread_join(t[0], 0); pthread_join(t[1], 0); printf("%d of 100 children failed\\n", bad); return bad != 0; }
+'''
+SLOW = "#include <unistd.h>\n__attribute__((constructor)) static void begin(void) { usleep(300); }\n"
+
+# A constructor that waits for a thread, which forks first.
+FORKED_FOR = '''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+volatile int waiting, forked;
+static void look(void) { Dl_info i; dladdr((void *)look, &i); }
+static void *work(void *a) { return dlopen("./waits.so", RTLD_NOW); }
+int main(int n, char **v) {
+  pthread_t t; void *h; int status = -1; alarm(30); pthread_create(&t, 0, work, 0); while (!waiting) usleep(100);
+  pid_t p = fork(); if (p == 0) { alarm(20); void *o = dlopen("./slow0.so", RTLD_NOW); _exit(!o || dlclose(o)); }
+  forked = 1; pthread_join(t, &h); waitpid(p, &status, 0); printf("open %d, child %d\\n", h != 0, status); return 0; }
+'''
+WAITS = """#include <unistd.h>
+extern volatile int waiting, forked;
+__attribute__((constructor)) static void begin(void) { waiting = 1; while (!forked) usleep(100); }
+"""
+
 
 def source(name):
     with open(os.path.join(HERE, "threads", name)) as file:
@@ -69,6 +123,18 @@ def main():
         c.compile("bare_forks", BARE_FORKS, "-pthread", "./liblazy.so", "-Wl,-z,lazy", "-Wl,-rpath,$ORIGIN")
         outcome = c.same(["{ld}", "./bare_forks"])
         c.expect(outcome.status == 0 and outcome.out.startswith("0 of"), f"_Fork: {outcome}")
+        for number in range(2):
+            c.library(f"slow{number}.so", SLOW)
+        c.compile("handlers", HANDLERS, "-pthread")
+        for when in ("first", "later"):
+            outcome = c.same(["{ld}", "./handlers", when, "leave"])
+            c.expect(outcome.status == 0 and outcome.out.startswith("0 of"), f"handlers registered {when}: {outcome}")
+            outcome = c.run("candidate", ["{ld}", "./handlers", when, "open"])
+            c.expect(outcome.status == 0 and outcome.out.startswith("0 of"), f"handlers that open, {when}: {outcome}")
+        c.library("waits.so", WAITS)
+        c.compile("forked_for", FORKED_FOR, "-pthread", "-rdynamic")
+        outcome = c.same(["{ld}", "./forked_for"])
+        c.expect(outcome.out == "open 1, child 0\n", f"a constructor waits for a thread that forks: {outcome}")
         c.library("waiting.so", WAITING)
         c.compile("waited", WAITED, "-rdynamic")
         for env in ({}, {"LD_BIND_NOW": "1"}):
