@@ -75,16 +75,9 @@ class LiveBinder {
   LiveBinder(Linker& linker, Batch& batch, Module& module)
       : linker_(linker), batch_(batch), module_(module) {}
 
-  bool bind(uint32_t symbol, Use use, Bound& out) {
-    // The same symbol is often referenced several times in a row.
-    if (symbol != last_symbol_ || use != last_use_) {
-      const auto found = bind_symbol(linker_, module_, symbol, use);
-      if (!found) return fail(found.error());
-      last_ = *found;
-      last_symbol_ = symbol;
-      last_use_ = use;
-    }
-    return describe(use, out);
+  // The same symbol is often referenced several times in a row.
+  const Bound* bind(uint32_t symbol, Use use) {
+    return symbol == last_symbol_ && use == last_use_ ? &bound_ : bind_anew(symbol, use);
   }
 
   bool call_resolver(uint64_t address, uint64_t& result) {
@@ -217,6 +210,20 @@ class LiveBinder {
     slot[1] = argument;
   }
 
+  const Bound* bind_anew(uint32_t symbol, Use use) {
+    const auto found = bind_symbol(linker_, module_, symbol, use);
+    if (!found) {
+      fail(found.error());
+      return nullptr;
+    }
+    last_ = *found;
+    bound_ = {};
+    if (!describe(use, bound_)) return nullptr;
+    last_symbol_ = symbol;
+    last_use_ = use;
+    return &bound_;
+  }
+
   // Turns the definition last found into what the loop needs.
   bool describe(Use use, Bound& out) {
     if (last_.symbol == nullptr) {
@@ -232,9 +239,9 @@ class LiveBinder {
     }
     if (symbol.shndx == elf::kShnUndef && symbol.value == 0)
       return true;  // a local reference to nothing
-    const auto address = definition_address(linker_, last_);
-    if (!address) return fail(address.error());
-    out.value = *address;
+    if (!is_sound(linker_, last_)) [[unlikely]]
+      return fail(definition_address(linker_, last_).error());
+    out.value = (symbol.shndx == elf::kShnAbs ? 0 : last_.module->image.bias) + symbol.value;
     out.resolver = symbol.type() == elf::kSttGnuIfunc && symbol.shndx != elf::kShnAbs;
     return true;
   }
@@ -270,6 +277,7 @@ class LiveBinder {
   Batch& batch_;
   Module& module_;
   Definition last_;
+  Bound bound_;  // what last_ means
   uint32_t last_symbol_ = UINT32_MAX;
   Use last_use_ = Use::kData;
   const LoadSegment* code_ = nullptr;  // where the last lazy slot pointed

@@ -200,10 +200,13 @@ Definition find_in_list(const SearchList& list, SymbolQuery& query, uint32_t fro
   const LookupRecord* records = list.records;
   const uint32_t count = list.count, hash = query.gnu_hash;
   constexpr uint32_t kAhead = 6;  // hides the miss on the bloom word of the objects to come
+  const uint32_t far_end = count > kAhead ? count - kAhead : 0;
   for (uint32_t i = from; i < count; ++i) {
     const LookupRecord& record = records[i];
-    const LookupRecord& ahead = records[i + kAhead < count ? i + kAhead : i];
-    __builtin_prefetch(ahead.bloom + ((hash / 64) & ahead.bloom_mask));
+    if (i < far_end) {
+      const LookupRecord& ahead = records[i + kAhead];
+      __builtin_prefetch(ahead.bloom + ((hash / 64) & ahead.bloom_mask));
+    }
     if (!bloom_passes(record, hash)) continue;
     const elf::Symbol* symbol = probe(record, query);
     if (symbol == nullptr || record.module == skip) continue;

@@ -15,14 +15,15 @@ namespace {
 struct SelfBinder {
   const Image& image;
   const WriteWindow& window;
+  Bound bound{};
 
-  bool bind(uint32_t symbol, Use, Bound& out) {
+  const Bound* bind(uint32_t symbol, Use) {
     const elf::Symbol& s = image.symbols[symbol];
-    out = {.value = image.bias + s.value,
-           .size = s.size,
-           .undefined = s.shndx == 0,
-           .resolver = s.type() == elf::kSttGnuIfunc};
-    return true;
+    bound = {.value = image.bias + s.value,
+             .size = s.size,
+             .undefined = s.shndx == 0,
+             .resolver = s.type() == elf::kSttGnuIfunc};
+    return &bound;
   }
   bool call_resolver(uint64_t, uint64_t& result) {
     result = 1;

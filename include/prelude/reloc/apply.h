@@ -70,7 +70,7 @@ struct RelocCounts {
 };
 
 /// One pass over an object's relocations. Binder supplies:
-///   bool bind(uint32_t symbol, Use use, Bound& out)   false = error recorded
+///   const Bound* bind(uint32_t symbol, Use use)  valid until the next call; null = error recorded
 ///   bool call_resolver(uint64_t address, uint64_t& result)
 ///   bool defer(uint64_t slot, int64_t addend, const Bound&, ResultForm)  IFUNC result stored later
 ///   bool store_result(uint64_t slot, uint64_t value)  an IFUNC result of this object
@@ -246,8 +246,26 @@ class Relocator {
     return true;
   }
 
+  // Nearly all entries fill one word of the data with the address of a symbol.
   [[nodiscard]] bool entry(const elf::Rela& rela, bool plt_table) {
     const Kind kind = arch::Native::kind_of(rela.type());
+    if (!fills_word(kind) || rela.symbol() >= image_.symbol_limit ||
+        rela.offset - window_.first() >= window_.room_for_words()) [[unlikely]]
+      return odd_entry(rela, kind, plt_table);
+    ++counts_.symbolic;
+    const Bound* bound = binder_.bind(rela.symbol(), use_of(kind));
+    return bound != nullptr && store_word(rela, kind, *bound);
+  }
+
+  [[nodiscard]] bool store_word(const elf::Rela& rela, Kind kind, const Bound& bound) {
+    const int64_t addend = kind == Kind::kAbsolute64 ? rela.addend : 0;
+    if (bound.resolver) [[unlikely]]
+      return binder_.defer(rela.offset, addend, bound, ResultForm::kWord);
+    *slot(rela.offset) = bound.value + static_cast<uint64_t>(addend);
+    return true;
+  }
+
+  [[nodiscard, gnu::noinline]] bool odd_entry(const elf::Rela& rela, Kind kind, bool plt_table) {
     if (kind == Kind::kRelative) {
       if (!window_.holds(rela.offset, 8)) return outside(rela.offset);
       *slot(rela.offset) = image_.bias + static_cast<uint64_t>(rela.addend);
@@ -272,11 +290,11 @@ class Relocator {
     return symbolic(rela, kind);
   }
 
-  // Code jumps through what the PLT's entries fill in.
-  static bool belongs_in_plt(Kind kind) {
-    return kind == Kind::kJumpSlot || kind == Kind::kTlsDescriptor || kind == Kind::kGlobData ||
-           kind == Kind::kAbsolute64;
+  static bool fills_word(Kind kind) {
+    return kind == Kind::kJumpSlot || kind == Kind::kGlobData || kind == Kind::kAbsolute64;
   }
+  // Code jumps through what the PLT's entries fill in.
+  static bool belongs_in_plt(Kind kind) { return fills_word(kind) || kind == Kind::kTlsDescriptor; }
   static Place place_of(Kind kind) {
     switch (kind) {
       case Kind::kGlobData:
@@ -302,31 +320,21 @@ class Relocator {
     }
   }
 
-  [[nodiscard, gnu::noinline]] bool may_write(const elf::Rela& rela, Kind kind) const {
+  [[nodiscard]] bool may_write(const elf::Rela& rela, Kind kind) const {
     const uint64_t width =
         kind == Kind::kCopy ? image_.symbols[rela.symbol()].size : width_of(kind);
     return window_.holds(rela.offset, width, place_of(kind));
   }
 
   [[nodiscard]] bool symbolic(const elf::Rela& rela, Kind kind) {
-    const bool word = kind != Kind::kCopy && kind != Kind::kTlsDescriptor &&
-                      rela.offset - window_.first() < window_.room_for_words();
-    if (!word && !may_write(rela, kind)) return outside(rela.offset);
-    Bound bound;
-    if (!binder_.bind(rela.symbol(), use_of(kind), bound)) return false;
+    if (!may_write(rela, kind)) return outside(rela.offset);
+    const Bound* found = binder_.bind(rela.symbol(), use_of(kind));
+    if (found == nullptr) return false;
+    const Bound& bound = *found;
+    if (fills_word(kind)) return store_word(rela, kind, bound);
     Word* const at = slot(rela.offset);
     const uint64_t value = bound.value + static_cast<uint64_t>(rela.addend);
     switch (kind) {
-      case Kind::kGlobData:
-      case Kind::kJumpSlot:
-        if (bound.resolver) return binder_.defer(rela.offset, 0, bound, ResultForm::kWord);
-        *at = bound.value;
-        return true;
-      case Kind::kAbsolute64:
-        if (bound.resolver)
-          return binder_.defer(rela.offset, rela.addend, bound, ResultForm::kWord);
-        *at = value;
-        return true;
       case Kind::kAbsolute32:
         if (bound.resolver)
           return binder_.defer(rela.offset, rela.addend, bound, ResultForm::kLow32);

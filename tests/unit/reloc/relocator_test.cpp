@@ -42,11 +42,11 @@ struct FakeBinder {
   bool lazy_works = false, memory = true;
 
   void say(const std::string& text) { log.push_back(text); }
-  bool bind(uint32_t symbol, Use, Bound& out) {
+  const Bound* bind(uint32_t symbol, Use) {
     const auto found = answers.find(symbol);
-    if (found == answers.end()) return fail({.code = Errc::kUndefinedSymbol});
-    out = found->second;
-    return true;
+    if (found != answers.end()) return &found->second;
+    fail({.code = Errc::kUndefinedSymbol});
+    return nullptr;
   }
   bool call_resolver(uint64_t address, uint64_t& result) {
     say("resolver");
