@@ -224,11 +224,12 @@ Status refuse_second_loader(const Linker& linker, const Module& module,
   return Error{.code = Errc::kSelfLoad};
 }
 
-Status refuse_for_dlopen(const Module& module, const LoadRequest& request) {
+// What a dlopen brings in includes the dependencies of the object it names.
+Status refuse_for_dlopen(const Batch& batch, const Module& module, const LoadRequest& request) {
   const Image& image = module.image;
   if (request.kind == ModuleKind::kProgram) return Done{};
   if ((image.flags_1 & elf::kDf1Pie) != 0) return Error{.code = Errc::kPieAsLibrary};
-  if ((image.flags_1 & elf::kDf1NoOpen) != 0 && request.by_dlopen)
+  if ((image.flags_1 & elf::kDf1NoOpen) != 0 && !batch.start_up)
     return Error{.code = Errc::kNoOpen};
   return Done{};
 }
@@ -340,7 +341,7 @@ Result<Module*> load_new(Linker& linker, Batch& batch, const LoadRequest& reques
   Module* module = *mapped;
   module->name_space = space.index;
   trace_mapped(linker, *module, request.name);
-  Status status = refuse_for_dlopen(*module, request);
+  Status status = refuse_for_dlopen(batch, *module, request);
   if (status) status = refuse_second_loader(linker, *module, request);
   if (status) status = check_stack(linker, *module);
   if (!status) {
