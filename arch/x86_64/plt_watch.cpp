@@ -8,11 +8,11 @@ bool same(const VectorLow& a, const VectorLow& b) {
 }
 
 void settle(VectorLow& low, VectorWhole& whole, const VectorLow& before) {
-  if (same(low, before)) {
-    low = {{whole.words[0], whole.words[1]}};
-    return;
-  }
-  whole = {{low.words[0], low.words[1], 0, 0, 0, 0, 0, 0}};
+  const VectorLow low_of_whole = {{whole.words[0], whole.words[1]}};
+  if (same(low, before))
+    low = low_of_whole;
+  else if (!same(low, low_of_whole))
+    whole = {{low.words[0], low.words[1], 0, 0, 0, 0, 0, 0}};
 }
 
 }  // namespace

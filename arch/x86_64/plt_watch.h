@@ -45,8 +45,8 @@ template <size_t kCount>
 struct VectorsBefore {
   VectorLow low[kCount];
 };
-/// An auditor changes either view of a register. A changed low part counts, with zeros above it;
-/// else the whole register does.
+/// An auditor changes either view of a register, or both alike. A changed low part that the whole
+/// register does not have counts, with zeros above it; else the whole register does.
 VectorsBefore<8> note_vectors(const CallArguments& arguments);
 VectorsBefore<2> note_vectors(const CallResult& result);
 void settle_vectors(CallArguments& arguments, const VectorsBefore<8>& before);

@@ -25,6 +25,7 @@ double sum(int, ...);
 long altered_argument(long), altered_result(long), replaced(long), bound_elsewhere(long), seldom(long);
 double altered_float(double), altered_float_result(double);
 quad altered_wide(quad), altered_wide_result(quad);
+double altered_both(quad);
 long double altered_extended(long double);
 
 static void show_wide(const char *name, quad q) { printf("%s %g %g %g %g\n", name, q[0], q[1], q[2], q[3]); }
@@ -48,6 +49,7 @@ static void round_of_calls(long k) {
 #ifdef __AVX__
   show_wide("wide", wide((quad){k, 2, 3, 4}, (quad){5, 6, 7, 8}));
   show_wide("altered_wide", altered_wide((quad){k, 2, 3, 4}));
+  printf("altered_both %g\n", altered_both((quad){k, 2, 3, 4}));
   show_wide("altered_wide_result", altered_wide_result((quad){k, 2, 3, 4}));
 #endif
   narrow n = low((narrow){k, 2, 3, 4}, (narrow){1, 1, 1, 1});

@@ -56,6 +56,10 @@ Elf64_Addr la_x86_64_gnu_pltenter(Elf64_Sym *sym, unsigned int index, uintptr_t 
   if (!strcmp(name, "altered_argument")) regs->lr_rdi += 100;
   if (!strcmp(name, "altered_float")) memcpy(&regs->lr_xmm[0], &ten, sizeof ten);
   if (!strcmp(name, "altered_wide")) memcpy((char *)&regs->lr_vector[0] + 16, &ten, sizeof ten);
+  if (!strcmp(name, "altered_both")) {
+    for (int i = 0; i < 4; i++) memcpy((char *)&regs->lr_vector[0] + 8 * i, &ten, sizeof ten);
+    memcpy(&regs->lr_xmm[0], &regs->lr_vector[0], sizeof regs->lr_xmm[0]);
+  }
   if (!strcmp(name, "seldom")) *flags |= LA_SYMB_NOPLTENTER;
   *frame = 256;
 #ifdef NO_EXIT
@@ -74,6 +78,8 @@ unsigned int la_x86_64_gnu_pltexit(Elf64_Sym *sym, unsigned int index, uintptr_t
   if (!strcmp(name, "two_floats")) say(" gives %g %g", as_double(&out->lrv_xmm0), as_double(&out->lrv_xmm1));
   if (!strcmp(name, "extended")) say(" gives %Lg", out->lrv_st0);
   if (!strcmp(name, "both_extended")) say(" gives %Lg %Lg", out->lrv_st0, out->lrv_st1);
+  if (!strcmp(name, "altered_both"))
+    say(" got %g %g %g", as_double(&in->lr_xmm[0]), as_double(&in->lr_vector[0]), as_double((char *)&in->lr_vector[0] + 24));
   if (!strcmp(name, "wide")) say(" gives %g", as_double((char *)&out->lrv_vector0 + 24));
   say("\n");
   double ten = 10;

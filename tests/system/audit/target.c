@@ -39,6 +39,7 @@ double sum(int count, ...) {
 long altered_argument(long a) { return a; }
 double altered_float(double a) { return a; }
 quad altered_wide(quad a) { return a; }
+double altered_both(quad a) { return a[0] + a[1]; }
 long altered_result(long a) { return a; }
 double altered_float_result(double a) { return a; }
 quad altered_wide_result(quad a) { return a; }

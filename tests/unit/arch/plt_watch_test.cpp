@@ -45,6 +45,17 @@ TEST(PltWatch, AChangedWholeShowsInTheLowPart) {
   EXPECT_EQ(arguments.whole[5].words[6], 76U);
 }
 
+TEST(PltWatch, BothViewsChangedAlikeKeepTheWhole) {
+  CallArguments arguments = some_arguments();
+  const VectorsBefore<8> before = note_vectors(arguments);
+  arguments.low[2] = {{50, 51}};
+  arguments.whole[2] = {{50, 51, 52, 53, 54, 55, 56, 57}};
+  settle_vectors(arguments, before);
+  EXPECT_EQ(arguments.low[2].words[1], 51U);
+  EXPECT_EQ(arguments.whole[2].words[2], 52U);
+  EXPECT_EQ(arguments.whole[2].words[7], 57U);
+}
+
 TEST(PltWatch, ResultsToo) {
   CallResult result{};
   result.low[1] = {{1, 2}};
