@@ -119,7 +119,8 @@ void tls_end_thread(Linker& linker, char* block) {
   linker.personality->lock_tls(linker);
   linker.tls.leave_thread(*thread);
   linker.personality->unlock_tls(linker);
-  linker.thread_memory.release(thread);
+  // The first thread ends like others when somebody joins it; its record is ours.
+  if (thread != &linker.first_thread) linker.thread_memory.release(thread);
 }
 
 namespace {

@@ -2,6 +2,7 @@
 """Threads that open, close, walk and start threads while others fork. The system's loader is no judge
 here: a good part of its children hang."""
 import os
+import shutil
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -105,6 +106,44 @@ extern volatile int waiting, forked;
 __attribute__((constructor)) static void begin(void) { waiting = 1; while (!forked) usleep(100); }
 """
 
+# The first thread ends and another one joins or detaches it; then modules with thread-local data come and go, and
+# threads start and end. "grown": the first thread's vector was replaced by a longer one before.
+FIRST_ENDS = '''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static pthread_t first; static const char *way; static __thread int mine = 4;
+static int use(const char *name) {
+  void *h = dlopen(name, RTLD_NOW); int (*value)(void) = h ? dlsym(h, "value") : 0; int got = value ? value() : -1;
+  return h && dlclose(h) ? -2 : got + mine; }
+static void *work(void *a) { return (void *)(long)use(a); }
+static void *rest(void *a) {
+  void *r = 0; int e;
+  if (!strcmp(way, "join")) e = pthread_join(first, &r);
+  else if (!strcmp(way, "try")) while ((e = pthread_tryjoin_np(first, &r)) == EBUSY) usleep(100);
+  else { usleep(20000); e = pthread_detach(first); }
+  printf("%s %d, result %ld\\n", way, e, (long)r);
+  for (int i = 0; i < 50; i++) {
+    pthread_t t[2]; void *got[2]; const char *names[] = {"./lib2.so", "./lib3.so"};
+    for (int k = 0; k < 2; k++) pthread_create(&t[k], 0, work, (void *)names[k]);
+    for (int k = 0; k < 2; k++) pthread_join(t[k], &got[k]);
+    if ((long)got[0] != 11 || (long)got[1] != 11 || use("./lib1.so") != 11) abort(); }
+  pid_t p = fork(); if (p == 0) { alarm(20); _exit(use("./lib0.so")); }
+  int status = -1; waitpid(p, &status, 0); printf("child %d\\n", WEXITSTATUS(status)); exit(0); }
+int main(int n, char **v) {
+  pthread_t t; way = v[1]; first = pthread_self(); alarm(30);
+  if (n > 2) for (int i = 0; i < 40; i++) {
+    char name[40]; snprintf(name, sizeof name, "./many%d.so", i); void *h = dlopen(name, RTLD_NOW);
+    int (*value)(void) = h ? dlsym(h, "value") : 0; if (!value || value() != 7) return puts(dlerror()), 1; }
+  pthread_create(&t, 0, rest, 0); pthread_exit((void *)42); }
+'''
+
 
 def source(name):
     with open(os.path.join(HERE, "threads", name)) as file:
@@ -135,6 +174,13 @@ def main():
         c.compile("forked_for", FORKED_FOR, "-pthread", "-rdynamic")
         outcome = c.same(["{ld}", "./forked_for"])
         c.expect(outcome.out == "open 1, child 0\n", f"a constructor waits for a thread that forks: {outcome}")
+        for number in range(40):
+            shutil.copy("lib0.so", f"many{number}.so")
+        c.compile("first_ends", FIRST_ENDS, "-pthread")
+        for way in ("join", "try", "detach"):
+            for grown in ([], ["grown"]):
+                outcome = c.same(["{ld}", "./first_ends", way, *grown])
+                c.expect(outcome.out == f"{way} 0, result {0 if way == 'detach' else 42}\nchild 11\n", f"{way} {grown} {outcome}")
         c.library("waiting.so", WAITING)
         c.compile("waited", WAITED, "-rdynamic")
         for env in ({}, {"LD_BIND_NOW": "1"}):
