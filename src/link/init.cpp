@@ -179,7 +179,8 @@ void run_initialisers(Linker& linker, Module& root) {
 bool run_finaliser(Linker& linker, Module& module) {
   if (!module.init_called) return false;
   module.init_called = false;
-  if (linker.tracer.wants(Topic::kImpcalls))
+  // The loader's turn is told once, not again for its namesakes in other namespaces.
+  if (linker.tracer.wants(Topic::kImpcalls) && module.stands_for == nullptr)
     linker.tracer.emit({.kind = EventKind::kFini,
                         .topic = Topic::kImpcalls,
                         .object = module.map.l_name,

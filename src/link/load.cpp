@@ -384,25 +384,30 @@ Result<Module*> load_audited(Linker& linker, Batch& batch, const LoadRequest& re
   return *loaded;
 }
 
-// The search for the loader leads nowhere, but auditors are asked about its steps as about others.
-void show_search(Linker& linker, Batch& batch, const LoadRequest& request) {
-  if (request.requester == nullptr || request.requester->audit == nullptr) return;
-  const char* name =
-      linker.auditor->look_for(linker, *request.requester, request.name, NameSource::kOriginal);
-  if (name == nullptr || contains(name, '/')) return;
+// The file that a search in this namespace takes for the loader, on the heap; null = none. The
+// namesake goes by its path, as with glibc, whichever loader is in charge.
+const char* find_loader(Linker& linker, Batch& batch, const LoadRequest& request) {
+  LoadRequest wanted = request;
+  const bool audited = request.requester != nullptr && request.requester->audit != nullptr;
+  if (audited)
+    wanted.name =
+        linker.auditor->look_for(linker, *request.requester, request.name, NameSource::kOriginal);
+  if (wanted.name == nullptr || contains(wanted.name, '/')) return nullptr;
   Candidate candidate(linker);
-  candidate.requester = request.requester;
-  LoadRequest other = request;
-  other.name = name;
-  if (!search(linker, other, batch, candidate)) return;
+  if (audited) candidate.requester = request.requester;
+  if (!search(linker, wanted, batch, candidate)) return nullptr;
   sys::close(candidate.file.fd);
-  linker.heap.release(const_cast<char*>(candidate.path), string_length(candidate.path) + 1);
+  return candidate.path;
 }
 
 Result<Module*> load_stand_in(Linker& linker, Batch& batch, const LoadRequest& request) {
   if (request.no_load) return static_cast<Module*>(nullptr);
-  if (linker.auditor != nullptr) show_search(linker, batch, request);
-  Module* module = PRELUDE_TRY(make_stand_in(linker, request.name));
+  trace_needed(linker, request, *batch.space);
+  const char* found = find_loader(linker, batch, request);
+  const char* path = found != nullptr ? found : linker.self->path;
+  const auto made = make_stand_in(linker, request.name, path);
+  if (found != nullptr) linker.heap.release(const_cast<char*>(found), string_length(found) + 1);
+  Module* module = PRELUDE_TRY(made);
   module->name_space = batch.space->index;
   PRELUDE_TRY(enter(linker, batch, request, *module));
   return module;

@@ -116,11 +116,11 @@ void drop_if_empty(Linker& linker, Namespace& space) {
   space.auditing = false;
 }
 
-Result<Module*> make_stand_in(Linker& linker, const char* name) {
+Result<Module*> make_stand_in(Linker& linker, const char* name, const char* path) {
   Module& self = *linker.self;
   auto* module = linker.heap.make<Module>();
   if (module == nullptr) return Error{.code = Errc::kOutOfMemory, .object = name};
-  module->path = linker.heap.copy_string(self.path, string_length(self.path));
+  module->path = linker.heap.copy_string(path, string_length(path));
   if (module->path == nullptr) {
     linker.heap.release(module, sizeof(Module), alignof(Module));
     return Error{.code = Errc::kOutOfMemory, .object = name};

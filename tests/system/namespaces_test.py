@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """dlmopen under the system's loader and under ours; and more namespaces than the system's allows."""
 import os
+import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -45,6 +46,30 @@ int main(int n, char **v) {
   return 0; }
 '''
 
+# By which names the objects of a namespace go, the loader's namesake among them.
+LISTED = '''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <link.h>
+#include <stdio.h>
+int main(int n, char **v) {
+  for (int i = 1; i < n; i++) {
+    struct link_map *m; Dl_info info;
+    void *h = dlmopen(LM_ID_NEWLM, v[i], RTLD_NOW);
+    if (!h || dlinfo(h, RTLD_DI_LINKMAP, &m)) { puts(dlerror()); return 1; }
+    while (m->l_prev) m = m->l_prev;
+    for (; m; m = m->l_next) printf("%d: %s\\n", i, m->l_name);
+    void *p = dlsym(h, "__tls_get_addr");
+    printf("%d: in the loader: %d\\n", i, p && dladdr(p, &info)); }
+  return 0; }
+'''
+
+
+def keep_searches(outcome):
+    """An `edit`: who needs what, and what is tried for it. Without process ids."""
+    lines = (line.split("\t", 1)[-1].strip() for line in outcome.err.splitlines())
+    outcome.err = "\n".join(line for line in lines if re.match("file=.* needed|find library|trying file|calling", line))
+
 
 def source(name):
     with open(os.path.join(HERE, "namespaces", name)) as file:
@@ -57,6 +82,10 @@ def main():
         c.library("undefined.so", "int absent(void); int use(void) { return absent(); }")
         c.compile("driver", source("driver.c"))
         c.compile("many", MANY, "-pthread")
+        c.compile("listed", LISTED)
+        for env in ({}, {"LD_DEBUG": "files,libs"}):
+            listed = c.same(["{ld}", "./listed", "libm.so.6", "libc.so.6", "ld-linux-x86-64.so.2"], env, edit=keep_searches)
+            c.expect(listed.status == 0 and "3: /" in listed.out, f"names: {listed}")
         for env in ({"MARK": "1"}, {"MARK": "2", "LD_BIND_NOW": "1"}):
             outcome = c.same(["{ld}", "./driver"], env)
             c.expect(outcome.status == 0, f"driver ends with {outcome.status}\n{outcome.err}")

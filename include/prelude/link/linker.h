@@ -162,7 +162,8 @@ void move_in_namespace(Linker& linker, Namespace& space, Module& module, Module&
 /// Gives an empty namespace back; its number is used again.
 void drop_if_empty(Linker& linker, Namespace& space);
 /// The loader under its own name in another namespace: there can only be one of it in a process.
-Result<Module*> make_stand_in(Linker& linker, const char* name);
+/// `path` is copied and becomes its file name; `name` is for errors.
+Result<Module*> make_stand_in(Linker& linker, const char* name, const char* path);
 /// The module whose segments hold the address, in any namespace, or null.
 Module* module_of_address(const Linker& linker, uint64_t address);
 
