@@ -71,16 +71,23 @@ void store_call(Module& module, uint64_t index, uint64_t address) {
   __atomic_store_n(slot, address, __ATOMIC_RELEASE);
 }
 
-void* tls_address_if_present(Linker& linker, Module& module) {
-  const size_t id = module.tls.module_id;
-  if (id == 0) return nullptr;
-  char* block = thread_block();
+namespace {
+
+void* dynamic_block_if_present(const Linker& linker, const char* block, size_t id) {
   const DtvEntry* dtv = dtv_of(block);
   // A vector behind the slot's generation may hold an entry of the slot's former owner.
-  if (id <= dtv[-1].value && dtv[0].value >= linker.tls.slot_generation(id) &&
-      dtv[id].value != kTlsUnallocated)
-    return reinterpret_cast<void*>(dtv[id].value);
-  return module.tls.offset > 0 ? block - module.tls.offset : nullptr;
+  const bool known = id <= dtv[-1].value && dtv[0].value >= linker.tls.slot_generation(id) &&
+                     dtv[id].value != kTlsUnallocated;
+  return known ? reinterpret_cast<void*>(dtv[id].value) : nullptr;
+}
+
+}  // namespace
+
+void* tls_address_if_present(Linker& linker, Module& module) {
+  const TlsSegment& tls = module.tls;
+  if (tls.module_id == 0) return nullptr;
+  if (tls.offset > 0) return thread_block() - tls.offset;
+  return dynamic_block_if_present(linker, thread_block(), tls.module_id);
 }
 
 bool tls_start_thread(Linker& linker, char* block, bool fresh) {
@@ -91,6 +98,8 @@ bool tls_start_thread(Linker& linker, char* block, bool fresh) {
     linker.personality->thread_created(linker);
     thread = static_cast<TlsThread*>(memory.allocate(sizeof(TlsThread)));
     dtv = linker.tls.make_dtv(memory);
+  } else {
+    TlsRegistry::release_blocks(dtv, memory);
   }
   linker.personality->lock_tls(linker);
   bool ok =
@@ -178,10 +187,12 @@ char* block_of(Linker& linker, char* block, size_t id) {
   if (at == nullptr) return nullptr;
   if (to_free != nullptr) fill_tls_block(at, segment);
   dtv = dtv_of(block);
-  if (dtv[id].value == kTlsUnallocated)
-    dtv[id] = {reinterpret_cast<uint64_t>(at), to_free};
-  else if (to_free != nullptr)  // the allocator's own access was first
+  if (dtv[id].value == kTlsUnallocated) {
+    dtv[id].value = reinterpret_cast<uint64_t>(at);
+    block_to_free(dtv, id) = to_free;
+  } else if (to_free != nullptr) {  // the allocator's own access was first
     linker.thread_memory.release(to_free);
+  }
   return reinterpret_cast<char*>(dtv[id].value);
 }
 

@@ -124,6 +124,14 @@ uint32_t spare_reopened(Linker& linker, Namespace& space, Module** list, uint32_
   return gone;
 }
 
+// Whether finalisers may have made one of the condemned needed again.
+bool may_be_needed(Linker& linker, uint64_t ties, Module* const* list, uint32_t count) {
+  if (linker.ties != ties) return true;
+  for (uint32_t i = 0; i < count; ++i)
+    if (linker.personality->pinned(*list[i])) return true;
+  return false;
+}
+
 // One round: finds what is not needed, finalises it, unloads it. Finalisers run outside of any
 // change.
 void collect(Linker& linker, Namespace& space) {
@@ -144,10 +152,11 @@ void collect(Linker& linker, Namespace& space) {
     list[i]->visited = false;
     if (!keep) list[gone++] = list[i];
   }
+  const uint64_t ties = linker.ties;
   personality.end_change(linker);
   for (uint32_t i = 0; i < gone; ++i) finalise(linker, space, *list[i]);
   const Change change(linker);
-  if (gone != 0) gone = spare_reopened(linker, space, list, gone);
+  if (may_be_needed(linker, ties, list, gone)) gone = spare_reopened(linker, space, list, gone);
   if (gone != 0) {
     debugger::announce(space, debugger::Stage::kUnmapStart);
     if (linker.auditor != nullptr) linker.auditor->activity(linker, space, Activity::kDelete);

@@ -19,6 +19,11 @@ void keep_first(void* context, const Error& error, bool weak) {
   first.set = true;
 }
 
+void count_opening(Linker& linker, Module& module) {
+  ++module.open_count;
+  ++linker.ties;
+}
+
 void trace_opened(const Linker& linker, const Module& module) {
   if (linker.tracer.wants(Topic::kFiles))
     linker.tracer.emit({.kind = EventKind::kFileOpened,
@@ -45,6 +50,7 @@ Status open_again(Linker& linker, Namespace& space, Module& module, uint32_t mod
                           .file = module.path,
                           .ns = module.name_space});
     module.no_delete = true;
+    ++linker.ties;
   }
   return promote(linker, space, module, mode);
 }
@@ -199,7 +205,7 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
   Namespace& space = *request.space;
   if (Module* open = space.names.find(request.file);
       open != nullptr && open->closure.modules != nullptr) {
-    ++open->open_count;
+    count_opening(linker, *open);
     linker.personality->module_changed(linker, *open);
     PRELUDE_TRY(open_again(linker, space, *open, request.mode));
     return open;
@@ -232,7 +238,7 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
     return error;
   }
   if (root != nullptr) {
-    ++root->open_count;
+    count_opening(linker, *root);
     linker.personality->module_changed(linker, *root);
     commit(linker, batch);
     linker.personality->space_changed(linker, space);
@@ -246,7 +252,7 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
 Result<Module*> open(Linker& linker, const OpenRequest& request) {
   if (request.file[0] == 0 && request.space->index == 0) {
     Module& program = *request.space->first;
-    ++program.open_count;
+    count_opening(linker, program);
     PRELUDE_TRY(open_again(linker, *request.space, program, request.mode));
     return &program;
   }

@@ -98,6 +98,7 @@ void trace_no_delete(const Linker& linker, const Module& module, const char* rea
 // For good, unless the request under way fails.
 bool mark_no_delete(Linker& linker, Module& module) {
   module.no_delete = true;
+  ++linker.ties;
   return linker.batch == nullptr || linker.batch->pinned.push(linker.heap, &module);
 }
 
@@ -143,6 +144,7 @@ namespace {
 bool record_use(Linker& linker, Module& user, Module& used) {
   for (const Module* known : user.used)
     if (known == &used) return true;
+  ++linker.ties;
   if (user.kind != ModuleKind::kOpened) {
     const bool by_program = user.kind == ModuleKind::kProgram;
     trace_no_delete(linker, used, by_program ? "reference from main program" : "reference from ",
@@ -169,6 +171,7 @@ bool note_late_use(Linker& linker, Module& user, Module& used) {
   // request that waits for it. Keeping the object for good is the way out.
   if (!linker.personality->try_change(linker)) {
     used.no_delete = true;
+    __atomic_add_fetch(&linker.ties, 1U, __ATOMIC_RELAXED);
     return true;
   }
   const bool recorded = record_use(linker, user, used);

@@ -119,16 +119,7 @@ class LiveBinder {
   bool tls_offset(const Bound& bound, int64_t& from_tp) {
     if (!check_tls(bound)) return false;
     Module& owner = *bound.module;
-    if (owner.tls.offset == 0) {
-      linker_.personality->lock_tls(linker_);
-      const bool placed = owner.tls.offset == 0 && linker_.tls.place_late(owner.tls, linker_.heap);
-      linker_.personality->unlock_tls(linker_);
-      if (placed) {
-        linker_.personality->module_changed(linker_, owner);
-        if (!batch_.start_up && !batch_.late_tls.push(linker_.heap, &owner))
-          return fail({.code = Errc::kOutOfMemory});
-      }
-    }
+    if (owner.tls.offset == 0 && !place(owner, Place::kNeeded)) return false;
     if (owner.tls.offset <= 0) return fail({.code = Errc::kStaticTls, .object = owner.path});
     from_tp = -owner.tls.offset;
     return true;
@@ -141,6 +132,7 @@ class LiveBinder {
     }
     if (!check_tls(bound)) return false;
     const TlsSegment& tls = bound.module->tls;
+    if (tls.offset == 0 && !place(*bound.module, Place::kOptional)) return false;
     const uint64_t offset = bound.value + static_cast<uint64_t>(addend);
     if (tls.offset > 0) {
       store(slot, prelude_tlsdesc_static, offset - static_cast<uint64_t>(tls.offset));
@@ -205,6 +197,23 @@ class LiveBinder {
   [[nodiscard]] const Error& error() const { return error_; }
 
  private:
+  enum class Place : uint8_t { kNeeded, kOptional };
+
+  // Gives a module that came after start its place in the static area. False: out of memory.
+  bool place(Module& owner, Place how) {
+    TlsRegistry& tls = linker_.tls;
+    linker_.personality->lock_tls(linker_);
+    const bool placed =
+        owner.tls.offset == 0 &&
+        (how == Place::kNeeded ? tls.place_late(owner.tls, linker_.heap)
+                               : owner.in_new_batch && tls.place_optional(owner.tls));
+    linker_.personality->unlock_tls(linker_);
+    if (!placed) return true;
+    linker_.personality->module_changed(linker_, owner);
+    return batch_.start_up || batch_.late_tls.push(linker_.heap, &owner) ||
+           fail({.code = Errc::kOutOfMemory});
+  }
+
   static void store(uint64_t* slot, void (*entry)(), uint64_t argument) {
     slot[0] = reinterpret_cast<uint64_t>(entry);
     slot[1] = argument;

@@ -23,6 +23,8 @@ constexpr uint64_t kStep = uint64_t{16} << 30;
 constexpr uint64_t kSmallestArea = uint64_t{16} << 10;
 constexpr uint64_t kLowestAddress = uint64_t{1} << 20;
 constexpr int kTries = 512;
+// The default of glibc.rtld.optional_static_tls.
+constexpr uint64_t kOptionalBytes = 512;
 
 constexpr uint64_t round_up(uint64_t value, uint64_t to) { return (value + to - 1) & ~(to - 1); }
 
@@ -104,6 +106,20 @@ bool TlsRegistry::place_in(TlsArea& area, TlsSegment& segment) {
   return true;
 }
 
+bool TlsRegistry::place_optional(TlsSegment& segment) {
+  if (static_limit_ == UINT64_MAX) return false;
+  const uint64_t before = static_used_;
+  if (segment.memsz > kOptionalBytes - optional_used_ || !place_static(segment)) return false;
+  if (optional_used_ + (static_used_ - before) > kOptionalBytes) {
+    static_used_ = before;
+    segment.offset = 0;
+    return false;
+  }
+  optional_used_ += static_used_ - before;
+  ++late_tenants_;
+  return true;
+}
+
 bool TlsRegistry::place_late(TlsSegment& segment, Heap& heap) {
   if (static_limit_ == UINT64_MAX) return place_static(segment);
   if (segment.align > static_align_) return false;
@@ -136,8 +152,10 @@ void TlsRegistry::give_back(const TlsSegment& segment) {
     return;
   }
   const auto offset = static_cast<uint64_t>(segment.offset);
-  if (offset > start_used_ && late_tenants_ != 0 && --late_tenants_ == 0)
+  if (offset > start_used_ && late_tenants_ != 0 && --late_tenants_ == 0) {
     static_used_ = start_used_;
+    optional_used_ = 0;
+  }
 }
 
 void TlsRegistry::fill_everywhere(const TlsSegment& segment) const {

@@ -35,11 +35,6 @@ Module* TlsRegistry::module(size_t id) const {
   return found == nullptr ? nullptr : found->module;
 }
 
-size_t TlsRegistry::slot_generation(size_t id) const {
-  const TlsSlot* found = slot(id);
-  return found == nullptr ? 0 : found->generation;
-}
-
 bool TlsRegistry::add(Module& module, Heap& heap) {
   size_t id = max_id_ + 1;
   if (free_ids_ != 0)

@@ -29,7 +29,8 @@ void fill_tls_block(char* to, const TlsSegment& segment) {
 
 DtvEntry* TlsRegistry::make_dtv(const ThreadMemory& memory, size_t entries) const {
   const size_t capacity = (entries > max_id_ ? entries : max_id_) + kSpareEntries;
-  auto* raw = static_cast<DtvEntry*>(memory.allocate((capacity + 2) * sizeof(DtvEntry)));
+  const size_t bytes = (capacity + 2) * sizeof(DtvEntry) + capacity * sizeof(void*);
+  auto* raw = static_cast<DtvEntry*>(memory.allocate(bytes));
   if (raw == nullptr) return nullptr;
   raw[0].value = capacity;
   for (size_t i = 2; i < capacity + 2; ++i) raw[i].value = kTlsUnallocated;
@@ -39,6 +40,8 @@ DtvEntry* TlsRegistry::make_dtv(const ThreadMemory& memory, size_t entries) cons
 void TlsRegistry::move_dtv(DtvEntry* fresh, const DtvEntry* dtv) {
   fresh[-1].to_free = dtv[-1].to_free;
   copy_bytes(fresh, dtv, (dtv[-1].value + 1) * sizeof(DtvEntry));
+  copy_bytes(&block_to_free(fresh, 1), &block_to_free(const_cast<DtvEntry*>(dtv), 1),
+             dtv[-1].value * sizeof(void*));
 }
 
 DtvEntry* TlsRegistry::initialise_thread(char* tp, DtvEntry* dtv,
@@ -75,11 +78,19 @@ DtvEntry* TlsRegistry::initialise_thread(char* tp, DtvEntry* dtv,
   return dtv;
 }
 
+void TlsRegistry::release_blocks(DtvEntry* dtv, const ThreadMemory& memory) {
+  for (size_t id = 1; id <= dtv[-1].value; ++id) {
+    void*& block = block_to_free(dtv, id);
+    if (block == nullptr) continue;
+    memory.release(block);
+    block = nullptr;
+  }
+}
+
 void TlsRegistry::release_thread(DtvEntry* dtv, const DtvEntry* keep,
                                  const ThreadMemory& memory) const {
   if (dtv == nullptr) return;
-  for (size_t id = 1; id <= dtv[-1].value; ++id)
-    if (dtv[id].to_free != nullptr) memory.release(dtv[id].to_free);
+  release_blocks(dtv, memory);
   if (dtv != keep) memory.release(dtv - 1);
 }
 
@@ -101,9 +112,10 @@ void* TlsRegistry::refresh(DtvEntry* dtv, size_t id) const {
       if (index == 0 || index > dtv[-1].value || entry.generation > wanted ||
           entry.generation <= dtv[0].value)
         continue;
-      if (void* block = dtv[index].to_free; block != nullptr) {
+      if (void*& block = block_to_free(dtv, index); block != nullptr) {
         *static_cast<void**>(block) = chain;
         chain = block;
+        block = nullptr;
       }
       dtv[index] = {kTlsUnallocated, nullptr};
     }

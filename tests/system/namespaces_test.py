@@ -46,6 +46,47 @@ int main(int n, char **v) {
   return 0; }
 '''
 
+# Threads of several C libraries, one after the other and at the same time: the libraries share the stacks of threads
+# that have ended, with what lies in them.
+STARTS = '''
+#include <pthread.h>
+#include <semaphore.h>
+#include <string.h>
+static __thread char word[3000] = {5}; static pthread_key_t key; static int destroyed; static pthread_t waiting[8]; static sem_t go;
+static void destroy(void *p) { __sync_fetch_and_add(&destroyed, 1); }
+static void *work(void *a) { char big[20000]; memset(big, 1, sizeof big); word[0] += (long)a; pthread_setspecific(key, a);
+  return (void *)(long)(word[0] + big[7]); }
+static void *wait_for(void *a) { word[0] += (long)a; sem_wait(&go); return (void *)(long)word[0]; }
+int run(int rounds) {
+  int bad = 0; pthread_t t[8]; void *v; pthread_key_create(&key, destroy); destroyed = 0;
+  for (int r = 0; r < rounds; r++) {
+    for (long i = 0; i < 8; i++) bad += pthread_create(&t[i], 0, work, (void *)i) != 0;
+    for (long i = 0; i < 8; i++) { pthread_join(t[i], &v); bad += (long)v != 6 + i; } }
+  pthread_key_delete(key); return bad + (destroyed != 7 * rounds); }
+int start(void) { int bad = 0; sem_init(&go, 0, 0);
+  for (long i = 0; i < 8; i++) bad += pthread_create(&waiting[i], 0, wait_for, (void *)i) != 0; return bad; }
+int stop(void) { int bad = 0; void *v; for (int i = 0; i < 8; i++) sem_post(&go);
+  for (long i = 0; i < 8; i++) { pthread_join(waiting[i], &v); bad += (long)v != 5 + i; } return bad; }
+'''
+STACKS = '''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(void) {
+  void *base = dlopen("./starts.so", RTLD_NOW); int (*run_here)(int) = dlsym(base, "run"), bad = 0; alarm(50);
+  for (int round = 0; round < 3; round++) {
+    void *h[3]; int (*run[3])(int), (*start[3])(void), (*stop[3])(void);
+    for (int i = 0; i < 3; i++) { h[i] = dlmopen(LM_ID_NEWLM, "./starts.so", RTLD_NOW); if (!h[i]) { puts(dlerror()); return 1; }
+      run[i] = dlsym(h[i], "run"); start[i] = dlsym(h[i], "start"); stop[i] = dlsym(h[i], "stop"); }
+    for (int i = 0; i < 3; i++) bad += run[i](2) + run_here(2) + start[i]();
+    pid_t p = fork(); if (p == 0) { alarm(20); _exit(run_here(2) + run[0](2)); }
+    int status = -1; waitpid(p, &status, 0); bad += status != 0;
+    for (int i = 0; i < 3; i++) bad += stop[i]() + run[i](2);
+    for (int i = 0; i < 3; i++) bad += dlclose(h[i]) + run_here(2); }
+  printf("%d wrong\\n", bad); return bad != 0; }
+'''
 # By which names the objects of a namespace go, the loader's namesake among them.
 LISTED = '''
 #define _GNU_SOURCE
@@ -104,6 +145,11 @@ def main():
         # The system's loader has a table of 16 namespaces.
         high = c.run("candidate", ["{ld}", "./high", "40"])
         c.expect(high == low, f"the last of forty namespaces is not like the last of three: {high}")
+        # The system's loader crashes: a C library frees thread-local blocks that another one has allocated.
+        c.library("starts.so", STARTS, "-pthread")
+        c.compile("stacks", STACKS)
+        outcome = c.run("candidate", ["{ld}", "./stacks"])
+        c.expect(outcome.status == 0, f"threads of several C libraries: {outcome}")
         return c.finish()
 
 

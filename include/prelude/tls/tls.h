@@ -37,6 +37,12 @@ struct DtvEntry {
   void* to_free;
 };
 inline constexpr uint64_t kTlsUnallocated = ~uint64_t{0};
+/// The block allocated for entry `id`, or null. It is kept behind the vector's last entry, and the
+/// entry's own field stays null: a libc that uses a stack again frees what it finds there, with an
+/// allocator that need not be the one it came from (C libraries of other namespaces share stacks).
+inline void*& block_to_free(DtvEntry* dtv, size_t id) {
+  return reinterpret_cast<void**>(dtv + dtv[-1].value + 1)[id - 1];
+}
 
 /// Slots by module id, in the layout thread debuggers read. Slot 0 is no module.
 struct TlsSlot {
@@ -99,6 +105,9 @@ class TlsRegistry {
 
   /// Places a block in the static area; false when it does not fit any more.
   [[nodiscard]] bool place_static(TlsSegment& segment);
+  /// Places the block of a module whose references can do without, after start: in a small part of
+  /// the surplus kept for such.
+  [[nodiscard]] bool place_optional(TlsSegment& segment);
   /// Places a block after start: in the surplus, else in an area, which every known thread gets.
   /// False when it is out of memory or aligned beyond what thread pointers are.
   [[nodiscard]] bool place_late(TlsSegment& segment, Heap& heap);
@@ -116,7 +125,11 @@ class TlsRegistry {
   [[nodiscard]] size_t max_module_id() const { return max_id_; }
   [[nodiscard]] TlsSlotList* slots() { return first_; }
   [[nodiscard]] Module* module(size_t id) const;
-  [[nodiscard]] size_t slot_generation(size_t id) const;
+  [[nodiscard]] size_t slot_generation(size_t id) const {
+    const TlsSlot* const found =
+        first_ != nullptr && id < first_->length ? &first_->slots[id] : slot(id);
+    return found == nullptr ? 0 : found->generation;
+  }
 
   void set_mapper(const TlsMapper& mapper) { mapper_ = mapper; }
   /// From here on the thread takes part in late placement. False when its areas cannot be mapped.
@@ -137,7 +150,9 @@ class TlsRegistry {
   /// Fills the static blocks of the thread whose pointer is `tp` and the DTV entries.
   [[nodiscard]] DtvEntry* initialise_thread(char* tp, DtvEntry* dtv,
                                             const ThreadMemory& memory) const;
-  /// Frees the dynamic blocks of a thread, and the DTV itself where it is not `keep`.
+  /// Frees the dynamic blocks of a thread.
+  static void release_blocks(DtvEntry* dtv, const ThreadMemory& memory);
+  /// The same, and the DTV itself where it is not `keep`.
   void release_thread(DtvEntry* dtv, const DtvEntry* keep, const ThreadMemory& memory) const;
   /// Entries a vector must have before refresh() for the module `id`; 0 = the present one will do.
   [[nodiscard]] size_t entries_wanted(const DtvEntry* dtv, size_t id) const;
@@ -166,6 +181,7 @@ class TlsRegistry {
   bool near_ = false;          ///< the far distances are used up
   uint64_t start_used_ = 0;    ///< static_used_ when start-up was over
   uint32_t late_tenants_ = 0;  ///< modules in the surplus
+  uint64_t optional_used_ = 0;
   uint64_t static_used_ = 0, static_size_ = 0, static_limit_ = UINT64_MAX, static_align_ = 64;
 };
 

@@ -120,6 +120,36 @@ TEST_F(Areas, EveryThreadGetsItsOwnMapping) {
   EXPECT_TRUE(mapped.empty());
 }
 
+TEST_F(Areas, OptionalBlocksShareASmallPartOfTheSurplus) {
+  TlsRegistry other;
+  other.close_static(1664, 2304);
+  TlsSegment first{.memsz = 400, .align = 8}, second{.memsz = 200, .align = 8};
+  TlsSegment third{.memsz = 112, .align = 8}, needed{.memsz = 800, .align = 8};
+  EXPECT_TRUE(other.place_optional(first));
+  EXPECT_EQ(first.offset, 400);
+  EXPECT_FALSE(other.place_optional(second)) << "more than 512 bytes together";
+  EXPECT_EQ(second.offset, 0);
+  EXPECT_TRUE(other.place_optional(third));
+  EXPECT_EQ(third.offset, 512);
+  EXPECT_TRUE(other.place_late(needed, heap)) << "the rest is for those who must be there";
+  EXPECT_EQ(needed.offset, 1312);
+}
+
+TEST_F(Areas, OptionalRoomComesBackWithTheLastTenant) {
+  TlsRegistry other;
+  other.close_static(1664, 2304);
+  const OwnedModule a = module(400), b = module(400);
+  ASSERT_TRUE(other.add(*a, heap) && other.place_optional(tls_of(*a)));
+  EXPECT_FALSE(other.place_optional(tls_of(*b)));
+  other.remove(*a);
+  EXPECT_TRUE(other.place_optional(tls_of(*b)));
+}
+
+TEST_F(Areas, OptionalBlocksAlignedBeyondThreadPointersStayOut) {
+  TlsSegment wide{.memsz = 8, .align = 4096};
+  EXPECT_FALSE(registry.place_optional(wide));
+}
+
 TEST_F(Areas, OccupiedPlacesArePassedOver) {
   ASSERT_TRUE(enter(0) && enter(1));
   occupied_times = 3;

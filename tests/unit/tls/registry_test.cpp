@@ -169,7 +169,8 @@ TEST_F(Threads, VectorsForgetReusedSlots) {
   char* at = make_tls_block(first.segment(), kMemory, to_free);
   ASSERT_NE(at, nullptr);
   EXPECT_EQ(reinterpret_cast<uint64_t>(at) % 16, 0U);
-  dtv[1] = {reinterpret_cast<uint64_t>(at), to_free};
+  dtv[1].value = reinterpret_cast<uint64_t>(at);
+  block_to_free(dtv, 1) = to_free;
   registry.remove(*first);
   EXPECT_EQ(add(second), 1U);
   registry.publish_generation();
