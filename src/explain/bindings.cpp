@@ -46,7 +46,21 @@ class Scan {
   Use last_use_ = Use::kData;
 };
 
+Status check_types(const Module& module, const elf::Rela* entries, uint64_t count, Errc code) {
+  for (uint64_t i = 0; i < count; ++i)
+    if (arch::Native::kind_of(entries[i].type()) == RelocKind::kUnknown)
+      return Error{.code = code, .object = module.path, .value = entries[i].type()};
+  return Done{};
+}
+
 }  // namespace
+
+Status check_relocation_types(const Module& module, bool with_plt) {
+  const Image& image = module.image;
+  PRELUDE_TRY(check_types(module, image.rela, image.rela_count, Errc::kUnknownRelocation));
+  if (!with_plt && !module.bind_now) return Done{};
+  return check_types(module, image.plt_rela, image.plt_rela_count, Errc::kUnknownPltRelocation);
+}
 
 void for_each_binding(Linker& linker, Module& module, bool with_plt, BindingCallback each,
                       void* context) {

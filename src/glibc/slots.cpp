@@ -137,7 +137,10 @@ Module* slot_lookup(const char* name, Module* referrer, const elf::Symbol** refe
     refuse_definition(linker, found);
   if ((flags & kFlagAddDependency) != 0 && found.module != referrer)
     (void)note_use(linker, *referrer, *found.module);
-  if (linker.tracer.any()) trace_binding(linker, *referrer, query, found, false);
+  if (linker.tracer.any()) {
+    const char* wanted = version != nullptr ? version->name : nullptr;
+    trace_binding(linker, *referrer, query, found, false, wanted);
+  }
   *reference = found.symbol;
   return found.module;
 }

@@ -60,6 +60,7 @@ Status check_load(const elf::ProgramHeader& ph, uint64_t file_size, const HostRu
 }
 
 Status check_tls(const elf::ProgramHeader& ph) {
+  if (ph.memsz == 0) return Done{};  // there is no such data
   if (ph.filesz > ph.memsz) return bad("PT_TLS p_filesz", ph.filesz, "at most p_memsz");
   if (ph.align > 1 && (ph.align & (ph.align - 1)) != 0)
     return bad("PT_TLS p_align", ph.align, "a power of two");
@@ -112,7 +113,8 @@ void note_facts(const elf::ProgramHeader& ph, Image& out) {
     case elf::kPtDynamic:
       out.dynamic_vaddr = ph.vaddr;
       out.dynamic_flags = ph.flags;
-      out.dynamic_size = ph.memsz < ph.filesz ? ph.memsz : ph.filesz;
+      // Compat: at address 0 there is none (glibc 2.36).
+      out.dynamic_size = ph.vaddr == 0 ? 0 : ph.memsz < ph.filesz ? ph.memsz : ph.filesz;
       break;
     case elf::kPtInterp:
       out.interp_vaddr = ph.vaddr;
@@ -204,8 +206,12 @@ Result<HeaderFacts> decode_header(const std::byte* head, size_t bytes, uint64_t 
     return Error{.code = Errc::kBadType};
   if (header.phentsize != sizeof(elf::ProgramHeader)) return Error{.code = Errc::kBadPhentsize};
   const uint64_t table = uint64_t{header.phnum} * sizeof(elf::ProgramHeader);
-  if (header.phoff > file_size || table > file_size - header.phoff)
-    return Error{.code = Errc::kCannotReadData, .value = header.phoff};
+  if (header.phoff > file_size || table > file_size - header.phoff) {
+    // No file has such an offset: what the kernel would say.
+    constexpr int32_t kInvalidArgument = 22;
+    const int32_t number = header.phoff > uint64_t{INT64_MAX} ? kInvalidArgument : 0;
+    return Error{.code = Errc::kCannotReadData, .sys_errno = number, .value = header.phoff};
+  }
   if (header.phoff % alignof(elf::ProgramHeader) != 0)
     return bad("e_phoff", header.phoff, "a multiple of 8");
   return HeaderFacts{header.type, header.phnum, header.entry, header.phoff};

@@ -105,18 +105,18 @@ bool mark_no_delete(Linker& linker, Module& module) {
 }  // namespace
 
 void trace_binding(const Linker& linker, const Module& module, const SymbolQuery& query,
-                   const Definition& found, bool is_protected) {
+                   const Definition& found, bool is_protected, const char* version) {
   if (!linker.tracer.wants(Topic::kBindings)) return;
-  linker.tracer.emit(
-      {.kind = EventKind::kBinding,
-       .topic = Topic::kBindings,
-       .object = module.path,
-       .file = found.module->path,
-       .name = query.name,
-       .detail = query.version != 0 ? linker.version_names.name(query.version) : nullptr,
-       .ns = module.name_space,
-       .ns2 = found.module->name_space,
-       .value = is_protected ? 1U : 0U});
+  if (query.version != 0) version = linker.version_names.name(query.version);
+  linker.tracer.emit({.kind = EventKind::kBinding,
+                      .topic = Topic::kBindings,
+                      .object = module.path,
+                      .file = found.module->path,
+                      .name = query.name,
+                      .detail = version,
+                      .ns = module.name_space,
+                      .ns2 = found.module->name_space,
+                      .value = is_protected ? 1U : 0U});
 }
 
 Definition settle_unique(Linker& linker, Module& referrer, const elf::Symbol& reference,

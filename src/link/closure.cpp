@@ -230,8 +230,16 @@ struct VersionCheck {
   VersionCallback report;
   void* context;
   uint32_t missing = 0;
-  const Module* warned = nullptr;
 };
+
+// One line for each version that is needed, at start only (Compat: glibc 2.36 to 2.43).
+void warn_of_lost_table(Linker& linker, const Module& provider, const Module& user) {
+  if (linker.start_up_done || linker.remark == nullptr) return;
+  if (linker.tracer.wants(Topic::kErrors))
+    linker.trace_error(
+        linker, {.code = Errc::kNoVersionTable, .object = provider.path, .context = user.path});
+  linker.remark(linker, "no version information available", provider.path, user.path);
+}
 
 bool check_need(void* context, const VersionNeed& need) {
   auto& check = *static_cast<VersionCheck*>(context);
@@ -248,20 +256,20 @@ bool check_need(void* context, const VersionNeed& need) {
                         .ns = provider->name_space,
                         .ns2 = check.module.name_space});
   if (provider->image.verdef == nullptr) {
-    if (linker.remark != nullptr && check.warned != provider)
-      linker.remark(linker, "no version information available", provider->path, check.module.path);
-    check.warned = provider;
+    warn_of_lost_table(linker, *provider, check.module);
     return true;
   }
   if (provider->symbols.versions.defines(need.id)) return true;
-  const Error error{.code = Errc::kVersionNotFound,
+  const Error error{.code = need.weak ? Errc::kWeakVersionNotFound : Errc::kVersionNotFound,
                     .object = provider->path,
                     .subject = need.version,
                     .context = check.module.path};
-  if (!need.weak && linker.tracer.wants(Topic::kErrors)) linker.trace_error(linker, error);
+  const bool told = !need.weak || !linker.start_up_done;
+  if (told && linker.tracer.wants(Topic::kErrors)) linker.trace_error(linker, error);
   check.report(check.context, error, need.weak);
-  if (!need.weak) ++check.missing;
-  return true;
+  if (need.weak) return true;
+  ++check.missing;
+  return !linker.start_up_done;  // dlopen ends with the first
 }
 
 }  // namespace
@@ -275,6 +283,7 @@ uint32_t check_versions(Linker& linker, Module* const* modules, size_t count,
     VersionCheck check{linker, module, report, context};
     for_each_version_need(module.image, module.symbols.versions, check_need, &check);
     missing += check.missing;
+    if (missing != 0 && linker.start_up_done) break;
   }
   return missing;
 }

@@ -12,9 +12,9 @@ struct Candidate {
   Error error;
   const Module* requester = nullptr;  // in whose name auditors are asked
   const char* path = nullptr;         // heap copy of the accepted path
-  uint64_t other_class = 0;           // EI_CLASS of a skipped file
-  bool tried = false;
-  bool marked_only = false;  // see is_marked()
+  bool other_class = false;           // a file of another class was skipped
+  int32_t last_errno = 0;             // of the last file that could not be opened or was skipped
+  bool marked_only = false;           // see is_marked()
 
   explicit Candidate(Linker& l) : linker(l) {}
 };
@@ -51,13 +51,15 @@ const char* ask_auditors(const Candidate& candidate, const char* path, FoundBy s
 
 Verdict try_candidate(void* context, const char* path, FoundBy stage) {
   auto& candidate = *static_cast<Candidate*>(context);
-  candidate.tried = true;
   // The object goes by the path that was found, whatever is opened.
   const char* file = ask_auditors(candidate, path, stage);
+  candidate.last_errno = sys::raw(sys::kENOENT);
   if (file == nullptr) return Verdict::kAbsent;
   const Verdict verdict = open_file(candidate.linker, file, candidate.file, candidate.error);
+  if (verdict == Verdict::kAbsent || verdict == Verdict::kBarred)
+    candidate.last_errno = candidate.error.sys_errno;
   if (verdict == Verdict::kSkipped && candidate.error.code == Errc::kWrongClass)
-    candidate.other_class = candidate.error.value;
+    candidate.other_class = true;
   if (verdict == Verdict::kFailed) candidate.error = keep_error(candidate.linker, candidate.error);
   if (verdict == Verdict::kAccepted) {
     if (candidate.marked_only && !is_marked(candidate.file.status)) {
@@ -114,6 +116,9 @@ Status open_path(Linker& linker, const LoadRequest& request, Candidate& candidat
   if (verdict == Verdict::kSkipped && candidate.error.code == Errc::kWrongMachine)
     candidate.error =
         Error{.code = Errc::kCannotOpen, .sys_errno = sys::raw(sys::kENOENT), .object = path};
+  // Compat: of a path that dlopen cannot open glibc says what was asked for, tokens and all.
+  const bool unopened = verdict == Verdict::kAbsent || verdict == Verdict::kBarred;
+  if (unopened && request.by_dlopen) candidate.error.object = request.name;
   if (verdict != Verdict::kAccepted) status = keep_error(linker, candidate.error);
   if (path != request.name) linker.heap.release(const_cast<char*>(path), string_length(path) + 1);
   return status;
@@ -144,14 +149,12 @@ Status search(Linker& linker, const LoadRequest& request, const Batch& batch,
     linker.tracer.emit({.kind = EventKind::kSearchEnd, .topic = Topic::kLibs, .ns = space.index});
   if (found == FoundBy::kFailed) return candidate.error;
   if (found != FoundBy::kNone) return Done{};
-  if (candidate.other_class != 0)
-    return keep_error(
-        linker,
-        {.code = Errc::kWrongClass, .object = request.name, .value = candidate.other_class});
+  if (candidate.other_class)
+    return keep_error(linker, {.code = Errc::kWrongClass, .object = request.name});
   // The word "not found anywhere" has an errno only when somebody needs the object.
   const bool user = request.requester == nullptr && request.kind == ModuleKind::kProgram;
   return keep_error(linker, {.code = Errc::kCannotOpen,
-                             .sys_errno = user || !candidate.tried ? 0 : sys::raw(sys::kENOENT),
+                             .sys_errno = user ? 0 : candidate.last_errno,
                              .object = request.name});
 }
 
@@ -194,13 +197,15 @@ void set_origin(Linker& linker, Module& module) {
   module.requester.origin = module.origin;
 }
 
-void trace_mapped(const Linker& linker, const Module& module, const char* name) {
+void trace_mapping(const Linker& linker, const Namespace& space, const char* name) {
+  if (!linker.tracer.wants(Topic::kFiles)) return;
+  linker.tracer.emit(
+      {.kind = EventKind::kFileMapping, .topic = Topic::kFiles, .name = name, .ns = space.index});
+}
+
+void trace_mapped(const Linker& linker, const Module& module) {
   if (!linker.tracer.wants(Topic::kFiles)) return;
   const Image& image = module.image;
-  linker.tracer.emit({.kind = EventKind::kFileMapping,
-                      .topic = Topic::kFiles,
-                      .name = name,
-                      .ns = module.name_space});
   linker.tracer.emit({.kind = EventKind::kFileMapped,
                       .topic = Topic::kFiles,
                       .object = module.path,
@@ -328,6 +333,7 @@ Result<Module*> load_new(Linker& linker, Batch& batch, const LoadRequest& reques
     batch.before_mapping(space);
     batch.before_mapping = nullptr;
   }
+  trace_mapping(linker, space, request.name);
   const auto mapped =
       map_object(linker, candidate.file, path, request.kind == ModuleKind::kProgram);
   if (!mapped) {
@@ -340,7 +346,6 @@ Result<Module*> load_new(Linker& linker, Batch& batch, const LoadRequest& reques
   drop_path();
   Module* module = *mapped;
   module->name_space = space.index;
-  trace_mapped(linker, *module, request.name);
   Status status = refuse_for_dlopen(batch, *module, request);
   if (status) status = refuse_second_loader(linker, *module, request);
   if (status) status = check_stack(linker, *module);
@@ -351,6 +356,7 @@ Result<Module*> load_new(Linker& linker, Batch& batch, const LoadRequest& reques
     discard_object(linker, module);
     return error;
   }
+  trace_mapped(linker, *module);
   PRELUDE_TRY(enter(linker, batch, request, *module));
   return module;
 }

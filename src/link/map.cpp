@@ -354,13 +354,18 @@ void free_parts(Linker& linker, Module& module) {
   heap.release_array(module.scope, module.scope_capacity);
 }
 
+// Compat: what lets a search go on in the next directory (glibc 2.41; 2.36 ends at ENOTDIR, too).
+bool tells_absence(sys::Errno number) {
+  return number == sys::kENOENT || number == sys::kEACCES || number == sys::kENOTDIR;
+}
+
 }  // namespace
 
 Verdict open_file(Linker& linker, const char* path, OpenedFile& file, Error& error) {
   const auto fd = sys::open_for_reading(path);
   if (!fd) {
     error = system_error(Errc::kCannotOpen, fd.error(), path);
-    return Verdict::kAbsent;
+    return tells_absence(fd.error()) ? Verdict::kAbsent : Verdict::kBarred;
   }
   file.fd = *fd;
   auto close_with = [&](Verdict verdict, Error why) {

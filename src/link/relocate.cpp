@@ -51,6 +51,14 @@ Status store_bytes(Linker& linker, Module& module, uint64_t vaddr, const void* b
   return Done{};
 }
 
+bool remark_overflow(Linker& linker, const Module& module, uint32_t symbol, const char* type) {
+  const Image& image = module.image;
+  if (linker.remark != nullptr)
+    linker.remark(linker, "causes overflow in relocation", image.string(image.symbols[symbol].name),
+                  type);
+  return true;
+}
+
 Status run_resolver(Linker& linker, const PendingResolver& pending) {
   using Resolver = uint64_t (*)();
   Module& module = *pending.module;
@@ -62,11 +70,7 @@ Status run_resolver(Linker& linker, const PendingResolver& pending) {
   const uint64_t wide = relative ? value - (module.image.bias + pending.slot) : value;
   const auto narrow = static_cast<uint32_t>(wide);
   if (wide != (relative ? static_cast<uint64_t>(static_cast<int32_t>(narrow)) : narrow))
-    return Error{.code = Errc::kBadField,
-                 .object = module.path,
-                 .subject = "IFUNC address",
-                 .context = "an address in reach of a 32-bit relocation",
-                 .value = value};
+    remark_overflow(linker, module, pending.symbol, relative ? "R_X86_64_PC32" : "R_X86_64_32");
   return store_bytes(linker, module, pending.slot, &narrow, sizeof narrow);
 }
 
@@ -87,7 +91,8 @@ class LiveBinder {
   }
 
   bool defer(uint64_t slot, int64_t addend, const Bound& bound, ResultForm form) {
-    if (pending_.push(linker_.heap, {&module_, slot, addend, bound.value, bound.module, form}))
+    if (pending_.push(linker_.heap,
+                      {&module_, slot, addend, bound.value, bound.module, form, last_symbol_}))
       return true;
     return fail({.code = Errc::kOutOfMemory});
   }
@@ -151,10 +156,7 @@ class LiveBinder {
   }
 
   bool overflow(uint32_t symbol, const char* type) {
-    const char* name = module_.image.string(module_.image.symbols[symbol].name);
-    if (linker_.remark != nullptr)
-      linker_.remark(linker_, "causes overflow in relocation", name, type);
-    return true;
+    return remark_overflow(linker_, module_, symbol, type);
   }
 
   bool lazy(uint64_t* slot) {
@@ -246,8 +248,11 @@ class LiveBinder {
       out.value = symbol.value;
       return true;
     }
-    if (symbol.shndx == elf::kShnUndef && symbol.value == 0)
-      return true;  // a local reference to nothing
+    if (symbol.shndx == elf::kShnUndef && symbol.value == 0) {
+      // Compat: a local reference to nothing, symbol 0 too, means the object's start (glibc 2.36).
+      out.value = module_.image.bias;
+      return true;
+    }
     if (!is_sound(linker_, last_)) [[unlikely]]
       return fail(definition_address(linker_, last_).error());
     out.value = (symbol.shndx == elf::kShnAbs ? 0 : last_.module->image.bias) + symbol.value;

@@ -1,6 +1,6 @@
 // `ld.so [OPTION]... EXECUTABLE-FILE [ARGS...]`. Measured with glibc 2.36:
-// the last mode option wins, --version wins at once, a repeated option replaces the earlier one,
-// but for --audit.
+// the last mode option wins (but --list and --verify not over --help), --version wins at once, a
+// repeated option replaces the earlier one, but for --audit.
 #include <prelude/base/short_name.h>
 #include <prelude/base/string.h>
 
@@ -73,7 +73,8 @@ Taken read_question(std::string_view word, const char* argument, Options& option
 bool read_mode(std::string_view word, Options& options) {
   for (const ModeOption& option : kModes) {
     if (word != option.word) continue;
-    options.mode = option.mode;
+    const bool about_program = option.mode == Mode::kList || option.mode == Mode::kVerify;
+    if (!about_program || options.mode != Mode::kHelp) options.mode = option.mode;
     return true;
   }
   if (word != "--inhibit-cache"sv) return false;

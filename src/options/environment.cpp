@@ -54,15 +54,29 @@ constexpr TextVariable kTextVariables[] = {
     {"LD_TRACE_JSON", &Options::trace_json},
 };
 
-/// Leading decimal digits, saturating.
+/// The value of a hexadecimal digit, 16 for any other character.
+uint32_t digit_value(char c) {
+  if (c >= '0' && c <= '9') return static_cast<uint32_t>(c - '0');
+  if (c >= 'a' && c <= 'f') return static_cast<uint32_t>(c - 'a') + 10;
+  if (c >= 'A' && c <= 'F') return static_cast<uint32_t>(c - 'A') + 10;
+  return 16;
+}
+
+/// The number that a text begins with, as strtoul with base 0 reads it; saturating. A negative one
+/// is large.
 uint32_t leading_number(const char* text) {
+  while (*text == ' ' || *text == '\t') ++text;
+  const bool negative = *text == '-';
+  if (negative || *text == '+') ++text;
+  uint32_t base = 10;
+  if (*text == '0') base = text[1] == 'x' || text[1] == 'X' ? 16 : 8;
+  if (base == 16) text += 2;
   uint32_t number = 0;
-  for (; *text >= '0' && *text <= '9'; ++text) {
-    const uint32_t digit = static_cast<uint32_t>(*text - '0');
-    if (number > (UINT32_MAX - digit) / 10) return UINT32_MAX;
-    number = number * 10 + digit;
+  for (uint32_t digit = digit_value(*text); digit < base; digit = digit_value(*++text)) {
+    if (number > (UINT32_MAX - digit) / base) return UINT32_MAX;
+    number = number * base + digit;
   }
-  return number;
+  return negative && number != 0 ? UINT32_MAX : number;
 }
 
 void read_variable(std::string_view name, const char* value, ParsedOptions& out) {

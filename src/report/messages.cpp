@@ -117,6 +117,7 @@ void compose_undefined(Writer& out, const Error& error) {
 }
 
 void compose_version(Writer& out, const Error& error) {
+  if (error.code == Errc::kWeakVersionNotFound) out.put("weak ");
   put_name(out.put("version `"), error.subject);
   put_name(out.put("' not found (required by "), error.context).put(")");
 }
@@ -132,7 +133,8 @@ void compose_unknown_libc(Writer& out, const Error& error) {
 }
 
 void compose_relocation_type(Writer& out, const char* text, uint64_t type) {
-  out.put(text).put(" reloc type 0x").hex(type, 2);
+  constexpr uint64_t kTwoDigits = 0xff;
+  out.put(text).put(" reloc type 0x").hex(type, type > kTwoDigits ? 8 : 2);
 }
 
 void compose(Writer& out, const Error& error) {
@@ -153,7 +155,11 @@ void compose(Writer& out, const Error& error) {
       compose_undefined(out, error);
       break;
     case Errc::kVersionNotFound:
+    case Errc::kWeakVersionNotFound:
       compose_version(out, error);
+      break;
+    case Errc::kNoVersionTable:
+      put_name(out.put("no version information available (required by "), error.context).put(")");
       break;
     case Errc::kVersionRecordVerdef:
       out.put("unsupported version ").decimal(error.value).put(" of Verdef record");
@@ -175,8 +181,6 @@ void compose(Writer& out, const Error& error) {
       break;
   }
 }
-
-bool is_version_error(Errc code) { return code == Errc::kVersionNotFound; }
 
 Writer& put_program(Writer& out, const char* program) { return put_name(out, program).put(": "); }
 
@@ -227,6 +231,11 @@ void write_error(Writer& out, const Error& error) {
 void write_dl_error(Writer& out, const Error& error) {
   if (present(error.object)) put_name(out, error.object).put(": ");
   write_error(out, error);
+}
+
+bool is_version_error(Errc code) {
+  return code == Errc::kVersionNotFound || code == Errc::kWeakVersionNotFound ||
+         code == Errc::kNoVersionTable;
 }
 
 const char* error_occasion(const Error& error) {

@@ -140,6 +140,7 @@ Outcome try_cache(const Attempt& attempt, const Requester& requester) {
     case Verdict::kFailed:
       return Outcome::kFailed;
     case Verdict::kAbsent:
+    case Verdict::kBarred:
     case Verdict::kSkipped:
       break;
   }

@@ -65,15 +65,22 @@ void learn(SearchState& state, Directory& directory, size_t index, char* text) {
   directory.states[index] = ask(text, end);
 }
 
-/// `exists` becomes true when the directory, or a subdirectory, may exist.
-Outcome try_directory(const Attempt& attempt, Directory& directory, bool& exists) {
+/// What is known of a directory after a name has been tried there.
+struct Tried {
+  bool exists = false;  // the directory, or a subdirectory, may exist
+  bool barred = false;  // the last file could not be opened for a reason other than its absence
+};
+
+Outcome try_directory(const Attempt& attempt, Directory& directory, Tried& tried) {
   SearchState& state = attempt.state;
   char* text = state.candidate.reserve(*state.heap, 0);  // reserve_candidate has made the room
   for (size_t i = 0; i <= state.hwcaps.count; ++i) {
     Presence& presence = directory.states[i];
     if (presence == Presence::kMissing) continue;
     *put(put_directory(text, state, directory, i), attempt.name) = 0;
-    switch (try_file(attempt, text)) {
+    const Verdict verdict = try_file(attempt, text);
+    tried.barred = verdict == Verdict::kBarred;
+    switch (verdict) {
       case Verdict::kAccepted:
         presence = Presence::kExists;
         return Outcome::kAccepted;
@@ -83,10 +90,11 @@ Outcome try_directory(const Attempt& attempt, Directory& directory, bool& exists
         presence = Presence::kExists;
         break;
       case Verdict::kAbsent:
+      case Verdict::kBarred:
         if (presence == Presence::kUnknown) learn(state, directory, i, text);
         break;
     }
-    exists = exists || presence != Presence::kMissing;
+    tried.exists = tried.exists || presence != Presence::kMissing;
   }
   return Outcome::kNotFound;
 }
@@ -141,7 +149,7 @@ Verdict try_file(const Attempt& attempt, const char* path) {
   const bool traced = tracer.wants(Topic::kLibs);
   if (traced) tracer.emit({.kind = EventKind::kTryFile, .topic = Topic::kLibs, .file = path});
   const Verdict verdict = attempt.opener(attempt.context, path, attempt.stage);
-  if (traced && verdict == Verdict::kAbsent)
+  if (traced && (verdict == Verdict::kAbsent || verdict == Verdict::kBarred))
     tracer.emit({.kind = EventKind::kTryRefused,
                  .topic = Topic::kLibs,
                  .file = path,
@@ -159,8 +167,12 @@ Outcome try_list(const Attempt& attempt, DirectoryList& list) {
     Directory& directory = *list.entries[i];
     if (traced && (i == 0 || list.entries[i - 1]->source != directory.source))
       trace_search_path(state, list, i);
-    const Outcome outcome = try_directory(attempt, directory, any_exists);
+    Tried tried;
+    const Outcome outcome = try_directory(attempt, directory, tried);
     if (outcome != Outcome::kNotFound) return outcome;
+    // Compat: the rest of the list is left out then (glibc 2.36 to 2.43).
+    if (tried.exists && tried.barred) return Outcome::kNotFound;
+    any_exists = any_exists || tried.exists;
   }
   // glibc keeps showing an empty LD_LIBRARY_PATH, but forgets an empty RPATH or RUNPATH.
   list.all_missing = !any_exists && &list != state.system_list && &list != state.library_path_list;

@@ -99,9 +99,15 @@ void warn_about_symbols() {
   char buffer[4096];
   Writer out(buffer, sizeof buffer, to_stderr);
   const Array<Module*>& sorted = linker.program->sorted;
-  for (size_t i = sorted.size(); i-- > 0;)
-    if (!sorted[i]->is_self)
-      for_each_binding(linker, *sorted[i], linker.options->bind_now, judge_binding, &out);
+  const bool with_plt = linker.options->bind_now;
+  for (size_t i = sorted.size(); i-- > 0;) {
+    if (sorted[i]->is_self) continue;
+    for_each_binding(linker, *sorted[i], with_plt, judge_binding, &out);
+    const Status status = explain::check_relocation_types(*sorted[i], with_plt);
+    if (status) continue;
+    out.flush();
+    fail(linker, status.error());
+  }
   out.flush();
 }
 
@@ -131,7 +137,9 @@ void list_versions(Writer& out) {
 
 // ldd -u: direct dependencies that none of the program's references is bound to.
 [[noreturn]] void list_unused(Writer& out) {
-  for_each_binding(linker, *linker.program, true, mark_used, nullptr);
+  // Compat: --list binds lazily, so that calls alone make no use (glibc 2.36).
+  const bool with_plt = linker.options->mode != Mode::kList;
+  for_each_binding(linker, *linker.program, with_plt, mark_used, nullptr);
   bool any = false;
   const Image& image = linker.program->image;
   for_each_dynamic(image, elf::kDtNeeded, [&](uint64_t offset) {

@@ -197,6 +197,8 @@ void adopt_self_and_vdso() {
   linker.self->relocated = true;
   linker.self->dependencies_known = true;
   give_names(*linker.self, name != nullptr ? name : path);
+  if (name != nullptr && !add_name(linker, *linker.self, path))
+    fail(linker, {.code = Errc::kOutOfMemory, .object = path});
   const uint64_t vdso = world.stack.value(elf::kAtSysinfoEhdr);
   if (vdso == 0) return;
   const MappedFile file = mapped_file(vdso);
@@ -282,7 +284,8 @@ void preload_one(Batch& batch, Array<Module*>& roots, const char* name, const ch
   // The object goes by the name as it is written, tokens and all (Compat: glibc 2.36).
   auto loaded = load_object(linker, batch, request);
   if (loaded) {
-    (void)roots.push(linker.heap, *loaded);
+    // Compat: what is there anyway, the loader or the vdso, keeps its place (glibc 2.36).
+    if ((*loaded)->in_new_batch) (void)roots.push(linker.heap, *loaded);
     return;
   }
   Error error = loaded.error();

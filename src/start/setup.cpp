@@ -126,7 +126,7 @@ void trace_error(Linker& at, const Error& error) {
   char buffer[2048];
   Writer scratch(buffer, sizeof buffer);
   // Start-up collects missing versions, and ldd mode missing symbols, before anything ends.
-  const bool goes_on = is_listing() || (error.code == Errc::kVersionNotFound && !at.start_up_done);
+  const bool goes_on = is_listing() || (report::is_version_error(error.code) && !at.start_up_done);
   at.tracer.emit({.kind = EventKind::kError,
                   .topic = Topic::kErrors,
                   .object = error.object,

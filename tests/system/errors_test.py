@@ -8,6 +8,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import comparison  # noqa: E402
+import traces  # noqa: E402
 from elf_patch import PT_DYNAMIC, PT_LOAD, File  # noqa: E402
 
 PAGE = 4096
@@ -15,10 +16,10 @@ PAGE = 4096
 
 def header_patches():
     """Name and change of files that the reference refuses with a message (it dies on others)."""
-    fields = [("ei_mag0", 0x7e), ("ei_class", 1), ("ei_class", 7), ("ei_data", 2), ("ei_data", 9), ("ei_version", 2),
+    fields = [("ei_mag0", 0x7e), ("ei_class", 0), ("ei_class", 1), ("ei_class", 7), ("ei_data", 2), ("ei_data", 9), ("ei_version", 2),
               ("ei_osabi", 9), ("ei_osabi", 3), ("ei_abiversion", 1), ("ei_pad", 1), ("e_type", 1), ("e_type", 4),
               ("e_machine", 40), ("e_machine", 3), ("e_version", 2), ("e_phentsize", 32), ("e_phentsize", 57),
-              ("e_phoff", 1 << 40)]
+              ("e_phoff", 1 << 40), ("e_phoff", 1 << 63), ("e_phnum", 0), ("e_type", 0xffff)]
     for field, value in fields:
         yield f"{field}-{value:x}", lambda file, f=field, v=value: file.header(f, v)
     yield "empty", lambda file: file.cut(0)
@@ -26,6 +27,7 @@ def header_patches():
     yield "short-header", lambda file: file.cut(63)
     yield "no-load", no_load_segments
     yield "no-dynamic", lambda file: file.segment(PT_DYNAMIC, 0, "p_type", 0x6fff0000)
+    yield "dynamic-at-0", lambda file: file.segment(PT_DYNAMIC, 0, "p_vaddr", 0)
     yield "odd-offset", lambda file: file.segment(PT_LOAD, 1, "p_offset", PAGE + 8)
     yield "relocation", unknown_relocation
 
@@ -179,9 +181,22 @@ def test_versions(c):
                 c.same(["{ld}", "--library-path", path + ":.", "./" + name], env)
             c.same(["{ld}", "--library-path", path + ":.", "--list", "./" + name])
     # Without a version table the reference warns twice and then asserts (2.36); newer ones only warn, and so do we.
-    outcome = c.run("candidate", ["{ld}", "--library-path", "none:.", "./strong"])
-    c.expect(outcome.status == 3 and "no version information available (required by ./strong)" in outcome.err,
-             f"lost version table: {outcome}")
+    command = ["{ld}", "--library-path", "none:.", "./strong"]
+    outcome = c.run("candidate", command)
+    text = "./strong: none/libversions.so: no version information available (required by ./strong)\n"
+    c.expect((outcome.status, outcome.err) == (3, 3 * text), f"lost version table: {outcome}")
+    c.same(command, {"LD_TRACE_LOADED_OBJECTS": "1"})
+    outcome = c.run("candidate", command, {"LD_DEBUG": "versions"})
+    c.expect(outcome.err.count("error: version lookup error: no version information available (required by ./strong) (continued)") == 3,
+             f"lost version table in the trace: {outcome}")
+    # A library that is opened later: no word of a lost table, and the first version that is missing ends it.
+    c.compile("opens-middle", '#include <dlfcn.h>\n#include <stdio.h>\nint main(void) { puts(dlopen("libmiddle.so", RTLD_LAZY) ? "opened" : dlerror()); return 0; }')
+    for path in ("new", "lost", "none"):
+        c.same(["{ld}", "./opens-middle"], {"LD_LIBRARY_PATH": path + ":."})
+        c.same(["{ld}", "./opens-middle"], {"LD_LIBRARY_PATH": path + ":.", "LD_DEBUG": "versions"}, edit=traces.trace_only)
+    for path in ("new", "lost"):
+        for name in ("strong", "weak-version"):
+            c.same(["{ld}", "./" + name], {"LD_LIBRARY_PATH": path + ":.", "LD_DEBUG": "versions"}, edit=traces.trace_only)
 
 
 def test_hints(c):

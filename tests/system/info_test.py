@@ -42,6 +42,8 @@ def test_help(c):
                     ["--glibc-hwcaps-prepend", ":a::x86-64-v2:", "--glibc-hwcaps-mask", "none"], ["--list"], ["--library-path", ""]):
         for env in ({}, {"LD_LIBRARY_PATH": "$ORIGIN/x:$LIB;q::/"}, {"LD_LIBRARY_PATH": ":"}):
             c.same(["{ld}", *options, "--help"], env, edit=facts_only)
+    for words in (["--help", "--verify"], ["--help", "--list", "./none"], ["--help", "--inhibit-cache", "./none"]):
+        c.same(["{ld}", *words], edit=facts_only)  # neither option takes --help back
     outcome = c.run("candidate", ["{ld}", "--help"])
     for option in ("--list", "--verify", "--inhibit-cache", "--library-path PATH", "--glibc-hwcaps-prepend LIST",
                    "--glibc-hwcaps-mask LIST", "--inhibit-rpath LIST", "--audit LIST", "--preload LIST", "--argv0 STRING",

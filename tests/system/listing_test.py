@@ -55,10 +55,17 @@ def test_lists(c):
             for extra in ({"LD_WARN": "1"}, {"LD_WARN": "1", "LD_BIND_NOW": "1"}, {"LD_BIND_NOW": "1"}, {"LD_VERBOSE": "1"},
                           {"LD_WARN": "1", "LD_BIND_NOW": "1", "LD_VERBOSE": "1"}, {"LD_DEBUG": "unused"}, {"LD_WARN": ""}):
                 c.same(["{ld}", program], {**LDD, "LD_LIBRARY_PATH": ".", **extra})
+        c.same(["{ld}", "--list", "./unused"], {"LD_LIBRARY_PATH": ".", "LD_DEBUG": "unused"})
         for level in ("1", "2"):
             c.same(["{side}/plain"], {"LD_TRACE_LOADED_OBJECTS": level, "LD_LIBRARY_PATH": ".", "LD_VERBOSE": "1"})
         for name in missing:
             os.rename("away/" + name, name)
+
+
+def test_levels(c):
+    """LD_TRACE_LOADED_OBJECTS above 1 lists the program, too; the number is read as strtoul reads it."""
+    for level in (" 2", "\t+2", "-1", "0x2", "0X1f", "010", "01", "0x", "2abc", "a2", "1.5", "-", "4294967297", "9" * 30):
+        c.same(["{ld}", "./plain"], {"LD_TRACE_LOADED_OBJECTS": level, "LD_LIBRARY_PATH": "."})
 
 
 def test_others(c):
@@ -138,6 +145,7 @@ def test(c):
         os.mkdir(folder)
     build(c)
     test_lists(c)
+    test_levels(c)
     test_others(c)
     test_symbols(c)
     test_ldd_script(c)

@@ -9,6 +9,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import comparison  # noqa: E402
+import traces  # noqa: E402
 from elf_patch import File  # noqa: E402
 
 LIBRARY = '''
@@ -36,6 +37,7 @@ def build(c):
         c.library(f"lib{name}.so", LIBRARY % {"n": name})
     c.compile("prog", PROGRAM, "-fPIC", "-Wl,-z,lazy")
     c.program_for_each_side("prog", PROGRAM, "-fPIC")
+    c.compile("static", "int main(void) { return 0; }", "-static")
     File("liba.so").header("ei_class", 1).write("lib32.so")
     File("liba.so").header("e_machine", 183).write("libarm.so")
     with open("text.so", "w") as file:
@@ -49,13 +51,17 @@ def test_lists(c):
     lists = ("./liba.so", "./liba.so ./libb.so", "./libb.so:./liba.so", "liba.so", " : ./liba.so:: ./libb.so ", "./missing.so ./liba.so",
              "missing.so", "./lib32.so", "./libarm.so", "libarm.so", "lib32.so", "./text.so", "./empty.so", ".", "/dev/null", "./libneedy.so",
              "$ORIGIN/liba.so", "${ORIGIN}/libb.so", "$LIB/liba.so", "$NOTHING/liba.so", "./liba.so ./liba.so", 
-             "libc.so.6", "", " ", "./libm.so.6 libm.so.6")
+             "libc.so.6", "", " ", "./libm.so.6 libm.so.6", "{ld}", "ld-linux-x86-64.so.2", "linux-vdso.so.1 ./liba.so", "./prog")
     for text in lists:
         for env in ({}, {"LD_LIBRARY_PATH": "."}):
             c.same(["{ld}", "./prog"], {"LD_PRELOAD": text, **env})
             c.same(["{side}/prog"], {"LD_PRELOAD": text, **env})
             c.same(["{ld}", "--preload", text, "./prog"], env)
             c.same(["{ld}", "--list", "./prog"], {"LD_PRELOAD": text, **env})
+    # What is refused, and what was there before: also in the trace.
+    for text in ("./prog", "./static", "./libarm.so", "./text.so", "{ld}", "linux-vdso.so.1", "./liba.so ./liba.so"):
+        c.same(["{ld}", "./prog"], {"LD_PRELOAD": text, "LD_DEBUG": "files"}, edit=traces.trace_only)
+        c.same(["{side}/prog"], {"LD_PRELOAD": text, "LD_DEBUG": "files"}, edit=traces.trace_only)
     c.same(["{ld}", "--preload", "./liba.so ./libb.so", "./prog"], {"LD_PRELOAD": "./libc.so ./libd.so"})
     c.same(["{ld}", "--preload", "./liba.so", "--preload", "./libb.so", "./prog"], {"LD_PRELOAD": "./liba.so"})
     c.same(["{ld}", "--preload", "./missing.so", "./prog"], {"LD_PRELOAD": "./missing.so"})

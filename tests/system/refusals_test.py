@@ -2,7 +2,6 @@
 """System calls that the kernel refuses: the same words from both loaders. Calls are chosen by their
 arguments, so that both loaders meet the refusal at the same step."""
 import os
-import re
 import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -62,13 +61,6 @@ def protections(c):
 DT_NEEDED, DT_DEBUG, DT_AUXILIARY = 1, 21, 0x7ffffffd
 
 
-def trace_only(outcome):
-    """The lines that both loaders print (support/traces.py), then the last words."""
-    text = re.sub(r"(?m)^ *PID:\t", "1:\t", outcome.err)
-    lines = traces.explained(traces.normalise(text))
-    outcome.err = "\n".join(lines + [line for line in text.split("\n") if not traces.PREFIX.match(line)])
-
-
 def origin(c):
     """Where /proc/self/exe cannot be read, the program has no $ORIGIN but for LD_ORIGIN_PATH."""
     os.makedirs("away/sub", exist_ok=True)
@@ -85,7 +77,7 @@ def origin(c):
     for program in ("far", "slash", "weak"):
         for env in environments:
             c.same(["{side}/" + program], env, preexec_fn=refuse("readlink"))
-        c.same(["{side}/" + program], {"LD_DEBUG": "libs"}, edit=trace_only, preexec_fn=refuse("readlink"))
+        c.same(["{side}/" + program], {"LD_DEBUG": "libs"}, edit=traces.trace_only, preexec_fn=refuse("readlink"))
     outcome = c.run("candidate", ["{side}/far"], {"LD_ORIGIN_PATH": os.path.abspath("away")}, preexec_fn=refuse("readlink"))
     c.expect(outcome.status == 3, f"LD_ORIGIN_PATH: {outcome}")
     # A program that names its filtee, which no linker makes: the reference ends it when nothing is left of the name
@@ -105,7 +97,7 @@ def filtees(c):
     for letter in "fF":
         c.library("lib%s.so" % letter, "int far(void) { return 4; }", "-Wl,-%s,$ORIGIN/sub/libreal.so" % letter)
         c.compile(letter, "int far(void); int main(void) { return far(); }", "./lib%s.so" % letter)
-        c.same(["{ld}", "./" + letter], {"LD_LIBRARY_PATH": ".", "LD_DEBUG": "libs"}, edit=trace_only)
+        c.same(["{ld}", "./" + letter], {"LD_LIBRARY_PATH": ".", "LD_DEBUG": "libs"}, edit=traces.trace_only)
 
 
 def test(c):

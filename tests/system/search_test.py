@@ -8,6 +8,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
 import comparison  # noqa: E402
+import loader  # noqa: E402
 import traces  # noqa: E402
 
 RPATH = "-Wl,--disable-new-dtags,-rpath,"
@@ -203,7 +204,38 @@ def identities(c):
         c.same(["{ld}", "./id"], {"LD_LIBRARY_PATH": "i", "LD_PRELOAD": preload, "LD_TRACE_LOADED_OBJECTS": "1"})
 
 
-CASES = (direct_paths, chains, tokens, hwcaps, strangers, no_default_directories, opened, identities)
+def barred(c):
+    """A file that cannot be opened for another reason than that it is not there ends the list it was looked for in; dlopen says
+    the last reason, and of a path what was asked for."""
+    place(c, "bar", "libwhere.so")
+    c.compile("ba", MAIN, "bar/libwhere.so")
+    os.symlink("loop", "loop")
+    here = os.getcwd()
+    opens = '''#include <dlfcn.h>
+#include <stdio.h>
+#include <sys/resource.h>
+int main(int n, char **v) {
+  struct rlimit none = {3, 3}; if (v[1][0] == 'n') setrlimit(RLIMIT_NOFILE, &none);
+  for (int i = 2; i < n; ++i) puts(dlopen(v[i], RTLD_NOW) ? "opened" : dlerror());
+  return 0; }'''
+    c.compile("bo", opens)
+    long = "x" * 300
+    for path in (here + "/bar/libwhere.so:bar", "loop:bar", long + ":bar", here + "/" + long + ":bar", "bar"):
+        for kind, flag in (("r", RPATH), ("n", RUNPATH)):
+            ask(c, "./" + c.compile("ba-" + kind, MAIN, "bar/libwhere.so", flag + path), env={"LD_LIBRARY_PATH": "nowhere"})
+        if loader.ROOT:  # its C library is behind these in the list
+            continue
+        ask(c, "./ba", env={"LD_LIBRARY_PATH": path})
+        names = ["libabsent.so", long, "./" + long, "bar/libwhere.so/x", "loop", "./loop", "$LIB/libabsent.so", "$ORIGIN/absent.so"]
+        c.same(["{ld}", "./bo", "all", *names, "libwhere.so"], {"LD_LIBRARY_PATH": path})
+    # A file among the directories, by a relative path: 2.36 ends the list there, 2.41 and 2.43 do not.
+    outcome = c.run("candidate", ["{ld}", "./ba"], {"LD_LIBRARY_PATH": "bar/libwhere.so:bar"})
+    c.expect((outcome.status, outcome.out) == (0, "bar/libwhere.so\n"), f"a file for a directory: {outcome}")
+    # Without descriptors: "Too many open files".
+    c.same(["{ld}", "./bo", "none", "libwhere.so", "./bar/libwhere.so", "libm.so.6", "libabsent.so"], {"LD_LIBRARY_PATH": "bar"})
+
+
+CASES = (direct_paths, chains, tokens, hwcaps, strangers, no_default_directories, opened, identities, barred)
 
 
 if __name__ == "__main__":

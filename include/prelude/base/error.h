@@ -50,6 +50,8 @@ enum class Errc : uint16_t {
   kUnknownPltRelocation,  ///< value = type
   kUndefinedSymbol,       ///< subject = symbol, context = version or null
   kVersionNotFound,       ///< object = provider, subject = version, context = requester
+  kWeakVersionNotFound,   ///< the same of a weak need
+  kNoVersionTable,        ///< object = provider, context = requester
   kVersionRecordVerdef,   ///< value = record version
   kVersionRecordVerneed,  ///< value = record version
   kProtectedCopy,         ///< object = definer, subject = symbol

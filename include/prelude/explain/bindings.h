@@ -17,4 +17,7 @@ using BindingCallback = bool (*)(void* context, const Binding& binding);
 void for_each_binding(Linker& linker, Module& module, bool with_plt, BindingCallback each,
                       void* context);
 
+/// The error that relocating the module would end with for a relocation of an unknown type.
+Status check_relocation_types(const Module& module, bool with_plt);
+
 }  // namespace prelude::explain

@@ -58,6 +58,7 @@ struct PendingResolver {
   uint64_t resolver;
   Module* definer;
   ResultForm form;
+  uint32_t symbol;  ///< of module
 };
 
 /// The modules added by one request, not yet visible to others: committed or rolled back as a
@@ -270,9 +271,10 @@ inline bool is_sound(const Linker& linker, const Definition& found) {
 /// Lookup by name along scopes, as dlsym and libc ask for it.
 Definition find_symbol(Linker& linker, SymbolQuery& query, SearchList* const* scope,
                        const Module* skip_until);
-/// Tells the trace what a reference of `module` was bound to.
+/// Tells the trace what a reference of `module` was bound to. `version` is for references whose
+/// version nobody defines: the query does not know its name.
 void trace_binding(const Linker& linker, const Module& module, const SymbolQuery& query,
-                   const Definition& found, bool is_protected);
+                   const Definition& found, bool is_protected, const char* version = nullptr);
 /// Records that `user` must keep `used` loaded (relocation dependency). What cannot be closed
 /// itself makes `used` stay for good.
 [[nodiscard]] bool note_late_use(Linker& linker, Module& user, Module& used);

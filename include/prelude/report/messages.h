@@ -36,6 +36,9 @@ struct HintSource {
 void write_fatal(Writer& out, const char* program, const Error& error,
                  const HintSource* hints = nullptr);
 
+/// The program can run on without the version that is missing, or ends with status 1.
+bool is_version_error(Errc code);
+
 /// The word between program and object: `symbol lookup error`, `version lookup error`, ...
 const char* error_occasion(const Error& error);
 

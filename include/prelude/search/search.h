@@ -67,6 +67,7 @@ enum class FoundBy : uint8_t {
 enum class Verdict : uint8_t {
   kAccepted,  ///< the opener keeps the file open in its context
   kAbsent,    ///< could not be opened: go on
+  kBarred,    ///< could not be opened, though it may be there (a name too long, no descriptor left)
   kSkipped,   ///< other class or machine: go on
   kFailed,    ///< opened, but broken: the search ends with the opener's error
 };

@@ -18,6 +18,7 @@ TEST(Traits, KindsOfRelocations) {
   EXPECT_EQ(X86_64::kind_of(R_X86_64_GLOB_DAT), RelocKind::kGlobData);
   EXPECT_EQ(X86_64::kind_of(R_X86_64_JUMP_SLOT), RelocKind::kJumpSlot);
   EXPECT_EQ(X86_64::kind_of(R_X86_64_RELATIVE), RelocKind::kRelative);
+  EXPECT_EQ(X86_64::kind_of(R_X86_64_RELATIVE64), RelocKind::kRelative);
   EXPECT_EQ(X86_64::kind_of(R_X86_64_IRELATIVE), RelocKind::kIndirect);
   EXPECT_EQ(X86_64::kind_of(R_X86_64_DTPMOD64), RelocKind::kTlsModule);
   EXPECT_EQ(X86_64::kind_of(R_X86_64_DTPOFF64), RelocKind::kTlsOffset);
@@ -28,7 +29,7 @@ TEST(Traits, KindsOfRelocations) {
 }
 
 TEST(Traits, OtherTypesAreUnknown) {
-  for (const uint32_t type : {3U, 4U, 9U, 11U, 19U, 34U, 38U, 42U, 255U})
+  for (const uint32_t type : {3U, 4U, 9U, 11U, 19U, 34U, 39U, 42U, 255U})
     EXPECT_EQ(X86_64::kind_of(type), RelocKind::kUnknown) << type;
 }
 

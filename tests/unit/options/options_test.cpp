@@ -109,6 +109,11 @@ TEST(Environment, FlagsWithAnyValue) {
 TEST(Environment, TraceLevelIsANumber) {
   EXPECT_EQ(with_environment({"LD_TRACE_LOADED_OBJECTS=2"}).options.trace_level, 2U);
   EXPECT_EQ(with_environment({"LD_TRACE_LOADED_OBJECTS=yes"}).options.trace_level, 0U);
+  EXPECT_EQ(with_environment({"LD_TRACE_LOADED_OBJECTS= \t+0x1F"}).options.trace_level, 31U);
+  EXPECT_EQ(with_environment({"LD_TRACE_LOADED_OBJECTS=017"}).options.trace_level, 15U);
+  EXPECT_EQ(with_environment({"LD_TRACE_LOADED_OBJECTS=0x"}).options.trace_level, 0U);
+  EXPECT_EQ(with_environment({"LD_TRACE_LOADED_OBJECTS=-1"}).options.trace_level, UINT32_MAX);
+  EXPECT_EQ(with_environment({"LD_TRACE_LOADED_OBJECTS=-0"}).options.trace_level, 0U);
   EXPECT_EQ(with_environment({"LD_TRACE_LOADED_OBJECTS=99999999999"}).options.trace_level,
             UINT32_MAX);
 }
@@ -379,6 +384,9 @@ TEST(CommandLine, LastModeCounts) {
   EXPECT_EQ(with_arguments({"--list", "--verify", "p"}).options.mode, Mode::kVerify);
   EXPECT_EQ(with_arguments({"--verify", "--list", "p"}).options.mode, Mode::kList);
   EXPECT_EQ(with_arguments({"--list-tunables", "--help"}).options.mode, Mode::kHelp);
+  EXPECT_EQ(with_arguments({"--help", "--list-tunables"}).options.mode, Mode::kListTunables);
+  EXPECT_EQ(with_arguments({"--help", "--verify"}).options.mode, Mode::kHelp);
+  EXPECT_EQ(with_arguments({"--help", "--list", "prog"}).options.mode, Mode::kHelp);
 }
 
 TEST(CommandLine, InformationNeedsNoProgram) {

@@ -96,6 +96,8 @@ TEST(Messages, RelocationTypes) {
   error.code = Errc::kUnknownPltRelocation;
   error.value = 0xfe;
   EXPECT_EQ(dl_error(error), "./a.so: unexpected PLT reloc type 0xfe");
+  error.value = 0x100;
+  EXPECT_EQ(dl_error(error), "./a.so: unexpected PLT reloc type 0x00000100");
 }
 
 TEST(Messages, LinesWithoutOccasion) {

@@ -25,7 +25,7 @@ inline constexpr const char* kCachePath = "/etc/ld.so.cache";
 
 /// Opens through the fake kernel; files may be marked as of another machine, or broken.
 struct TestOpener {
-  std::set<std::string> skipped, failed;
+  std::set<std::string> skipped, failed, barred;
   Texts tried;
   std::string found;
   FoundBy source = FoundBy::kNone;  ///< of the last one tried
@@ -35,6 +35,7 @@ struct TestOpener {
     self.tried.emplace_back(path);
     self.source = source;
     const auto fd = sys::open_for_reading(path);
+    if (!fd && self.barred.count(path) != 0) return Verdict::kBarred;
     if (!fd) return Verdict::kAbsent;
     sys::close(*fd);
     if (self.skipped.count(path) != 0) return Verdict::kSkipped;

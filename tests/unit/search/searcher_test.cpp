@@ -122,6 +122,18 @@ TEST_F(SearcherTest, AbsentDirectoriesAreAskedOnce) {
                                 "open_for_reading /lib/b.so", "open_for_reading /usr/lib/b.so"}));
 }
 
+TEST_F(SearcherTest, BarredFileEndsItsList) {
+  setup_.library_path = "near:/far";
+  program_.runpath = "/gone:/far";
+  fake::add_directory("/far");
+  opener_.barred = {"near/a.so", "/gone/a.so"};
+  start();
+  // A directory that is not there bars nothing.
+  const Texts all = tried("a.so");
+  EXPECT_EQ((Texts{all.begin(), all.begin() + 4}),
+            (Texts{"near/a.so", "/gone/a.so", "/far/a.so", "/lib/a.so"}));
+}
+
 TEST_F(SearcherTest, FileInPlaceOfADirectoryCountsAsAbsent) {
   setup_.library_path = "/file";
   fake::add_file("/file");
