@@ -77,9 +77,9 @@ bool read_mode(std::string_view word, Options& options) {
     if (!about_program || options.mode != Mode::kHelp) options.mode = option.mode;
     return true;
   }
-  if (word != "--inhibit-cache"sv) return false;
-  options.inhibit_cache = true;
-  return true;
+  if (word == "--inhibit-cache"sv) return options.inhibit_cache = true;
+  if (word == "--keep-exe"sv) return options.keep_exe = true;
+  return false;
 }
 
 // The lists add up, unlike all other options.

@@ -93,6 +93,8 @@ void write_help(Writer& out, const HelpData& data) {
       "  --list                show the libraries the program gets, do not run it\n"
       "  --verify              check that the file is a dynamic program; status 0 if so,\n"
       "                        2 if it can be loaded but names no interpreter, else 1\n"
+      "  --keep-exe            let /proc/self/exe name the program, not this loader\n"
+      "                        (takes CAP_CHECKPOINT_RESTORE in the user namespace)\n"
       "  --inhibit-cache       do not use the library cache\n"
       "  --library-path PATH   search PATH instead of what LD_LIBRARY_PATH says\n"
       "  --glibc-hwcaps-prepend LIST\n"

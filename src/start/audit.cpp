@@ -9,8 +9,6 @@
 namespace prelude::start {
 namespace {
 
-void to_stderr(void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); }
-
 void report_refusal(const char* name, const audit::Loaded& loaded) {
   char buffer[1024];
   Writer out(buffer, sizeof buffer, to_stderr);

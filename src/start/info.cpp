@@ -167,9 +167,9 @@ void diagnostics(Writer& out, const glibc::Description& description) {
 
 [[noreturn]] void usage_error(const UsageError& error) {
   char buffer[1024];
-  Writer out(buffer, sizeof buffer);
+  Writer out(buffer, sizeof buffer, to_stderr);
   report::write_usage_error(out, world.parsed.options.self, error);
-  sys::write_all(2, out.text().data(), out.text().size());
+  out.flush();
   sys::exit_group(1);
 }
 

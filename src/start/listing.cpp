@@ -10,7 +10,6 @@ namespace prelude::start {
 namespace {
 
 void to_stdout(void*, const char* text, size_t bytes) { sys::write_all(1, text, bytes); }
-void to_stderr(void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); }
 
 bool needs_something(const Image& image) {
   bool needs = false;

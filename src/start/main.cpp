@@ -31,9 +31,9 @@ void finish_process() {
 // Out of line for their buffers: the stack of a plain start-up is to touch few pages.
 [[gnu::noinline]] void warn_about_word(const DebugWarning& warning) {
   char buffer[512];
-  Writer out(buffer, sizeof buffer);
+  Writer out(buffer, sizeof buffer, to_stderr);
   report::write_debug_warning(out, warning);
-  sys::write_all(2, out.text().data(), out.text().size());
+  out.flush();
 }
 
 [[noreturn, gnu::noinline]] void say_debug_help() {
@@ -209,6 +209,8 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   check_all_versions();
   publish_scopes(batch);
   if (is_listing()) list_objects();
+  if (linker.options->keep_exe) [[unlikely]]
+    show_program();
   check(linker.personality->recognise(linker));
   place_tls();
   trace_all_scopes();

@@ -80,8 +80,6 @@ struct VersionErrors {
   uint64_t count = 0;
 };
 
-void to_stderr(void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); }
-
 void report_version(void* context, const Error& error, bool weak) {
   char buffer[2048];
   Writer out(buffer, sizeof buffer, to_stderr);

@@ -125,10 +125,10 @@ void note_program(Module& program) {
   if (linker.options->argv0 != nullptr) argv[0] = const_cast<char*>(linker.options->argv0);
   const auto failed = sys::execute(path, argv, world.stack.process.envp);
   char buffer[1024];
-  Writer out(buffer, sizeof buffer);
+  Writer out(buffer, sizeof buffer, to_stderr);
   report::write_cannot_execute(out, arch::Native::kLoaderSoname, path,
                                failed ? 0 : sys::raw(failed.error()));
-  sys::write_all(2, out.text().data(), out.text().size());
+  out.flush();
   sys::exit_group(127);
 }
 
@@ -269,6 +269,7 @@ void load_program(Batch& batch) {
   if (!is_listing() && program->image.dynamic_size == 0)
     fail(linker, {.code = Errc::kNoDynamic, .object = program->path});
   note_program(*program);
+  note_program_file(program->path, name);
   describe_program(*program);
   give_argv0(*program);
 }
@@ -291,9 +292,9 @@ void preload_one(Batch& batch, Array<Module*>& roots, const char* name, const ch
   Error error = loaded.error();
   if (error.code == Errc::kEmptyToken) error = {.code = Errc::kCannotOpen, .object = name};
   char buffer[1024];
-  Writer out(buffer, sizeof buffer);
+  Writer out(buffer, sizeof buffer, to_stderr);
   report::write_preload_failed(out, name, source, error);
-  sys::write_all(2, out.text().data(), out.text().size());
+  out.flush();
 }
 
 bool is_separator(char c, bool file) {

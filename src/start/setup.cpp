@@ -113,10 +113,11 @@ void set_up_search() {
   linker.searcher.start(world.search, linker.heap, linker.tracer);
 }
 
+void to_stderr(void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); }
+
 [[noreturn]] void fail(Linker& at, const Error& error) {
   char buffer[4096];
-  Writer out(buffer, sizeof buffer,
-             [](void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); });
+  Writer out(buffer, sizeof buffer, to_stderr);
   report::write_fatal(out, at.program_name, error, hint_source());
   out.flush();
   sys::exit_group(report::exit_status(error));
@@ -137,8 +138,7 @@ void trace_error(Linker& at, const Error& error) {
 
 void remark(Linker& at, const char* what, const char* a, const char* b) {
   char buffer[2048];
-  Writer out(buffer, sizeof buffer,
-             [](void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); });
+  Writer out(buffer, sizeof buffer, to_stderr);
   const char* name = a != nullptr ? a : "?";
   if (equal(what, "no version information available"))
     report::write_no_version_information(out, at.program_name, name, b);

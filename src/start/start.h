@@ -52,10 +52,12 @@ struct World {
   explain::SearchLog search_log;
   SearchSetup search;
   Array<MissingLibrary> missing;
-  Module* broken_for = nullptr;  ///< who needs the file that a start failed on
-  bool early_thread = false;     ///< the first thread has run auditors already
-  uint64_t started = 0;          ///< cycle counter at entry
-  uint64_t base = 0;             ///< address of the loader's own ELF header
+  Module* broken_for = nullptr;        ///< who needs the file that a start failed on
+  const char* program_word = nullptr;  ///< --keep-exe: the program as the command line names it
+  const char* program_file = nullptr;  ///< --keep-exe: where it was found
+  bool early_thread = false;           ///< the first thread has run auditors already
+  uint64_t started = 0;                ///< cycle counter at entry
+  uint64_t base = 0;                   ///< address of the loader's own ELF header
 };
 extern World world;
 
@@ -78,6 +80,8 @@ void trace_error(Linker& linker, const Error& error);
 [[noreturn]] void usage_error(const UsageError& error);
 void show_auxv();
 // ---- setup.cpp
+/// Where a Writer's text goes: what does not fit its buffer is not cut off.
+void to_stderr(void*, const char* text, size_t bytes);
 void set_up_linker();
 void set_up_search();
 // ---- objects.cpp
@@ -96,6 +100,11 @@ void show_vdso();
 /// Opens missing standard descriptors of a secure process, or ends it; ends a secure loader that
 /// was started directly.
 void guard_secure_start(bool direct);
+// ---- own_file.cpp
+/// --keep-exe: where the program was found, and the word of the command line that names it.
+void note_program_file(const char* path, const char* word);
+/// Makes /proc/self/exe name it. Before any code of the program runs.
+void show_program();
 // ---- seal.cpp
 /// Seals code, constant data and RELRO of all objects, where the kernel can.
 void seal_objects();

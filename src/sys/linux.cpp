@@ -177,6 +177,11 @@ Ret<Done> protect(void* at, size_t bytes, int prot) {
   return done(arch::syscall(SyscallNumber::kMprotect, at, bytes, prot));
 }
 
+Ret<Done> move_mapping(void* from, size_t bytes, void* to) {
+  constexpr int kMayMove = 1, kFixed = 2;
+  return done(arch::syscall(SyscallNumber::kMremap, from, bytes, bytes, kMayMove | kFixed, to));
+}
+
 Ret<Done> seal(void* at, size_t bytes) {
   return done(arch::syscall(SyscallNumber::kMseal, at, bytes, 0));
 }
@@ -203,6 +208,31 @@ int thread_id() { return static_cast<int>(arch::syscall(SyscallNumber::kGettid))
 
 Ret<Done> execute(const char* path, char* const argv[], char* const envp[]) {
   return done(arch::syscall(SyscallNumber::kExecve, path, argv, envp));
+}
+
+Ret<Done> show_process(const ProcessView& view, int program) {
+  constexpr int kSetMm = 35, kSetMmMap = 14;  // linux/prctl.h
+  const auto program_break = static_cast<uint64_t>(arch::syscall(SyscallNumber::kBrk, 0));
+  // struct prctl_mm_map. Nothing has moved the break yet; the auxiliary vector stays as it is.
+  struct {
+    uint64_t start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
+    uint64_t arg_start, arg_end, env_start, env_end, auxv;
+    uint32_t auxv_size, exe_fd;
+  } const map = {view.code_start,
+                 view.code_end,
+                 view.data_start,
+                 view.data_end,
+                 program_break,
+                 program_break,
+                 view.stack,
+                 view.arguments_start,
+                 view.arguments_end,
+                 view.environment_start,
+                 view.environment_end,
+                 0,
+                 0,
+                 static_cast<uint32_t>(program)};
+  return done(arch::syscall(SyscallNumber::kPrctl, kSetMm, kSetMmMap, &map, sizeof map, 0));
 }
 
 Ret<int> fork() {

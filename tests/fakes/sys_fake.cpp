@@ -400,6 +400,16 @@ Ret<Done> protect(void* at, size_t bytes, int prot) {
   return mprotect(at, bytes, prot) == 0 ? Ret<Done>(Done{}) : Ret<Done>(kEINVAL);
 }
 
+Ret<Done> move_mapping(void*, size_t, void*) {
+  FAKE_ENTER("move_mapping");
+  return Done{};
+}
+
+Ret<Done> show_process(const ProcessView&, int) {
+  FAKE_ENTER("show_process");
+  return Done{};
+}
+
 Ret<Done> seal(void*, size_t) {
   FAKE_ENTER("seal");
   return Done{};

@@ -47,7 +47,7 @@ def test_help(c):
     outcome = c.run("candidate", ["{ld}", "--help"])
     for option in ("--list", "--verify", "--inhibit-cache", "--library-path PATH", "--glibc-hwcaps-prepend LIST",
                    "--glibc-hwcaps-mask LIST", "--inhibit-rpath LIST", "--audit LIST", "--preload LIST", "--argv0 STRING",
-                   "--list-tunables", "--list-diagnostics", "--help", "--version"):
+                   "--list-tunables", "--list-diagnostics", "--help", "--version", "--keep-exe"):
         c.expect(f"\n  {option}" in outcome.out, f"{option} in --help")
     c.expect(outcome.out.startswith("Usage: " + "/") and outcome.status == 0, outcome.out[:80])
 
@@ -92,6 +92,7 @@ def test_environment(c):
         c.expect("\nAT_PHNUM:             OWN\n" in outcome.out, "the file's own number of program headers")
     c.same(["{ld}"], {"LD_DEBUG": "foo"})
     c.same(["{ld}", "--nonsense"], {"LD_DEBUG": "foo,,bar:libs x"})
+    c.same(["{ld}", "--nonsense"], {"LD_DEBUG": "foo" * 900})
     help_text = c.run("candidate", ["{ld}", "--nonsense"], {"LD_DEBUG": "help"})
     reference = c.run("reference", ["{ld}", "--nonsense"], {"LD_DEBUG": "help"})
     words = re.findall(r"^  (\w+)", reference.out, re.M)

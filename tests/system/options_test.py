@@ -53,7 +53,7 @@ def test_usage(c):
     for words in ([], ["--nonsense"], ["-x"], ["--library-path"], ["--argv0"], ["--preload"], ["--audit"], ["--inhibit-rpath"],
                   ["--glibc-hwcaps-prepend"], ["--glibc-hwcaps-mask"], ["--list"], ["--verify"], ["--list", "--nonsense"],
                   ["--inhibit-cache"], ["--argv0", "x"], ["--listx", "./who"], ["--library-path=one", "./who"],
-                  ["--nonsense", "--help-me"], ["--list", "--verify"], ["-"], ["--verify", "--nonsense"]):
+                  ["--nonsense", "--help-me"], ["--list", "--verify"], ["-"], ["--verify", "--nonsense"], ["--" + "n" * 3000]):
         c.same(["{ld}", *words])
     # Newer releases end the options there, 2.36 does not know it.
     c.expect(c.run("candidate", ["{ld}", "--library-path", "one", "--", "./who"]).status == 41, "-- ends the options")
@@ -77,6 +77,25 @@ def test_paths(c):
         c.same(["{ld}", "./who", "x"], env)
 
 
+def test_without_effect(c):
+    """What glibc has for hardware directories of the past and for call counts; with us it does nothing."""
+    def run(**variables):
+        outcome = c.run("candidate", ["{ld}", "./who", "x"], {"LD_LIBRARY_PATH": "one", **variables})
+        lines = outcome.out.splitlines(True)
+        outcome.out = "".join(line for line in lines if not line.startswith(tuple(variables or " ")))
+        c.expect(len(lines) - len(outcome.out.splitlines()) == len(variables), f"the variables stay: {lines}")
+        return outcome
+
+    os.mkdir("profiles")
+    plain = run()
+    c.expect(plain.status == 42, str(plain))
+    for variables in ({"LD_HWCAP_MASK": "0"}, {"LD_HWCAP_MASK": "-1"}, {"LD_PROFILE": "libwhich.so"},
+                      {"LD_PROFILE": "libc.so.6", "LD_PROFILE_OUTPUT": "profiles"}, {"LD_PROFILE_OUTPUT": "profiles"}):
+        outcome = run(**variables)
+        c.expect(outcome == plain, f"{variables}: {outcome}")
+    c.expect(os.listdir("profiles") == [], f"profiles: {os.listdir('profiles')}")
+
+
 def test_names(c):
     path = ["--library-path", "one"]
     for words in (["--argv0", "zero"], ["--argv0", ""], ["--argv0", "zero", "--argv0", "last"], ["--inhibit-cache"], ["--inhibit-cache", "--inhibit-cache"]):
@@ -89,13 +108,73 @@ def test_names(c):
     c.same(["{ld}", "{ld}"])
     c.same(["{ld}", "--argv0", "zero", "{ld}", "./who"])
     c.same(["{ld}", "./static-pie"])
+    # The reference jumps to the library's first byte.
+    outcome = c.run("candidate", ["{ld}", "./one/libwhich.so"])
+    c.expect(outcome.status == 127 and "./one/libwhich.so: e_entry is 0x0" in outcome.err, f"a library as program: {outcome}")
     c.same(["{ld}", "./locked"])
     c.same(["{ld}", "--argv0", "zero", "./locked"])
+    c.same(["{ld}", 1000 * "./" + "locked"])
     c.same(["{ld}", "/lib/x86_64-linux-gnu/libc.so.6"])
     os.symlink("who", "link")
     c.same(["{ld}", *path, "./link"])
     # Too many arguments for the words in front of them to matter.
     c.same(["{ld}", *path, "./who", *("argument" * 9 for _ in range(3000))])
+
+
+KEEPS = '''
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+static void *work(void *a) { return dlopen("libm.so.6", RTLD_LAZY); }
+int main(int n, char **v) {
+  char text[4096] = {0}, line[4096]; pthread_t t; void *opened;
+  readlink("/proc/self/exe", text, sizeof text - 1); puts(text);
+  FILE *file = fopen("/proc/self/cmdline", "r"); size_t got = fread(text, 1, sizeof text, file);
+  for (size_t i = 0; i < got; ++i) putchar(text[i] ? text[i] : '|');
+  file = fopen("/proc/self/environ", "r"); got = fread(text, 1, sizeof text - 1, file); text[got] = 0;
+  printf("\\nenvironment %zu %.4s\\n", got, text);
+  file = fopen("/proc/self/maps", "r");
+  while (fgets(line, sizeof line, file)) if (strstr(line, "/ld.so\\n") || strstr(line, "rwxp")) fputs(line, stdout);
+  pthread_create(&t, 0, work, 0); pthread_join(t, &opened);
+  printf("%d %d\\n", opened != 0, dlsym(opened, "cos") != 0);
+  return n; }
+'''
+
+
+def test_keep_exe(c):
+    """--keep-exe: /proc/self shows the program as if the kernel had started it. A user namespace gives the privilege."""
+    c.compile("keeps", KEEPS, "-pthread", "-Wl,-z,lazy")
+    c.compile("keeps-fixed", KEEPS, "-pthread", "-no-pie", "-Wl,-z,now")
+    os.symlink("keeps", "keeps-link")
+    c.library("libkept.so", "int kept;")
+    privilege = ["unshare", "-r"]
+    if c.run("candidate", [*privilege, "true"]).status != 0:
+        privilege = []
+    if c.run("candidate", [*privilege, "{ld}", "--keep-exe", "./keeps"]).status == 127:
+        print("no privilege to change /proc/self/exe here")
+        return
+    for program in ("./keeps", "./keeps-fixed", "./keeps-link", c.root + "/keeps"):
+        for words in ([], ["a b", "", "c"]):
+            by_kernel = c.run("candidate", [program, *words])
+            kept = c.run("candidate", [*privilege, "{ld}", "--keep-exe", program, *words])
+            by_kernel.out = "".join(line for line in by_kernel.out.splitlines(True) if "ld-linux" not in line)
+            c.expect(kept == by_kernel and kept.status == 1 + len(words), f"{program} {words}: {kept}\n{by_kernel}")
+    for options in (["--preload", "./libkept.so"], ["--library-path", "one", "--argv0", "zero"], ["--inhibit-cache"]):
+        kept = c.run("candidate", [*privilege, "{ld}", *options, "--keep-exe", "./keeps", "x"])
+        c.expect(kept.status == 2 and kept.out.startswith(f"{c.root}/keeps\n./keeps|x|\n"), f"{options}: {kept}")
+    kept = c.run("candidate", [*privilege, "{ld}", "--keep-exe", "libc.so.6"])
+    c.expect(kept.status == 0 and kept.out.startswith("GNU C Library"), f"found by the cache: {kept}")
+    # Listings do not need it, a static program has it anyway, and without privilege nothing starts.
+    c.expect(c.run("candidate", ["{ld}", "--keep-exe", "--list", "./keeps"]).status == 0, "--list --keep-exe")
+    c.expect(c.run("candidate", ["{ld}", "--keep-exe", "./static", "x"]).out == "./static 2\n", "a static program")
+    if os.geteuid() == 0:
+        somebody = 65534
+        os.chmod(".", 0o755)
+        kept = c.run("candidate", ["{ld}", "--keep-exe", "./keeps"], user=somebody, group=somebody, extra_groups=[])
+        c.expect((kept.status, kept.out) == (127, "") and kept.err.endswith(
+            "./keeps: naming the program in /proc/self/exe failed: Operation not permitted\n"), f"without privilege: {kept}")
 
 
 def test_secure_trace(c):
@@ -126,7 +205,9 @@ def test(c):
     build(c)
     test_usage(c)
     test_paths(c)
+    test_without_effect(c)
     test_names(c)
+    test_keep_exe(c)
     test_secure_trace(c)
 
 

@@ -62,6 +62,12 @@ def test_lists(c):
     for text in ("./prog", "./static", "./libarm.so", "./text.so", "{ld}", "linux-vdso.so.1", "./liba.so ./liba.so"):
         c.same(["{ld}", "./prog"], {"LD_PRELOAD": text, "LD_DEBUG": "files"}, edit=traces.trace_only)
         c.same(["{side}/prog"], {"LD_PRELOAD": text, "LD_DEBUG": "files"}, edit=traces.trace_only)
+    # Another copy of the loader: the reference dies of SIGFPE. A name that no path can have: it says nothing.
+    shutil.copy(c.ld("candidate"), "second.so")
+    for text, reason in (("./second.so", "loader cannot load itself"), ("n" * 5000, "cannot open shared object file")):
+        outcome = c.run("candidate", ["{ld}", "./prog"], {"LD_PRELOAD": text + " ./liba.so"})
+        c.expect(outcome.status == 0 and f"from LD_PRELOAD cannot be preloaded ({reason}): ignored." in outcome.err
+                 and "object [./liba.so]" in outcome.out, f"{text[:20]}: {outcome}")
     c.same(["{ld}", "--preload", "./liba.so ./libb.so", "./prog"], {"LD_PRELOAD": "./libc.so ./libd.so"})
     c.same(["{ld}", "--preload", "./liba.so", "--preload", "./libb.so", "./prog"], {"LD_PRELOAD": "./liba.so"})
     c.same(["{ld}", "--preload", "./missing.so", "./prog"], {"LD_PRELOAD": "./missing.so"})

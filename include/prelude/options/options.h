@@ -44,6 +44,7 @@ struct Options {
   bool direct = false;  ///< started as `ld.so prog`
   bool secure = false;
   bool inhibit_cache = false;
+  bool keep_exe = false;  ///< --keep-exe: /proc/self/exe is to name the program
   bool bind_now = false, bind_not = false, dynamic_weak = false;
   bool warn = false, verbose = false, show_auxv = false;
   bool seal = false;           ///< LD_SEAL is set: seal what stays as it is

@@ -67,6 +67,8 @@ Ret<void*> map_file_exactly(void* at, size_t bytes, int prot, int fd, uint64_t o
 Ret<void*> map_anonymous_exactly(void* at, size_t bytes, int prot);
 Ret<Done> unmap(void* at, size_t bytes);
 Ret<Done> protect(void* at, size_t bytes, int prot);
+/// Moves pages over whatever is at `to`, contents and protection with them.
+Ret<Done> move_mapping(void* from, size_t bytes, void* to);
 /// No later call can change, move or unmap these pages (Linux 6.10: mseal).
 Ret<Done> seal(void* at, size_t bytes);
 Ret<Done> advise_populate_write(void* at, size_t bytes);
@@ -78,6 +80,16 @@ int process_id();
 int thread_id();
 /// Only returns on failure.
 Ret<Done> execute(const char* path, char* const argv[], char* const envp[]);
+
+/// What the kernel shows of a process: addresses of its parts.
+struct ProcessView {
+  uint64_t code_start, code_end, data_start, data_end;
+  uint64_t stack, arguments_start, arguments_end, environment_start, environment_end;
+};
+/// Makes `program`, an open file, the one that /proc/self/exe names, and the addresses known with
+/// it (Linux 3.18: prctl(PR_SET_MM_MAP); needs CAP_CHECKPOINT_RESTORE). kEBUSY while pages of the
+/// file named so far are mapped.
+Ret<Done> show_process(const ProcessView& view, int program);
 
 /// The process id of the child, 0 in it.
 Ret<int> fork();
