@@ -17,6 +17,7 @@
 
 #define FRAME_MODULE 8(%rbx)
 #define FRAME_INDEX 16(%rbx)
+#define FRAME_RETURN 24(%rbx)
 #define SAVED_BYTES 72
 
 .macro BEGIN_STUB name
@@ -39,6 +40,7 @@
 .macro CALL_BINDER
     movq    FRAME_MODULE, %rdi
     movq    FRAME_INDEX, %rsi
+    movq    FRAME_RETURN, %rdx
     call    prelude_lazy_bind
     movq    %rax, FRAME_INDEX
 .endm

@@ -26,8 +26,10 @@ void* lazy_binding_stub(StateSaver saver);
 }  // namespace prelude::arch
 
 extern "C" {
-/// Supplied by dl/ or link/: the address that slot `index` of `module` stands for.
-[[gnu::visibility("hidden")]] void* prelude_lazy_bind(void* module, uint64_t index);
+/// Supplied by dl/ or link/: the address that slot `index` of `module` stands for. Nothing has been
+/// checked: all three are words of the caller's stack.
+[[gnu::visibility("hidden")]] void* prelude_lazy_bind(void* module, uint64_t index,
+                                                      uint64_t return_address);
 /// Supplied by tls/: `index` is {module id, offset}.
 [[gnu::visibility("hidden")]] void* prelude_tls_get_addr_slow(const void* index);
 

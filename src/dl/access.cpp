@@ -29,6 +29,17 @@ bool is_closed(const Module& module, uint64_t address) {
   return address < module.relro_end && address + sizeof(uint64_t) > module.relro_start;
 }
 
+// A call mostly returns into the object whose PLT it went through. Those of a request under way are
+// in no index yet.
+bool is_module(Linker& linker, const void* pointer, uint64_t return_address) {
+  if (module_at(return_address) == pointer || is_indexed(pointer)) return true;
+  const Reader reader(linker);
+  for (const Namespace* space : linker.spaces)
+    for (const Module* module = space->first; module != nullptr; module = module->map.l_next)
+      if (module == pointer) return true;
+  return false;
+}
+
 // The PLT says which entry it wants; only those count that could have been prepared for it.
 bool is_lazy_entry(const Module& module, uint64_t index) {
   const Image& image = module.image;
@@ -210,9 +221,16 @@ extern "C" void* prelude_tls_get_addr_slow(const void* pointer) {
   return address + index.offset;
 }
 
-extern "C" void* prelude_lazy_bind(void* pointer, uint64_t index) {
+extern "C" void* prelude_lazy_bind(void* pointer, uint64_t index, uint64_t return_address) {
   using namespace prelude;
   Linker& linker = *the_linker;
+  // Who gets into a PLT elsewhere than at the start of an entry hands over any words of its stack.
+  if (pointer == nullptr || !dl::is_module(linker, pointer, return_address))
+    linker.fatal(linker, {.code = Errc::kBadField,
+                          .object = linker.program->path,
+                          .subject = "object that a PLT names",
+                          .context = "one that binds its calls late",
+                          .value = reinterpret_cast<uint64_t>(pointer)});
   auto& module = *static_cast<Module*>(pointer);
   const dl::BoundCall call = dl::bind_call(linker, module, index);
   uint64_t target = call.address;

@@ -138,4 +138,24 @@ bool find_opened_object(uint64_t address, FoundObject& out) {
   }
 }
 
+namespace {
+
+bool names(const ObjectTable& table, const void* module) {
+  for (uint32_t i = 0; i < table.count; ++i)
+    if (table.entries[i].module == module) return true;
+  return false;
+}
+
+}  // namespace
+
+bool is_indexed(const void* module) {
+  if (names(*fixed_objects, module)) return true;
+  for (;;) {
+    const uint64_t seen = __atomic_load_n(&version, __ATOMIC_ACQUIRE);
+    const bool found = names(*__atomic_load_n(&tables[seen & 1], __ATOMIC_ACQUIRE), module);
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    if (__atomic_load_n(&version, __ATOMIC_RELAXED) == seen) return found;
+  }
+}
+
 }  // namespace prelude::dl

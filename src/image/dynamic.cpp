@@ -99,6 +99,13 @@ Status read_section(Image& image, Raw& raw) {
   return bad("PT_DYNAMIC p_filesz", image.dynamic_size, "a section that ends with DT_NULL");
 }
 
+// Nobody needs p_offset. But where it tells of another place and this one names no symbols and
+// strings, p_vaddr is wrong, and the program would start without its relocations.
+Status check_place(const Image& image, const Raw& raw) {
+  if (!image.dynamic_strays || (raw.has(kDtStrTab) && raw.has(kDtSymTab))) return Done{};
+  return bad("PT_DYNAMIC p_vaddr", image.dynamic_vaddr, "the address at which p_offset is mapped");
+}
+
 Status read_strings(Image& image, const Raw& raw) {
   if (!raw.has(kDtStrTab)) {
     if (raw.has(kDtNeeded) || raw.has(kDtSymTab)) return bad("DT_STRTAB", 0, "a string table");
@@ -248,9 +255,20 @@ struct TableTags {
   const char *address_name, *size_name, *entry_name;
 };
 
+// An address and a size come together (gABI ch. 5, "Dynamic Section"). A size of nothing may stand
+// alone.
+Status check_pair(const Raw& raw, int address, int size, const char* address_name,
+                  const char* size_name) {
+  if (raw.has(address) && !raw.has(size))
+    return bad(size_name, 0, "the size of a table that is there");
+  if (!raw.has(address) && raw.get(size) != 0) return bad(address_name, 0, kInside);
+  return Done{};
+}
+
 // Gives the start of a relocation table and its number of entries.
 Status read_table(const Image& image, const Raw& raw, const TableTags& tags, const void*& start,
                   uint64_t& count) {
+  PRELUDE_TRY(check_pair(raw, tags.address, tags.size, tags.address_name, tags.size_name));
   if (!raw.has(tags.address)) return Done{};
   if (tags.entry >= 0 && raw.has(tags.entry) && raw.get(tags.entry) != tags.entry_bytes)
     return bad(tags.entry_name, raw.get(tags.entry), tags.entry_bytes == 24 ? "24" : "8");
@@ -292,17 +310,23 @@ Status read_relocations(Image& image, const Raw& raw) {
   image.relative_count = relative < image.rela_count ? relative : image.rela_count;
   image.pltgot = raw.get(kDtPltGot);
   if (image.pltgot != 0 && image.plt_rela_count != 0 &&
-      image.memory_segment(image.pltgot, 24) == nullptr)
-    return bad("DT_PLTGOT", image.pltgot, "an address inside the object");
+      (image.pltgot % 8 != 0 || image.memory_segment(image.pltgot, 24) == nullptr))
+    return bad("DT_PLTGOT", image.pltgot, "the address of words inside the object");
   return Done{};
 }
 
-Status read_array(const Image& image, const Raw& raw, int address, int size, const char* name,
-                  FunctionArray& out) {
-  if (!raw.has(address) || raw.get(size) == 0) return Done{};
-  const uint64_t at = raw.get(address), bytes = raw.get(size);
+struct ArrayTags {
+  int address, size;
+  const char *address_name, *size_name;
+};
+
+Status read_array(const Image& image, const Raw& raw, const ArrayTags& tags, FunctionArray& out) {
+  PRELUDE_TRY(check_pair(raw, tags.address, tags.size, tags.address_name, tags.size_name));
+  const uint64_t at = raw.get(tags.address), bytes = raw.get(tags.size);
+  if (bytes == 0) return Done{};
+  if (bytes % 8 != 0) return bad(tags.size_name, bytes, "a whole number of entries");
   if (at % 8 != 0 || image.memory_segment(at, bytes) == nullptr)
-    return bad(name, image.memory_segment(at, 8) == nullptr ? at : bytes,
+    return bad(tags.address_name, image.memory_segment(at, 8) == nullptr ? at : bytes,
                "an array inside the object");
   out = {at, bytes / 8};
   return Done{};
@@ -331,12 +355,15 @@ Status read_functions(Image& image, const Raw& raw) {
     return bad("DT_INIT", image.init, "an address in an executable segment");
   if (image.fini != 0 && !image.executable(image.fini))
     return bad("DT_FINI", image.fini, "an address in an executable segment");
-  PRELUDE_TRY(
-      read_array(image, raw, kDtInitArray, kDtInitArraySz, "DT_INIT_ARRAY", image.init_array));
-  PRELUDE_TRY(
-      read_array(image, raw, kDtFiniArray, kDtFiniArraySz, "DT_FINI_ARRAY", image.fini_array));
-  PRELUDE_TRY(read_array(image, raw, kDtPreinitArray, kDtPreinitArraySz, "DT_PREINIT_ARRAY",
-                         image.preinit_array));
+  static constexpr ArrayTags kInit = {kDtInitArray, kDtInitArraySz, "DT_INIT_ARRAY",
+                                      "DT_INIT_ARRAYSZ"};
+  static constexpr ArrayTags kFini = {kDtFiniArray, kDtFiniArraySz, "DT_FINI_ARRAY",
+                                      "DT_FINI_ARRAYSZ"};
+  static constexpr ArrayTags kPreinit = {kDtPreinitArray, kDtPreinitArraySz, "DT_PREINIT_ARRAY",
+                                         "DT_PREINIT_ARRAYSZ"};
+  PRELUDE_TRY(read_array(image, raw, kInit, image.init_array));
+  PRELUDE_TRY(read_array(image, raw, kFini, image.fini_array));
+  PRELUDE_TRY(read_array(image, raw, kPreinit, image.preinit_array));
   return check_arrays(image);
 }
 
@@ -420,6 +447,7 @@ void note_metadata(Image& image, const Raw& raw) {
 Status decode_dynamic(Image& image) {
   Raw raw;
   PRELUDE_TRY(read_section(image, raw));
+  PRELUDE_TRY(check_place(image, raw));
   PRELUDE_TRY(read_strings(image, raw));
   PRELUDE_TRY(read_symbols(image, raw));
   PRELUDE_TRY(read_gnu_hash(image, raw));

@@ -77,32 +77,34 @@ bool ascending(const LoadSegment* segments, uint32_t count) {
 
 // A later segment is laid over the pages it shares with the one below: what the tables say about
 // the lower one holds only while these are the same bytes of the file and no permission is lost.
-Status check_overlap(const LoadSegment* segments, uint32_t count, uint64_t page) {
+// Whose segments are aligned to pages (`align`) has no two kinds of memory in one.
+Status check_overlap(const LoadSegment* segments, uint32_t count, uint64_t align, uint64_t page) {
   for (uint32_t i = 1; i < count; ++i) {
     const LoadSegment &below = segments[i - 1], &s = segments[i];
     const uint64_t end = below.vaddr + below.memsz;
     if (s.vaddr < end) return bad("p_vaddr", s.vaddr, "segments that do not overlap");
     if (end <= round_down(s.vaddr, page)) continue;
     const bool same_bytes = below.vaddr - below.offset == s.vaddr - s.offset && s.filesz != 0;
-    if (!same_bytes || (below.flags & ~s.flags) != 0)
+    const uint32_t differ = below.flags ^ s.flags;
+    if (!same_bytes || (align >= page ? differ : differ & below.flags) != 0)
       return bad("p_vaddr", s.vaddr, "a page of its own, as its neighbour's differs");
   }
   return Done{};
 }
 
-// Code and data come from different bytes of a file: the same bytes in both mean that one of the
-// offsets is wrong. No more segments are looked at than linkers make.
+// What a program writes to and what it does not come from different bytes of a file: the same bytes
+// in both mean that one of the offsets is wrong. No more segments are looked at than linkers make.
 Status check_file_overlap(const LoadSegment* segments, uint32_t count) {
   constexpr uint32_t kUsual = 16;
   if (count > kUsual) return Done{};
   for (uint32_t i = 0; i < count; ++i) {
-    const LoadSegment& code = segments[i];
-    if ((code.flags & (elf::kPfX | elf::kPfW)) != elf::kPfX) continue;
+    const LoadSegment& fixed = segments[i];
+    if ((fixed.flags & elf::kPfW) != 0 || fixed.filesz == 0) continue;
     for (uint32_t k = 0; k < count; ++k) {
       const LoadSegment& data = segments[k];
       if ((data.flags & elf::kPfW) != 0 && data.filesz != 0 &&
-          code.offset < data.offset + data.filesz && data.offset < code.offset + code.filesz)
-        return bad("p_offset", code.offset, "code that is not in the bytes of a writable segment");
+          fixed.offset < data.offset + data.filesz && data.offset < fixed.offset + fixed.filesz)
+        return bad("p_offset", fixed.offset, "bytes that are not those of a writable segment");
     }
   }
   return Done{};
@@ -147,12 +149,17 @@ void note_facts(const elf::ProgramHeader& ph, Image& out) {
   }
 }
 
+// True where the file's bytes at `offset` are mapped at another address than vaddr.
+bool strays(const Image& image, uint64_t vaddr, uint64_t offset) {
+  const LoadSegment* s = image.file_segment(vaddr, 1);
+  return s != nullptr && vaddr - s->vaddr != offset - s->offset;
+}
+
 Status check_tls_image(const Image& image) {
   if (image.tls_memsz == 0 || image.tls_filesz == 0) return Done{};
-  const LoadSegment* s = image.file_segment(image.tls_vaddr, image.tls_filesz);
-  if (s == nullptr)
+  if (image.file_segment(image.tls_vaddr, image.tls_filesz) == nullptr)
     return bad("PT_TLS p_vaddr", image.tls_vaddr, "the address of file-backed memory of a PT_LOAD");
-  if (image.tls_vaddr - s->vaddr != image.tls_offset - s->offset)
+  if (strays(image, image.tls_vaddr, image.tls_offset))
     return bad("PT_TLS p_vaddr", image.tls_vaddr, "the address at which its p_offset is mapped");
   return Done{};
 }
@@ -220,10 +227,11 @@ Result<HeaderFacts> decode_header(const std::byte* head, size_t bytes, uint64_t 
 Status decode_program_headers(const elf::ProgramHeader* headers, uint16_t count, uint64_t file_size,
                               const HostRules& host, LoadSegment* segments, Image& out) {
   uint32_t loads = 0;
-  uint64_t low = UINT64_MAX;
+  uint64_t low = UINT64_MAX, dynamic_offset = 0;
   for (uint16_t i = 0; i < count; ++i) {
     const elf::ProgramHeader& ph = headers[i];
     if (ph.type == elf::kPtTls) PRELUDE_TRY(check_tls(ph));
+    if (ph.type == elf::kPtDynamic) dynamic_offset = ph.offset;
     note_facts(ph, out);
     if (ph.type != elf::kPtLoad || (ph.memsz | ph.filesz) == 0) continue;
     PRELUDE_TRY(check_load(ph, file_size, host));
@@ -236,12 +244,13 @@ Status decode_program_headers(const elf::ProgramHeader* headers, uint16_t count,
   if (!ascending(segments, loads))
     std::sort(segments, segments + loads,
               [](const auto& a, const auto& b) { return a.vaddr < b.vaddr; });
-  PRELUDE_TRY(check_overlap(segments, loads, host.page_size));
+  PRELUDE_TRY(check_overlap(segments, loads, out.max_align, host.page_size));
   PRELUDE_TRY(check_file_overlap(segments, loads));
   out.segments = segments;
   out.segment_count = loads;
   out.low = round_down(low, host.page_size);
   out.high = round_up(out.end, host.page_size);
+  out.dynamic_strays = strays(out, out.dynamic_vaddr, dynamic_offset);
   PRELUDE_TRY(check_tls_image(out));
   return check_relro(out, host.page_size);
 }

@@ -307,6 +307,16 @@ void prepare_lazy(const Linker& linker, Module& module) {
   got[2] = reinterpret_cast<uint64_t>(watched ? linker.watched_stub : linker.lazy_stub);
 }
 
+// Nobody has business in PLT0 of an object bound at once. A wrong pointer that leads there shall
+// end in the stub, which knows no object 0, and not at address 0. Only where the words are what the
+// psABI reserves; they lie beside slots that have been written.
+void close_plt(const Linker& linker, const Module& module) {
+  const Image& image = module.image;
+  auto* got = static_cast<uint64_t*>(image.address(image.pltgot));
+  if (got[0] == image.dynamic_vaddr && (got[1] | got[2]) == 0)
+    got[2] = reinterpret_cast<uint64_t>(linker.lazy_stub);
+}
+
 // Compat: the calls of an auditor are not reported to the others, its eager bindings are (glibc
 // 2.36).
 void watch_module(Linker& linker, const Batch& batch, Module& module, bool lazy) {
@@ -368,7 +378,10 @@ Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy) 
   // resolver, which may call through the PLT; and again after the results have been stored.
   if (ok && use_lazy) prepare_lazy(linker, module);
   if (!ok || !relocator.run_indirect() || !binder.settle_pending()) return binder.error();
-  if (use_lazy) prepare_lazy(linker, module);
+  if (use_lazy)
+    prepare_lazy(linker, module);
+  else if (image.plt_rela_count != 0 && window.holds(image.pltgot, 24))
+    close_plt(linker, module);
   linker.statistics.relocations += relocator.counts().symbolic;
   linker.statistics.relative_relocations += relocator.counts().relative;
   module.relocated = true;

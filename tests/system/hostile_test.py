@@ -5,6 +5,7 @@ Each run has little memory and a time limit. The loader must end by itself, neve
 refuses it says a word and, for dlopen, the process goes on. Where a damaged file is accepted, its own code is
 not called: what is checked is the loader."""
 import os
+import re
 import resource
 import socket
 import struct
@@ -23,6 +24,10 @@ __thread int local = 3;
 int value = 5, *address = &value;
 int unused(void) { return printf("%d", local) + *address; }
 '''
+CALLING = r'''
+#include <stdio.h>
+__attribute__((constructor)) static void constructor(void) { puts("never"); }
+'''
 STARTED = '#include <stdio.h>\nint main(void) { puts("ran"); return 0; }'
 OPENER = r'''
 #include <dlfcn.h>
@@ -36,7 +41,7 @@ int main(int argc, char **argv) {
 }
 '''
 GNU_HASH, STRTAB, STRSZ, SYMTAB, RELA, RELASZ, RELACOUNT = 0x6ffffef5, 5, 10, 6, 7, 8, 0x6ffffff9
-VERNEED, VERNEEDNUM, HASH, INIT_ARRAYSZ, VERSYM = 0x6ffffffe, 0x6fffffff, 4, 27, 0x6ffffff0
+VERNEED, VERNEEDNUM, HASH, INIT_ARRAY, INIT_ARRAYSZ, VERSYM = 0x6ffffffe, 0x6fffffff, 4, 25, 27, 0x6ffffff0
 NOTE, RELRO, PROPERTY, STACK, INTERP = 4, 0x6474e552, 0x6474e553, 0x6474e551, 3
 HUGE = (0, 1, 7, 8, 0xfff, 0x7fffffff, 0xffffffff, 1 << 40, (1 << 47) - 1, (1 << 63) - 1, (1 << 64) - 8, (1 << 64) - 1)
 
@@ -177,7 +182,7 @@ class Runs:
             self.fail(what, command, f"status {done.returncode}: {done.stderr[-300:]}")
         elif done.returncode == 127 and not done.stderr.strip():
             self.fail(what, command, "silent")
-        if command[1:2] == ["./opener"] and b"goes on" not in done.stdout:
+        if command[1:2] == ["./opener"] and 0 in allowed and b"goes on" not in done.stdout:
             self.fail(what, command, f"does not go on: {done.stderr[-300:]}")
 
     def fail(self, what, command, why):
@@ -243,6 +248,29 @@ def test_strange_files(runs, _):
     listener.close()
 
 
+def test_pointers_into_the_plt(runs, _):
+    """Code of the object, but not a function: PLT0, where it begins and behind its first byte. Whatever it finds on
+    the stack leads to the loader, which is the last to know that something is wrong."""
+    for binding in ("lazy", "now"):
+        gcc("whole-plt.so", CALLING, "-shared", "-fPIC", "-Wl,-z," + binding, "-Wl,-soname,libvictim.so", "-fcf-protection=none")
+        sections = subprocess.run(["readelf", "-SW", "whole-plt.so"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        start = int(re.search(r" \.plt +PROGBITS +([0-9a-f]+)", sections).group(1), 16)
+        for distance in (0, 1, 6):
+            file = File("whole-plt.so")
+            array, size = (file.get(file.dynamic_offset(tag) + 8, "Q") for tag in (INIT_ARRAY, INIT_ARRAYSZ))
+            changed = 0
+            at, bytes_ = table(RELA)(file), file.get(file.dynamic_offset(RELASZ) + 8, "Q")
+            for entry in range(at, at + bytes_, 24):
+                if array <= file.get(entry, "Q") < array + size:
+                    file.put(entry + 16, "Q", start + distance)
+                    changed += 1
+            assert changed
+            os.unlink("libvictim.so")
+            file.write("libvictim.so")
+            for command in ([OURS, "./started"], [OURS, "./opener", "./libvictim.so"]):
+                runs.run(f"constructor at PLT0 + {distance}, {binding}", command, allowed=(127,))
+
+
 def test_files_that_change(runs, _):
     """Another process replaces the file, and cuts or extends it; cut under a mapping, that is SIGBUS by the kernel."""
     stop = threading.Event()
@@ -275,7 +303,7 @@ def main():
         File("whole.so").write("libvictim.so")
         gcc("started", STARTED, "-Wl,--no-as-needed", "libvictim.so", "-Wl,-rpath,.")
         gcc("opener", OPENER)
-        for test in (test_damaged, test_cut, test_strange_files, test_files_that_change):
+        for test in (test_damaged, test_cut, test_strange_files, test_pointers_into_the_plt, test_files_that_change):
             before = runs.count
             test(runs, share)
             print(f"{test.__name__}: {runs.count - before} runs", flush=True)

@@ -93,6 +93,10 @@ inline Module* module_at(uint64_t address) {
   return find_opened_object(address, found) ? found.module : nullptr;
 }
 
+/// True if the pointer is a module of the index; it is not looked at itself. Lock-free and
+/// async-signal-safe.
+bool is_indexed(const void* module);
+
 /// Where a call through a lazily bound PLT entry leads.
 struct BoundCall {
   Definition found;  ///< no symbol: weak, and defined nowhere

@@ -78,6 +78,7 @@ struct Image {
   uint32_t stack_flags = 0;
   uint32_t dynamic_flags = 0;  ///< p_flags of PT_DYNAMIC
   bool has_stack_header = false;
+  bool dynamic_strays = false;  ///< PT_DYNAMIC's p_offset is not what lies at its p_vaddr
 
   // ---- from the dynamic section ----
   const elf::Dynamic* dynamic = nullptr;

@@ -233,8 +233,9 @@ TEST(VectorState, KeepsWhatTheProcessorHas) {
 
 }  // namespace
 
-void* prelude_lazy_bind(void* module, uint64_t index) {
-  bind_arguments_right = module == reinterpret_cast<void*>(probe_module) && index == probe_index;
+void* prelude_lazy_bind(void* module, uint64_t index, uint64_t return_address) {
+  bind_arguments_right = module == reinterpret_cast<void*>(probe_module) && index == probe_index &&
+                         return_address == reinterpret_cast<uint64_t>(&probe_plt_return);
   slow_call.aligned = stack_aligned(__builtin_frame_address(0));
   _Unwind_Backtrace(note_frame, nullptr);
   probe_trash();

@@ -150,7 +150,9 @@ TEST(Dynamic, FunctionArraysLieInsideAndApart) {
       {data + 4, 16, data + 32, 16, "DT_INIT_ARRAY"},
       {kWild, 16, data + 32, 16, "DT_INIT_ARRAY"},
       {data, uint64_t{1} << 62, data + 32, 16, "DT_INIT_ARRAY"},
-      {data, 16, data + 32, UINT64_MAX, "DT_FINI_ARRAY"},
+      {data, 16, data + 32, UINT64_MAX & ~uint64_t{7}, "DT_FINI_ARRAY"},
+      {data, 7, data + 16, 16, "DT_INIT_ARRAYSZ"},
+      {data, 16, data + 16, 17, "DT_FINI_ARRAYSZ"},
       {probe.dynamic(), 16, data, 16, "function array"},
   };
   for (const auto& c : cases) {
@@ -159,6 +161,48 @@ TEST(Dynamic, FunctionArraysLieInsideAndApart) {
     builder.set(elf::kDtFiniArray, c.fini).set(elf::kDtFiniArraySz, c.fini_bytes);
     EXPECT_STREQ(refused(builder), c.expected) << (&c - cases);
   }
+}
+
+TEST(Dynamic, AddressesAndSizesComeTogether) {
+  const struct {
+    int64_t address, size;
+    const char *address_name, *size_name;
+  } pairs[] = {
+      {elf::kDtRela, elf::kDtRelaSz, "DT_RELA", "DT_RELASZ"},
+      {elf::kDtJmpRel, elf::kDtPltRelSz, "DT_JMPREL", "DT_PLTRELSZ"},
+      {elf::kDtRelr, elf::kDtRelrSz, "DT_RELR", "DT_RELRSZ"},
+      {elf::kDtInitArray, elf::kDtInitArraySz, "DT_INIT_ARRAY", "DT_INIT_ARRAYSZ"},
+      {elf::kDtFiniArray, elf::kDtFiniArraySz, "DT_FINI_ARRAY", "DT_FINI_ARRAYSZ"},
+      {elf::kDtPreinitArray, elf::kDtPreinitArraySz, "DT_PREINIT_ARRAY", "DT_PREINIT_ARRAYSZ"}};
+  for (const auto& pair : pairs) {
+    ElfBuilder lonely_size = sample();
+    lonely_size.remove(pair.address).set(pair.size, 24);
+    EXPECT_STREQ(refused(lonely_size), pair.address_name);
+    ElfBuilder lonely_address = sample();
+    lonely_address.set(pair.address, 0x100).remove(pair.size);
+    EXPECT_STREQ(refused(lonely_address), pair.size_name);
+    ElfBuilder nothing = sample();
+    nothing.remove(pair.address).set(pair.size, 0);
+    EXPECT_STREQ(refused(nothing), "accepted");
+    ElfBuilder empty = sample();
+    empty.set(pair.address, kWild).set(pair.size, 0);
+    EXPECT_STREQ(refused(empty), "accepted");
+  }
+}
+
+TEST(Dynamic, AStrayingSectionMustLookLikeOne) {
+  ElfBuilder builder = sample();
+  std::vector<uint8_t> file = builder.build();
+  auto* header =
+      reinterpret_cast<elf::ProgramHeader*>(file.data() + builder.header(elf::kPtDynamic));
+  header->offset += 16;  // nobody needs it
+  EXPECT_TRUE(LoadedObject(file).ok());
+  header->offset -= 16;
+  header->vaddr += header->filesz - sizeof(elf::Dynamic);  // DT_NULL alone
+  header->filesz = header->memsz = sizeof(elf::Dynamic);
+  EXPECT_STREQ(LoadedObject(file).status().error().subject, "PT_DYNAMIC p_vaddr");
+  header->offset += header->vaddr - builder.dynamic();
+  EXPECT_TRUE(LoadedObject(file).ok());
 }
 
 TEST(Dynamic, NamesLieInsideTheStringTable) {
@@ -296,6 +340,14 @@ TEST(Dynamic, PltGotMustHoldItsThreeWords) {
   ElfBuilder builder = sample();
   builder.set(elf::kDtPltGot, kWild);
   EXPECT_STREQ(refused(builder), "DT_PLTGOT");
+  ElfBuilder probe = sample();
+  (void)probe.build();
+  ElfBuilder odd = sample();
+  odd.set(elf::kDtPltGot, probe.data() + 1);
+  EXPECT_STREQ(refused(odd), "DT_PLTGOT");
+  ElfBuilder even = sample();
+  even.set(elf::kDtPltGot, probe.data());
+  EXPECT_STREQ(refused(even), "accepted");
 }
 
 // ---- hash tables, word by word

@@ -164,8 +164,10 @@ TEST_F(ProgramHeaders, AreSortedByAddress) {
   EXPECT_EQ(image.segments[1].vaddr, 0x2000U);
 }
 
-TEST_F(ProgramHeaders, CodeIsNotTakenFromTheBytesOfData) {
+TEST_F(ProgramHeaders, CodeAndConstantsAreNotTakenFromTheBytesOfData) {
   headers.push_back(load(0x3000, 0x2000, 0x80, 0x80, kR | kX));
+  EXPECT_STREQ(refused(), "p_offset");
+  headers[2].flags = kR;
   EXPECT_STREQ(refused(), "p_offset");
   headers[2].offset = 0x1000;
   EXPECT_STREQ(refused(), "accepted");
@@ -173,8 +175,32 @@ TEST_F(ProgramHeaders, CodeIsNotTakenFromTheBytesOfData) {
   headers[1].filesz = 0;  // no bytes, so none in common
   EXPECT_STREQ(refused(), "accepted");
   headers[1].filesz = 0x100;
-  headers[2].flags = kR;  // the same constants twice do no harm
+  headers[2].filesz = 0;
   EXPECT_STREQ(refused(), "accepted");
+  headers[2].filesz = 0x80;
+  headers[1].flags = kR;  // the same constants twice do no harm
+  EXPECT_STREQ(refused(), "accepted");
+}
+
+TEST_F(ProgramHeaders, APageIsSharedByEqualsOnly) {
+  headers[1] = load(0x800, 0x800, 0x100, 0x100, kR);
+  EXPECT_STREQ(refused(), "accepted");
+  headers[1].flags = kR | kW;
+  EXPECT_STREQ(refused(), "p_vaddr");
+  headers[0].align = headers[1].align = 16;  // laid out without a thought of pages
+  EXPECT_STREQ(refused(), "accepted");
+}
+
+TEST_F(ProgramHeaders, DynamicSectionIsSeenToStray) {
+  headers.push_back({elf::kPtDynamic, kR | kW, 0x2010, 0x2010, 0x2010, 0x20, 0x20, 8});
+  ASSERT_TRUE(decode().ok());
+  EXPECT_FALSE(image.dynamic_strays);
+  headers[2].vaddr = 0x2018;
+  ASSERT_TRUE(decode().ok());
+  EXPECT_TRUE(image.dynamic_strays);
+  headers[2].vaddr = 0x10;
+  ASSERT_TRUE(decode().ok());
+  EXPECT_TRUE(image.dynamic_strays);
 }
 
 TEST_F(ProgramHeaders, ManySegmentsAreFoundByAddress) {
@@ -237,7 +263,7 @@ TEST_F(ProgramHeaders, SizesAndPlacesAreChecked) {
       {"p_vaddr", [](auto& h) { h.vaddr = 0x800, h.offset = 0x1800; }},  // other bytes, same page
       {"p_vaddr",
        [](auto& h) { h.vaddr = 0x800, h.offset = 0x800, h.flags = kX; }},  // loses read permission
-      {"accepted",
+      {"p_vaddr",
        [](auto& h) { h.vaddr = 0x800, h.offset = 0x800; }},  // same page, more permissions
       {"accepted", [](auto& h) { h.align = 0; }},
       {"accepted", [](auto& h) { h.align = 0x200000; }},
