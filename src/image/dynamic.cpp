@@ -106,6 +106,33 @@ Status check_place(const Image& image, const Raw& raw) {
   return bad("PT_DYNAMIC p_vaddr", image.dynamic_vaddr, "the address at which p_offset is mapped");
 }
 
+struct Pair {
+  uint8_t address, size;
+  const char *address_name, *size_name;
+};
+constexpr Pair kPairs[] = {
+    {kDtRela, kDtRelaSz, "DT_RELA", "DT_RELASZ"},
+    {kDtJmpRel, kDtPltRelSz, "DT_JMPREL", "DT_PLTRELSZ"},
+    {kDtRelr, kDtRelrSz, "DT_RELR", "DT_RELRSZ"},
+    {kDtInitArray, kDtInitArraySz, "DT_INIT_ARRAY", "DT_INIT_ARRAYSZ"},
+    {kDtFiniArray, kDtFiniArraySz, "DT_FINI_ARRAY", "DT_FINI_ARRAYSZ"},
+    {kDtPreinitArray, kDtPreinitArraySz, "DT_PREINIT_ARRAY", "DT_PREINIT_ARRAYSZ"}};
+
+// An address and a size come together (gABI ch. 5, "Dynamic Section"). A size of nothing may stand
+// alone.
+Status check_pairs(const Raw& raw) {
+  uint64_t odd = 0;
+  for (const Pair& pair : kPairs) odd |= raw.present >> pair.address ^ raw.present >> pair.size;
+  if ((odd & 1) == 0) return Done{};
+  for (const Pair& pair : kPairs) {
+    if (raw.has(pair.address) && !raw.has(pair.size))
+      return bad(pair.size_name, 0, "the size of a table that is there");
+    if (!raw.has(pair.address) && raw.get(pair.size) != 0)
+      return bad(pair.address_name, 0, kInside);
+  }
+  return Done{};
+}
+
 Status read_strings(Image& image, const Raw& raw) {
   if (!raw.has(kDtStrTab)) {
     if (raw.has(kDtNeeded) || raw.has(kDtSymTab)) return bad("DT_STRTAB", 0, "a string table");
@@ -255,20 +282,9 @@ struct TableTags {
   const char *address_name, *size_name, *entry_name;
 };
 
-// An address and a size come together (gABI ch. 5, "Dynamic Section"). A size of nothing may stand
-// alone.
-Status check_pair(const Raw& raw, int address, int size, const char* address_name,
-                  const char* size_name) {
-  if (raw.has(address) && !raw.has(size))
-    return bad(size_name, 0, "the size of a table that is there");
-  if (!raw.has(address) && raw.get(size) != 0) return bad(address_name, 0, kInside);
-  return Done{};
-}
-
 // Gives the start of a relocation table and its number of entries.
 Status read_table(const Image& image, const Raw& raw, const TableTags& tags, const void*& start,
                   uint64_t& count) {
-  PRELUDE_TRY(check_pair(raw, tags.address, tags.size, tags.address_name, tags.size_name));
   if (!raw.has(tags.address)) return Done{};
   if (tags.entry >= 0 && raw.has(tags.entry) && raw.get(tags.entry) != tags.entry_bytes)
     return bad(tags.entry_name, raw.get(tags.entry), tags.entry_bytes == 24 ? "24" : "8");
@@ -321,9 +337,8 @@ struct ArrayTags {
 };
 
 Status read_array(const Image& image, const Raw& raw, const ArrayTags& tags, FunctionArray& out) {
-  PRELUDE_TRY(check_pair(raw, tags.address, tags.size, tags.address_name, tags.size_name));
   const uint64_t at = raw.get(tags.address), bytes = raw.get(tags.size);
-  if (bytes == 0) return Done{};
+  if (!raw.has(tags.address) || bytes == 0) return Done{};
   if (bytes % 8 != 0) return bad(tags.size_name, bytes, "a whole number of entries");
   if (at % 8 != 0 || image.memory_segment(at, bytes) == nullptr)
     return bad(tags.address_name, image.memory_segment(at, 8) == nullptr ? at : bytes,
@@ -448,6 +463,7 @@ Status decode_dynamic(Image& image) {
   Raw raw;
   PRELUDE_TRY(read_section(image, raw));
   PRELUDE_TRY(check_place(image, raw));
+  PRELUDE_TRY(check_pairs(raw));
   PRELUDE_TRY(read_strings(image, raw));
   PRELUDE_TRY(read_symbols(image, raw));
   PRELUDE_TRY(read_gnu_hash(image, raw));

@@ -93,10 +93,15 @@ Status check_overlap(const LoadSegment* segments, uint32_t count, uint64_t align
 }
 
 // What a program writes to and what it does not come from different bytes of a file: the same bytes
-// in both mean that one of the offsets is wrong. No more segments are looked at than linkers make.
+// in both mean that one of the offsets is wrong. Nearly always the bytes ascend like the addresses;
+// if not, no more segments are looked at than linkers make.
 Status check_file_overlap(const LoadSegment* segments, uint32_t count) {
   constexpr uint32_t kUsual = 16;
-  if (count > kUsual) return Done{};
+  uint32_t ascending = 1;
+  while (ascending < count && segments[ascending].offset >=
+                                  segments[ascending - 1].offset + segments[ascending - 1].filesz)
+    ++ascending;
+  if (ascending >= count || count > kUsual) return Done{};
   for (uint32_t i = 0; i < count; ++i) {
     const LoadSegment& fixed = segments[i];
     if ((fixed.flags & elf::kPfW) != 0 || fixed.filesz == 0) continue;

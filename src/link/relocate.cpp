@@ -307,14 +307,19 @@ void prepare_lazy(const Linker& linker, Module& module) {
   got[2] = reinterpret_cast<uint64_t>(watched ? linker.watched_stub : linker.lazy_stub);
 }
 
+// Whether DT_PLTGOT leads to the words that the PLT uses: linkers put the address of the dynamic
+// section into the first (psABI x86-64 5.2). With other words the PLT would jump to nowhere.
+bool has_plt_words(const Image& image) {
+  return image.pltgot != 0 && image.plt_rela_count != 0 &&
+         *static_cast<const uint64_t*>(image.address(image.pltgot)) == image.dynamic_vaddr;
+}
+
 // Nobody has business in PLT0 of an object bound at once. A wrong pointer that leads there shall
-// end in the stub, which knows no object 0, and not at address 0. Only where the words are what the
-// psABI reserves; they lie beside slots that have been written.
+// end in the stub, which knows no object 0, and not at address 0. The words lie beside slots that
+// have been written.
 void close_plt(const Linker& linker, const Module& module) {
-  const Image& image = module.image;
-  auto* got = static_cast<uint64_t*>(image.address(image.pltgot));
-  if (got[0] == image.dynamic_vaddr && (got[1] | got[2]) == 0)
-    got[2] = reinterpret_cast<uint64_t>(linker.lazy_stub);
+  auto* got = static_cast<uint64_t*>(module.image.address(module.image.pltgot));
+  if ((got[1] | got[2]) == 0) got[2] = reinterpret_cast<uint64_t>(linker.lazy_stub);
 }
 
 // Compat: the calls of an auditor are not reported to the others, its eager bindings are (glibc
@@ -349,7 +354,7 @@ Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy) 
   const Image& image = module.image;
   if (linker.auditor != nullptr) watch_module(linker, batch, module, lazy);
   const bool at_once = module.bind_now && module.plt_watch != PltWatch::kCalls;
-  const bool use_lazy = lazy && !at_once && image.pltgot != 0 && image.plt_rela_count != 0;
+  const bool use_lazy = lazy && !at_once && has_plt_words(image);
   if (linker.tracer.wants(Topic::kReloc))
     linker.tracer.emit({.kind = EventKind::kRelocBegin,
                         .topic = Topic::kReloc,
@@ -380,7 +385,7 @@ Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy) 
   if (!ok || !relocator.run_indirect() || !binder.settle_pending()) return binder.error();
   if (use_lazy)
     prepare_lazy(linker, module);
-  else if (image.plt_rela_count != 0 && window.holds(image.pltgot, 24))
+  else if (has_plt_words(image) && window.holds(image.pltgot, 24))
     close_plt(linker, module);
   linker.statistics.relocations += relocator.counts().symbolic;
   linker.statistics.relative_relocations += relocator.counts().relative;

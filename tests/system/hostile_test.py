@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Hostile files in every way a file gets to the loader: start-up, dlopen, preload, --list, ldd mode, --verify.
 
-Each run has little memory and a time limit. The loader must end by itself, never by a signal, and where it
+Each run has little memory, 64 KiB of stack and a time limit. The loader must end by itself, never by a signal, and where it
 refuses it says a word and, for dlopen, the process goes on. Where a damaged file is accepted, its own code is
 not called: what is checked is the loader."""
 import os
@@ -162,6 +162,7 @@ def limits():
     resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
     resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_STACK, (64 << 10, 64 << 10))
 
 
 class Runs:
