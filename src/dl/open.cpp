@@ -125,6 +125,14 @@ Status place_at_once(Linker& linker, Batch& batch) {
   return Done{};
 }
 
+// Called twice: the releases differ in when auditors hear it. Those that tell it late do not where
+// nothing was added.
+void tell_complete(Linker& linker, Batch& batch, bool relocated) {
+  if (linker.auditor == nullptr || (relocated && !batch.announced)) return;
+  if (linker.personality->complete_means_relocated() == relocated)
+    linker.auditor->activity(linker, *batch.space, Activity::kConsistent);
+}
+
 Status link_new(Linker& linker, Batch& batch, Module& root) {
   Module* roots[] = {&root};
   PRELUDE_TRY(load_closure(linker, batch, roots, 1, explain_missing, &linker));
@@ -134,8 +142,7 @@ Status link_new(Linker& linker, Batch& batch, Module& root) {
     return missing.error;
   PRELUDE_TRY(linker.personality->batch_loaded(linker, batch));
   if (batch.for_auditor) PRELUDE_TRY(place_at_once(linker, batch));
-  if (linker.auditor != nullptr)
-    linker.auditor->activity(linker, *batch.space, Activity::kConsistent);
+  tell_complete(linker, batch, false);
   if (!give_scopes(linker, batch)) return Error{.code = Errc::kOutOfMemory, .object = root.path};
   for (Module* module : batch.modules) linker.personality->module_changed(linker, *module);
   linker.personality->module_changed(linker, root);
@@ -149,7 +156,10 @@ Status link_new(Linker& linker, Batch& batch, Module& root) {
   }
   debugger::announce(*batch.space, debugger::Stage::kMapComplete, &root);
   debugger::announce(*batch.space, debugger::Stage::kRelocStart);
-  PRELUDE_TRY(relocate_new(linker, batch, root));
+  if (const Status status = relocate_new(linker, batch, root); !status) {
+    tell_complete(linker, batch, true);
+    return status;
+  }
   if ((batch.mode & kOpenGlobal) != 0 &&
       !reserve_in_list(linker, *batch.space->global, root.closure.count))
     return Error{.code = Errc::kOutOfMemory, .object = root.path};
@@ -165,6 +175,7 @@ Status link_new(Linker& linker, Batch& batch, Module& root) {
   }
   PRELUDE_TRY(linker.personality->batch_relocated(linker, batch));
   debugger::announce(*batch.space, debugger::Stage::kRelocComplete, &root);
+  tell_complete(linker, batch, true);
   return Done{};
 }
 

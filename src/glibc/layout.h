@@ -440,6 +440,7 @@ struct Behaviour {
   bool exec_stack_on_dlopen = false;      ///< a library that asks for an executable stack gets it
   bool tunable_string_pair = false;       ///< string tunables are {const char*, size_t}, not char*
   bool tunables_strict = false;           ///< 2.39+: one malformed part voids all of GLIBC_TUNABLES
+  bool told_when_relocated = false;       ///< 2.41+: auditors hear of complete objects later
   uint16_t tid_address = kAbsent;         ///< offset in struct pthread for set_tid_address
   uint16_t rseq_feature_size = kAbsent;   ///< __rseq_size where it does not come from auxv
   uint16_t rseq_min_size = kAbsent;       ///< smallest area given to the kernel

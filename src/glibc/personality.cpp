@@ -185,6 +185,9 @@ class GlibcPersonality final : public Personality {
     return Done{};
   }
 
+  bool complete_means_relocated() override {
+    return state().layout != nullptr && state().layout->behaviour.told_when_relocated;
+  }
   bool libc_initialises_program() override { return program_has_libc(); }
 
   void expect_auditors(Linker& linker) override { expect_early(linker); }

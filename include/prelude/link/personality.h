@@ -80,6 +80,9 @@ class Personality {
   }
   /// Auditors will be loaded now, before the program's libraries.
   virtual void expect_auditors(Linker& linker) { (void)linker; }
+  /// True when auditors hear that opened objects are complete when these are relocated, false when
+  /// they are mapped.
+  virtual bool complete_means_relocated() { return false; }
   /// True when the program's own initialisers are run by the libc's start code.
   virtual bool libc_initialises_program() { return false; }
   /// May the object that asks for an executable stack have one?
