@@ -44,6 +44,16 @@ void write_directory(void* context, const char* path, prelude::FoundBy) {
   ++out.count;
 }
 
+// libc asserts that a thread that cannot be made has left ENOMEM in errno: in that of the C library
+// that asks.
+[[gnu::cold, gnu::noinline]] void set_no_memory(const void* caller) {
+  constexpr int kNoMemory = 12;
+  const Module* libc = prelude::dl::module_at(reinterpret_cast<uint64_t>(caller));
+  if (libc == nullptr) return;
+  auto place = reinterpret_cast<int* (*)()>(prelude::glibc::function_of(*libc, "__errno_location"));
+  if (place != nullptr) *place() = kNoMemory;
+}
+
 }  // namespace
 
 // NOLINTBEGIN(readability-identifier-naming): names of the ABI
@@ -66,6 +76,7 @@ PRELUDE_EXPORT void* _dl_allocate_tls(void* block) {
   }
   if (prelude::dl::tls_start_thread(linker, static_cast<char*>(block), true)) return block;
   if (raw != nullptr) state().functions.free(raw);
+  set_no_memory(__builtin_return_address(0));
   return nullptr;
 }
 

@@ -45,6 +45,32 @@ int main(int argc, char **argv) {
   return 0; }
 '''
 
+# Threads whose stacks are smaller than an initial-exec block that comes late: not all of them can have one.
+LARGE = '__attribute__((tls_model("initial-exec"))) __thread char large[65536]; char *where(void) { return large; }'
+SMALL_STACKS = '''
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+static sem_t go; static char *(*where)(void);
+static void *work(void *a) { char *at = where(); sem_wait(&go); return at[0] || at[65535] ? a : 0; }
+int main(int n, char **v) {
+  void *h = dlopen("./large.so", RTLD_NOW); if (!h) { puts(dlerror()); return 1; }
+  where = (char *(*)(void))dlsym(h, "where");
+  { int size = atoi(v[1]);
+    pthread_attr_t a; pthread_t t[4]; int begun = 0; void *bad = 0; sem_init(&go, 0, 0);
+    pthread_attr_init(&a); pthread_attr_setstacksize(&a, size * 1024);
+    for (int i = 0; i < 4; i++) {
+      int status = pthread_create(&t[begun], &a, work, &go);
+      if (status == 0) begun++; else if (status != EAGAIN) return 2; }
+    for (int i = 0; i < begun; i++) sem_post(&go);
+    for (int i = 0; i < begun; i++) { pthread_join(t[i], &bad); if (bad) return 3; }
+    printf("%d KiB: %s\\n", size, begun == 4 ? "all" : begun ? "some" : "none"); }
+  return 0; }
+'''
+
 
 def source(name):
     with open(os.path.join(HERE, "tls", name)) as file:
@@ -81,6 +107,11 @@ def main():
             print("left out: the size of stacks has a hard limit")
         late_libraries(range(1, 41), "initial-exec", lambda n: 1 + 1000 * (n % 5), lambda n: 1 << n % 7)
         run_late(c, "initial-exec, small", 40, 10)
+        c.library("large.so", LARGE)
+        c.compile("small_stacks", SMALL_STACKS, "-pthread")
+        for size, begun in (("16", "some"), ("32", "some"), ("256", "all")):
+            outcome = c.run("candidate", ["{ld}", "./small_stacks", size])
+            c.expect((outcome.status, outcome.out) == (0, f"{size} KiB: {begun}\n"), f"small stacks: {outcome}")
         # What the system's loader can do as well.
         # One request brings more modules than the vector of a thread has room for.
         for n in range(40):
