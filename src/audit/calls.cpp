@@ -102,12 +102,25 @@ PltWatch Auditors::watch(Linker& linker, Module& module) {
   return watch;
 }
 
+namespace {
+
+// What relocation has bound already, without being told again in a trace.
+Result<Definition> found_before(Linker& linker, Module& module, uint32_t symbol) {
+  const Tracer tracer = linker.tracer;
+  linker.tracer.silence();
+  const auto found = bind_symbol(linker, module, symbol, Use::kCall);
+  linker.tracer = tracer;
+  return found;
+}
+
+}  // namespace
+
 void Auditors::slots_bound(Linker& linker, Module& module) {
   const Image& image = module.image;
   for (uint64_t i = 0; i < image.plt_rela_count; ++i) {
     const elf::Rela& rela = image.plt_rela[i];
     if (arch::Native::kind_of(rela.type()) != arch::RelocKind::kJumpSlot) continue;
-    const auto found = bind_symbol(linker, module, rela.symbol(), Use::kCall);
+    const auto found = found_before(linker, module, rela.symbol());
     if (!found || found->symbol == nullptr) continue;
     auto* slot = static_cast<uint64_t*>(image.address(rela.offset));
     PltCall call{.found = *found, .address = *slot, .flags = 0, .silent = 0, .complete = 0};

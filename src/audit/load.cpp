@@ -13,7 +13,14 @@ uint64_t function_named(Linker& linker, Module& module, const char* name) {
   SymbolQuery query = make_query(name);
   query.newest = true;
   const Definition found = find_symbol(linker, query, module.local_scope, nullptr);
-  if (found.symbol == nullptr) return 0;
+  if (found.symbol == nullptr) {
+    // Compat: traces have the line of a failed lookup, also for what an auditor may leave out.
+    if (linker.tracer.wants(Topic::kErrors))
+      linker.trace_error(linker,
+                         {.code = Errc::kUndefinedSymbol, .object = module.path, .subject = name});
+    return 0;
+  }
+  trace_binding(linker, module, query, found, false);
   const auto address = resolved_address(linker, found);
   return address ? *address : 0;
 }
@@ -45,7 +52,14 @@ Loaded admit(Linker& linker, Module& module) {
   look_up(linker, module, "la_version", version);
   if (version == nullptr) return failed({.code = Errc::kUndefinedSymbol, .subject = "la_version"});
   const uint32_t wanted = version(kInterfaceVersion);
-  if (wanted == 0) return {.outcome = Outcome::kUnused};
+  if (wanted == 0) {
+    if (linker.tracer.wants(Topic::kFiles))
+      linker.tracer.emit({.kind = EventKind::kAuditorUnused,
+                          .topic = Topic::kFiles,
+                          .file = module.path,
+                          .ns = module.name_space});
+    return {.outcome = Outcome::kUnused};
+  }
   if (wanted > kInterfaceVersion)
     return {.outcome = Outcome::kTooNew, .version = wanted, .refused = &module};
   if (!add(functions_in(linker, module))) return failed({.code = Errc::kNoMoreNamespaces});

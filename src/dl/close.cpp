@@ -6,6 +6,8 @@
 #include <prelude/base/string.h>
 #include <prelude/debugger/debugger.h>
 
+#include <utility>
+
 namespace prelude::dl {
 namespace {
 
@@ -132,9 +134,22 @@ bool may_be_needed(Linker& linker, uint64_t ties, Module* const* list, uint32_t 
   return false;
 }
 
+// Compat: 2.36 keeps the namespace's first object in its place, releases from 2.39 on the one that
+// is being closed (`closed`; null when a round is done over).
+bool sort_for_close(Linker& linker, const Namespace& space, Module** list, uint32_t count,
+                    const Module* closed) {
+  if (!linker.closed_goes_first) return sort_closure(linker, list, count, space.index == 0, true);
+  if (closed != nullptr) {
+    uint32_t at = 0;
+    while (list[at] != closed) ++at;
+    std::swap(list[0], list[at]);
+  }
+  return sort_closure(linker, list, count, closed != nullptr, true);
+}
+
 // One round: finds what is not needed, finalises it, unloads it. Finalisers run outside of any
 // change.
-void collect(Linker& linker, Namespace& space) {
+void collect(Linker& linker, Namespace& space, const Module* closed) {
   Personality& personality = *linker.personality;
   personality.begin_change(linker);
   const uint32_t count = space.count;
@@ -146,7 +161,7 @@ void collect(Linker& linker, Namespace& space) {
     condemned += module->visited ? 0 : 1;
     list[used++] = module;
   }
-  const bool sorted = condemned < 2 || sort_closure(linker, list, used, space.index == 0, true);
+  const bool sorted = condemned < 2 || sort_for_close(linker, space, list, used, closed);
   for (uint32_t i = 0; i < used; ++i) {
     const bool keep = list[i]->visited || !sorted;
     list[i]->visited = false;
@@ -193,10 +208,12 @@ Status close(Linker& linker, Module& module) {
     return Done{};
   }
   Namespace& space = *linker.spaces[module.name_space];
+  const Module* closed = &module;
   do {
     linker.closing = 1;
     linker.closing_thread = arch::thread_pointer();
-    collect(linker, space);
+    collect(linker, space, closed);
+    closed = nullptr;
   } while (linker.closing == 2);
   linker.closing = 0;
   return Done{};

@@ -88,11 +88,18 @@ Status relocate_new(Linker& linker, Batch& batch, Module& root) {
 }
 
 // The first object opened in a namespace and its closure are what all others there see.
-Status start_global(Linker& linker, Namespace& space, const Module& root) {
+Status start_global(Linker& linker, Batch& batch, const SearchList& closure) {
+  Namespace& space = *batch.space;
   if (space.global != nullptr) return Done{};
   space.global = &space.own_global;
-  return add_to_global(linker, space, root.closure) ? Status(Done{})
-                                                    : Status(Error{.code = Errc::kOutOfMemory});
+  batch.starts_global = true;
+  for (uint32_t i = 0; i < closure.count; ++i) {
+    if (!append_to_list(linker, space.own_global, *closure.modules[i]))
+      return Error{.code = Errc::kOutOfMemory};
+    closure.modules[i]->global = true;
+  }
+  linker.personality->space_changed(linker, space);
+  return Done{};
 }
 
 void forget_missing(Linker& linker) {
@@ -133,13 +140,20 @@ void tell_complete(Linker& linker, Batch& batch, bool relocated) {
     linker.auditor->activity(linker, *batch.space, Activity::kConsistent);
 }
 
+// In the order of the search list, which decides what is told first.
+Status check_new_versions(Linker& linker, const SearchList& closure) {
+  FirstError missing;
+  for (uint32_t i = 0; i < closure.count && !missing.set; ++i)
+    if (closure.modules[i]->in_new_batch)
+      (void)check_versions(linker, &closure.modules[i], 1, keep_first, &missing);
+  return missing.set ? Status(missing.error) : Status(Done{});
+}
+
 Status link_new(Linker& linker, Batch& batch, Module& root) {
   Module* roots[] = {&root};
   PRELUDE_TRY(load_closure(linker, batch, roots, 1, explain_missing, &linker));
-  PRELUDE_TRY(start_global(linker, *batch.space, root));
-  FirstError missing;
-  if (check_versions(linker, batch.modules.data(), batch.modules.size(), keep_first, &missing) != 0)
-    return missing.error;
+  PRELUDE_TRY(start_global(linker, batch, root.closure));
+  PRELUDE_TRY(check_new_versions(linker, root.closure));
   PRELUDE_TRY(linker.personality->batch_loaded(linker, batch));
   if (batch.for_auditor) PRELUDE_TRY(place_at_once(linker, batch));
   tell_complete(linker, batch, false);
@@ -179,12 +193,12 @@ Status link_new(Linker& linker, Batch& batch, Module& root) {
   return Done{};
 }
 
-void announce_mapping(Namespace& space) { debugger::announce(space, debugger::Stage::kMapStart); }
+void announce_entry(Namespace& space) { debugger::announce(space, debugger::Stage::kMapStart); }
 
 // Takes everything back; debuggers that were told of new objects are told that they go.
 void abandon(Linker& linker, Batch& batch) {
   Namespace& space = *batch.space;
-  const bool told = batch.before_mapping == nullptr;
+  const bool told = batch.first_entered == nullptr;
   const bool mapped = !batch.modules.empty();
   if (told && mapped) debugger::announce(space, debugger::Stage::kUnmapStart);
   for (Module* module : batch.modules) module->removed = true;
@@ -214,7 +228,7 @@ Error keep_strings(Linker& linker, const Error& error) {
 // All of the request but the initialisers. `fresh` tells whether there may be any to run.
 Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& fresh) {
   Namespace& space = *request.space;
-  if (Module* open = space.names.find(request.file);
+  if (Module* open = find_by_name(space, request.file);
       open != nullptr && open->closure.modules != nullptr) {
     count_opening(linker, *open);
     linker.personality->module_changed(linker, *open);
@@ -224,7 +238,7 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
   Batch batch;
   batch.space = &space;
   batch.mode = request.mode;
-  batch.before_mapping = announce_mapping;
+  batch.first_entered = announce_entry;
   batch.for_auditor = request.for_auditor;
   Batch* outer = linker.batch;
   linker.batch = &batch;

@@ -3,6 +3,7 @@
 
 #include <prelude/base/string.h>
 #include <prelude/report/diagnostics.h>
+#include <prelude/sys/sys.h>
 #include <prelude/versions/versions.h>
 
 #include "cpu_features.h"
@@ -29,6 +30,14 @@ int release_of(const Image& libc) {
       },
       &highest);
   return highest;
+}
+
+void say_warnings(const Tunables& tunables) {
+  char buffer[512];
+  Writer out(buffer, sizeof buffer,
+             [](void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); });
+  for (size_t i = 0; i < tunables.warning_count(); ++i) tunables.print_warning(i, out);
+  out.flush();
 }
 
 namespace {
@@ -155,6 +164,7 @@ class ReleaseFacts final : public Description {
     text.put("2.").decimal(static_cast<uint64_t>(layout.minor));
     (void)text.c_str();
     tunables_.start(layout, envp, secure);
+    say_warnings(tunables_);
     if (layout.cpu_features.size > sizeof features_) return;
     summary_ = fill_cpu_features(layout, cpu, hwcap2, tunables_, features_);
     complete_words(layout, features_);
@@ -162,6 +172,7 @@ class ReleaseFacts final : public Description {
 
   [[nodiscard]] const char* release() const override { return release_; }
   [[nodiscard]] uint64_t hwcap() const override { return summary_.hwcap; }
+  [[nodiscard]] bool newer_diagnostics() const override { return layout_->minor >= 41; }
   [[nodiscard]] const char* platform() const override { return summary_.platform; }
 
   void write_tunables(Writer& out) const override {

@@ -438,6 +438,7 @@ struct Behaviour {
   bool stack_prot_flags = false;          ///< 2.43: dl_stack_prot_flags (PROT_*), not PF_* bits
   bool tid_address_is_joinstate = false;  ///< 2.43: set_tid_address gets &joinstate, not &tid
   bool exec_stack_on_dlopen = false;      ///< a library that asks for an executable stack gets it
+  bool closed_goes_first = false;         ///< 2.39+: dlclose finalises its own object before others
   bool tunable_string_pair = false;       ///< string tunables are {const char*, size_t}, not char*
   bool tunables_strict = false;           ///< 2.39+: one malformed part voids all of GLIBC_TUNABLES
   bool told_when_relocated = false;       ///< 2.41+: auditors hear of complete objects later

@@ -67,6 +67,8 @@ void fill_tls(const glibc::LinkMap& fields, Module& module) {
 
 void fill_link_map(const Layout& layout, Module& module) {
   const glibc::LinkMap& f = layout.link_map;
+  // With auditors it is filled when the object comes in, and again when all is known.
+  const bool again = field<void*>(&module, f.l_real) != nullptr;
   set<void*>(&module, f.l_real, module.stands_for != nullptr ? module.stands_for : &module);
   set<int64_t>(&module, f.l_ns, module.name_space);
   set<const void*>(&module, f.l_libname, module.names);
@@ -81,8 +83,10 @@ void fill_link_map(const Layout& layout, Module& module) {
   set_bits(&module, f.l_type, static_cast<uint8_t>(module.kind));
   set_bits(&module, f.l_contiguous, module.segments_contiguous ? 1 : 0);
   // A stand-in shares the section of the real one, which lies in writable memory.
-  const bool addresses = module.stands_for != nullptr || put_addresses(layout, module);
-  set_bits(&module, f.l_ld_readonly, addresses ? 0 : 1);
+  if (!again) {
+    const bool addresses = module.stands_for != nullptr || put_addresses(layout, module);
+    set_bits(&module, f.l_ld_readonly, addresses ? 0 : 1);
+  }
   set_bits(&module, f.l_main_map, module.kind == ModuleKind::kProgram ? 1 : 0);
   set<const char*>(&module, f.l_origin, module.origin);
   set<uint64_t>(&module, f.l_map_start, module.map_start);

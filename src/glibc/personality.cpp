@@ -117,6 +117,7 @@ class GlibcPersonality final : public Personality {
       linker.sort_by_moving = true;
       PRELUDE_TRY(sort_root(linker, *linker.program, true));
     }
+    linker.closed_goes_first = s.layout->behaviour.closed_goes_first;
     linker.program->open_count = 1;  // start-up counts as one dlopen
     fill_program_facts(linker);
     PRELUDE_TRY(prepare_stacks(linker));
@@ -278,6 +279,8 @@ Status settle_layout(Linker& linker, Module& libc) {
   PRELUDE_TRY(choose_layout(libc));
   if (filled) return Done{};
   s.tunables.start(*s.layout, linker.process.envp, linker.process.secure);
+  if (s.tunables.warning_count() != 0) [[unlikely]]
+    say_warnings(s.tunables);
   fill_globals(linker);
   if (!linker.thread_placed) return Done{};
   prepare_main_thread(linker, s.main_thread);

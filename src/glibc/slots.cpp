@@ -120,6 +120,9 @@ Module* slot_lookup(const char* name, Module* referrer, const elf::Symbol** refe
   query.function_call = (type_class & 1) != 0;
   if (version != nullptr) {
     query.version = linker.version_names.find(version->name, version->hash);
+    // What nobody defines can still be asked for; the trace is to name it.
+    if (query.version == 0 && linker.tracer.wants(Topic::kBindings)) [[unlikely]]
+      query.version = linker.version_names.intern(linker.heap, version->name, version->hash);
     query.versioned = true;
     query.version_hidden = version->hidden != 0;
   }

@@ -150,6 +150,9 @@ class Tunables {
   TunableWarning warnings_[kMaxWarnings] = {};
 };
 
+/// Prints the warnings on standard error.
+[[gnu::cold]] void say_warnings(const Tunables& tunables);
+
 struct ParsedNumber {
   uint64_t value = 0;
   size_t length = 0;  ///< characters used

@@ -7,6 +7,11 @@
 namespace prelude {
 namespace {
 
+// There is one loader in the process, whichever namespace asks for it.
+long space_in_trace(const Module& module) {
+  return module.stands_for != nullptr ? module.stands_for->name_space : module.name_space;
+}
+
 // Slow form of find_in_list: says each object asked, and lets weak definitions lose if the user
 // wants so.
 Definition find_observed(Linker& linker, const SearchList& list, SymbolQuery& query, uint32_t from,
@@ -19,7 +24,7 @@ Definition find_observed(Linker& linker, const SearchList& list, SymbolQuery& qu
                           .topic = Topic::kSymbols,
                           .file = module->path,
                           .name = query.name,
-                          .ns = module->name_space});
+                          .ns = space_in_trace(*module)});
     const elf::Symbol* symbol = find_in_object(list.records[i], query);
     if (symbol == nullptr) continue;
     if (linker.options->dynamic_weak && symbol->binding() == elf::kStbWeak) {
@@ -115,7 +120,7 @@ void trace_binding(const Linker& linker, const Module& module, const SymbolQuery
                       .name = query.name,
                       .detail = version,
                       .ns = module.name_space,
-                      .ns2 = found.module->name_space,
+                      .ns2 = space_in_trace(*found.module),
                       .value = is_protected ? 1U : 0U});
 }
 

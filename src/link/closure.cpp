@@ -19,6 +19,10 @@ struct Closure {
     module->visited = true;
     return list.push(linker.heap, module);
   }
+  // A dependency of an object that is new.
+  bool note(Module& module, Module* dependency) {
+    return module.dependencies_known || module.needed.push(linker.heap, dependency);
+  }
   // `moved` tells that the module is before `at` only now: it was not there, or behind.
   bool insert_before(size_t at, Module* module, bool& moved) {
     size_t from = 0;
@@ -106,7 +110,7 @@ Status load_filtee(Closure& closure, const elf::Dynamic& entry, size_t& position
                        closure.missing(closure.context, module, name, filtee.error());
     return noted || optional ? Status(Done{}) : Status(filtee.error());
   }
-  if (!module->needed.push(linker.heap, *filtee)) return kNoMemory;
+  if (!closure.note(*module, *filtee)) return kNoMemory;
   bool moved = false;
   if (!closure.insert_before(position, *filtee, moved)) return kNoMemory;
   if (!moved) return Done{};
@@ -127,8 +131,7 @@ Status load_direct(Closure& closure, Module& module, const char* name) {
       return Done{};
     return loaded.error();
   }
-  if (!module.needed.push(closure.linker.heap, *loaded) || !closure.append(*loaded))
-    return kNoMemory;
+  if (!closure.note(module, *loaded) || !closure.append(*loaded)) return kNoMemory;
   return Done{};
 }
 
@@ -148,12 +151,15 @@ Status load_dependencies(Closure& closure, size_t& position) {
 Status walk(Closure& closure) {
   for (size_t i = 0; i < closure.list.size(); ++i) {
     Module* module = closure.list[i];
-    if (module->dependencies_known) {
+    if (module->in_walk) continue;
+    // Filtees have places of their own in each list, so these are looked for anew.
+    if (module->dependencies_known && !module->image.has_filters) {
       for (Module* dependency : module->needed)
         if (!closure.append(dependency)) return kNoMemory;
       continue;
     }
     size_t position = i;
+    module->in_walk = true;
     PRELUDE_TRY(load_dependencies(closure, position));
     if (position != i) --i;  // the filtees inserted here have dependencies too
   }
@@ -173,11 +179,15 @@ bool write_list(Linker& linker, const Array<Module*>& modules, SearchList& out) 
   return true;
 }
 
+// The list to sort begins with the root, also where its filtees stand before it in the search list.
 bool write_sorted(Linker& linker, Module& root) {
   const uint32_t count = root.closure.count;
   root.sorted.clear();
   if (!root.sorted.reserve(linker.heap, count)) return false;
-  for (uint32_t i = 0; i < count; ++i) (void)root.sorted.push(linker.heap, root.closure.modules[i]);
+  (void)root.sorted.push(linker.heap, &root);
+  for (uint32_t i = 0; i < count; ++i)
+    if (Module* module = root.closure.modules[i]; module != &root)
+      (void)root.sorted.push(linker.heap, module);
   return true;
 }
 
@@ -213,7 +223,7 @@ Status load_closure(Linker& linker, Batch& batch, Module* const* roots, uint32_t
   for (uint32_t i = 0; i < root_count && status; ++i)
     if (!closure.append(roots[i])) status = kNoMemory;
   if (status) status = walk(closure);
-  for (Module* module : closure.list) module->visited = false;
+  for (Module* module : closure.list) module->visited = module->in_walk = false;
   Module& root = *roots[0];
   const bool fresh_root = root.sorted.empty() && root.in_new_batch;
   if (status && !write_list(linker, closure.list, root.closure)) status = kNoMemory;
@@ -247,6 +257,7 @@ bool check_need(void* context, const VersionNeed& need) {
   const Namespace& space = *linker.spaces[check.module.name_space];
   const Module* provider = space.names.find(need.file);
   if (provider == nullptr) return true;  // missing in a listing: said elsewhere
+  if (provider->stands_for != nullptr) provider = provider->stands_for;
   if (linker.tracer.wants(Topic::kVersions))
     linker.tracer.emit({.kind = EventKind::kVersionCheck,
                         .topic = Topic::kVersions,

@@ -143,7 +143,11 @@ bool sort_closure(Linker& linker, Module** list, uint32_t count, bool pin_first,
                   sort(graph, pin_first, finalisers, order, linker.heap);
   for (uint32_t i = 0; i < count; ++i) list[i]->in_walk = false;
   if (ok) {
-    for (uint32_t i = 0; i < count; ++i) sorted[i] = list[order[i]];
+    uint32_t used = 0;
+    const bool pin = pin_first && finalisers && linker.closed_goes_first;
+    if (pin) sorted[used++] = list[0];
+    for (uint32_t i = 0; i < count; ++i)
+      if (!pin || order[i] != 0) sorted[used++] = list[order[i]];
     copy_bytes(list, sorted, count * sizeof(Module*));
   }
   linker.heap.release_array(order, count);
@@ -204,7 +208,8 @@ void finalise_space(Linker& linker, Namespace& space) {
     ++module->open_count;  // a finaliser that closes objects must not take them away from this walk
     list[used++] = module;
   }
-  const bool sorted = list != nullptr && sort_closure(linker, list, used, space.index == 0, true);
+  const bool pin = space.index == 0 || linker.closed_goes_first;
+  const bool sorted = list != nullptr && sort_closure(linker, list, used, pin, true);
   linker.personality->end_change(linker);
   for (uint32_t i = 0; sorted && i < used; ++i) {
     const bool had_turn = run_finaliser(linker, *list[i]);

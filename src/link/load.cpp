@@ -292,11 +292,27 @@ Status enter(Linker& linker, Batch& batch, const LoadRequest& request, Module& m
   // Complete before it can be seen: others walk the list without a lock.
   linker.personality->module_ready(linker, module);
   append_to_namespace(linker, space, module);
+  if (batch.first_entered != nullptr) {
+    batch.first_entered(space);
+    batch.first_entered = nullptr;
+  }
   if (linker.auditor != nullptr) tell_auditors(linker, batch, module);
   return Done{};
 }
 
 }  // namespace
+
+void trace_flags(const Linker& linker, const Module& module) {
+  constexpr uint64_t kUnderstood = elf::kDf1Now | elf::kDf1NoDelete | elf::kDf1InitFirst |
+                                   elf::kDf1NoOpen | elf::kDf1Origin | elf::kDf1NoDefLib |
+                                   elf::kDf1Pie;
+  const uint64_t others = module.image.flags_1 & ~kUnderstood;
+  if (others != 0 && linker.tracer.wants(Topic::kFiles))
+    linker.tracer.emit({.kind = EventKind::kFileFlags1,
+                        .topic = Topic::kFiles,
+                        .object = module.path,
+                        .value = others});
+}
 
 Error keep_error(Linker& linker, Error error) {
   const char* old = linker.error_object;
@@ -329,10 +345,6 @@ Result<Module*> load_new(Linker& linker, Batch& batch, const LoadRequest& reques
       return Error{.code = Errc::kOutOfMemory};
     return known;
   }
-  if (batch.before_mapping != nullptr) {
-    batch.before_mapping(space);
-    batch.before_mapping = nullptr;
-  }
   trace_mapping(linker, space, request.name);
   const auto mapped =
       map_object(linker, candidate.file, path, request.kind == ModuleKind::kProgram);
@@ -346,6 +358,7 @@ Result<Module*> load_new(Linker& linker, Batch& batch, const LoadRequest& reques
   drop_path();
   Module* module = *mapped;
   module->name_space = space.index;
+  trace_flags(linker, *module);
   Status status = refuse_for_dlopen(batch, *module, request);
   if (status) status = refuse_second_loader(linker, *module, request);
   if (status) status = check_stack(linker, *module);
@@ -363,9 +376,6 @@ Result<Module*> load_new(Linker& linker, Batch& batch, const LoadRequest& reques
 
 // Auditors may send us to another file, or to none.
 Result<Module*> load_audited(Linker& linker, Batch& batch, const LoadRequest& request) {
-  // Compat: nobody is asked about the path of what is there (glibc 2.36).
-  for (Module* module = batch.space->first; module != nullptr; module = module->map.l_next)
-    if (!module->removed && equal(module->map.l_name, request.name)) return module;
   const char* name =
       linker.auditor->look_for(linker, *request.requester, request.name, NameSource::kOriginal);
   if (name == nullptr) {
@@ -423,9 +433,9 @@ Result<Module*> load_stand_in(Linker& linker, Batch& batch, const LoadRequest& r
 
 Result<Module*> load_object(Linker& linker, Batch& batch, const LoadRequest& request) {
   Namespace& space = *batch.space;
-  if (Module* known = space.names.find(request.name); known != nullptr) return known;
+  if (Module* known = find_by_name(space, request.name); known != nullptr) return known;
   if (request.name[0] == 0 && request.requester == nullptr) return Error{.code = Errc::kCannotOpen};
-  if (request.name[0] == 0)
+  if (request.name[0] == 0 && !request.by_dlopen)
     return Error{.code = Errc::kBadField,
                  .object = request.requester != nullptr ? request.requester->path : "",
                  .subject = "DT_NEEDED",

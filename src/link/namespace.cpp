@@ -93,6 +93,14 @@ bool add_name(Linker& linker, Module& module, const char* name) {
   return linker.spaces[module.name_space]->names.add(linker.heap, copy, &module);
 }
 
+Module* find_by_name(const Namespace& space, const char* name) {
+  if (Module* known = space.names.find(name); known != nullptr) return known;
+  if (!contains(name, '/')) return nullptr;
+  for (Module* module = space.first; module != nullptr; module = module->map.l_next)
+    if (!module->removed && equal(module->map.l_name, name)) return module;
+  return nullptr;
+}
+
 Namespace* new_namespace(Linker& linker) {
   for (Namespace* space : linker.spaces) {
     if (space->in_use || space->index == 0) continue;

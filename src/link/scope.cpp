@@ -69,6 +69,7 @@ bool give_scope(Linker& linker, Module& module, SearchList* global, SearchList* 
   // DT_SYMBOLIC: the object's own definitions first (gABI ch. 5). RTLD_DEEPBIND puts other words
   // before that.
   if (!module.image.symbolic || module.kind == ModuleKind::kProgram || deep) return true;
+  if (module.stands_for != nullptr) return true;  // it refers to nothing itself
   return append_to_list(linker, module.self_list, module) &&
          add_scope(linker, module, &module.self_list, true);
 }
@@ -130,7 +131,8 @@ void remove_from_list(Linker& linker, SearchList& list, const Module& module) {
 
 bool give_scopes(Linker& linker, Batch& batch) {
   SearchList* global = batch.space->global;
-  SearchList* local = batch.root != nullptr ? &batch.root->closure : nullptr;
+  const bool own = batch.root != nullptr && !batch.starts_global;
+  SearchList* local = own ? &batch.root->closure : nullptr;
   const bool deep = (batch.mode & kOpenDeepBind) != 0;
   for (Module* module : batch.modules)
     if (!give_scope(linker, *module, global, local, deep)) return false;
@@ -142,7 +144,7 @@ bool extend_scopes(Linker& linker, Module& root) {
     Module& module = *root.closure.modules[i];
     const uint32_t before = module.scope_count;
     // An object whose constructor has not run yet belongs to a request that is still under way.
-    if (module.init_called && module.kind == ModuleKind::kOpened) {
+    if (module.init_called && module.kind == ModuleKind::kOpened && module.stands_for == nullptr) {
       if (!add_scope(linker, module, &root.closure, false)) return false;
       if (module.scope_count == before) continue;
       linker.personality->module_changed(linker, module);
@@ -195,7 +197,7 @@ void trace_scope(Linker& linker, const Module& module, uint32_t from) {
                  .name = names.c_str(),
                  .value = i});
   }
-  if (module.scope == nullptr)
+  if (from >= module.scope_count)
     tracer.emit({.kind = EventKind::kScopeNone, .topic = Topic::kScopes});
   tracer.emit({.kind = EventKind::kScopesEnd, .topic = Topic::kScopes});
   linker.heap.release(line, room, 1);
@@ -204,7 +206,9 @@ void trace_scope(Linker& linker, const Module& module, uint32_t from) {
 void trace_scopes(Linker& linker, Module* const* modules, size_t count) {
   if (!linker.tracer.wants(Topic::kScopes)) return;
   linker.tracer.emit({.kind = EventKind::kScopesBegin, .topic = Topic::kScopes});
-  for (size_t m = 0; m < count; ++m) trace_scope(linker, *modules[m], 0);
+  // The loader has one early when there are auditors, and none to show otherwise.
+  for (size_t m = 0; m < count; ++m)
+    trace_scope(linker, *modules[m], modules[m]->is_self ? modules[m]->scope_count : 0);
 }
 
 }  // namespace prelude

@@ -290,6 +290,10 @@ void write_event_lines(Writer& out, int pid, const Event& e) {
     case EventKind::kFileFlags1:
       file_flags(lines, e);
       break;
+    case EventKind::kAuditorUnused:
+      object(lines, "file=", e.file, e.ns,
+             "; audit interface function la_version returned zero; ignored.");
+      break;
     case EventKind::kFileRemoved:
       blank_object(lines, "file=", e.file, e.ns, ";  destroying link map");
       break;

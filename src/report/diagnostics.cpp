@@ -61,13 +61,14 @@ bool is_text_entry(uint64_t type) {
   return type == kPlatform || type == kBasePlatform || type == kExecFn;
 }
 
-void put_auxv(Writer& out, const uint64_t* auxv) {
+void put_auxv(Writer& out, const uint64_t* auxv, bool newer) {
   if (auxv == nullptr) return;
   for (uint64_t i = 0; auxv[2 * i] != 0; ++i) {
     const uint64_t type = auxv[2 * i], value = auxv[2 * i + 1];
     put_index(out, "auxv", i).put(".a_type=0x").hex(type).put("\n");
-    put_index(out, "auxv", i).put(".a_val=");
-    if (is_text_entry(type) && value != 0)
+    const bool text = is_text_entry(type) && value != 0;
+    put_index(out, "auxv", i).put(text && newer ? ".a_val_string=" : ".a_val=");
+    if (text)
       put_quoted(out, reinterpret_cast<const char*>(value)).put("\n");
     else
       out.put("0x").hex(value).put("\n");
@@ -102,6 +103,10 @@ void write_diagnostics(Writer& out, const DiagnosticsData& data) {
   write_fact(out, "dl_dst_lib", data.dst_lib);
   write_fact(out, "dl_hwcap", data.hwcap);
   write_fact(out, "dl_hwcap2", data.hwcap2);
+  if (data.newer) {
+    write_fact(out, "dl_hwcap3", data.hwcap3);
+    write_fact(out, "dl_hwcap4", data.hwcap4);
+  }
   write_fact(out, "dl_hwcaps_subdirs", data.hwcaps_subdirs);
   write_fact(out, "dl_hwcaps_subdirs_active", data.hwcaps_subdirs_active);
   write_fact(out, "dl_pagesize", data.page_size);
@@ -116,7 +121,7 @@ void write_diagnostics(Writer& out, const DiagnosticsData& data) {
     write_fact(out, "path.system_dirs", i, data.system_directories[i]);
   write_fact(out, "version.release", data.release);
   write_fact(out, "version.version", data.version);
-  put_auxv(out, data.auxv);
+  put_auxv(out, data.auxv, data.newer);
   put_system(out, data.system);
   if (data.write_machine != nullptr) data.write_machine(data.machine_context, out);
 }

@@ -61,6 +61,8 @@ const char* kind_name(EventKind kind) {
       return "empty name";
     case EventKind::kFileFlags1:
       return "unsupported flags";
+    case EventKind::kAuditorUnused:
+      return "auditor unused";
     case EventKind::kFileRemoved:
       return "removed";
     case EventKind::kVersionCheck:

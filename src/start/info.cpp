@@ -119,7 +119,7 @@ void help(Writer& out) {
   data.interpreter = arch::Native::kLoaderPath;
   data.library_path = expanded_library_path();
   data.library_path_from_option = options.library_path_from_option;
-  data.cache = kCachePath;  // Compat: named with --inhibit-cache too
+  data.cache = options.inhibit_cache ? nullptr : kCachePath;  // as from 2.41 on
   data.system_directories = {directories, system_directories(directories, false)};
   data.hwcaps = {hwcaps, list_hwcaps(hwcaps, kMostHwcaps)};
   report::write_help(out, data);
@@ -142,6 +142,9 @@ void diagnostics(Writer& out, const glibc::Description& description) {
   data.dst_lib = arch::Native::kLibToken;
   data.hwcap = description.hwcap();
   data.hwcap2 = world.stack.value(elf::kAtHwcap2);
+  data.newer = description.newer_diagnostics();
+  data.hwcap3 = world.stack.value(elf::kAtHwcap3);
+  data.hwcap4 = world.stack.value(elf::kAtHwcap4);
   data.hwcaps_subdirs = levels.text();
   data.page_size = linker.host.page_size;
   data.platform = platform != nullptr ? platform : "";

@@ -71,8 +71,18 @@ void list_symbols(Writer& out) {
   }
 }
 
+// Auditors are told of the calls that a listing binds; nothing comes of their answers.
+void tell_auditors(const Binding& binding) {
+  if (linker.auditor == nullptr || binding.use != Use::kCall) return;
+  if (!binding.found || binding.found->symbol == nullptr) return;
+  const Definition& found = *binding.found;
+  (void)linker.auditor->bound_at_once(binding.user, found,
+                                      found.module->image.bias + found.symbol->value);
+}
+
 bool mark_used(void*, const Binding& binding) {
   if (binding.found && binding.found->symbol != nullptr) binding.found->module->visited = true;
+  tell_auditors(binding);
   return true;
 }
 
@@ -86,6 +96,7 @@ bool judge_binding(void* context, const Binding& binding) {
   }
   const Definition& found = *binding.found;
   if (found.symbol == nullptr) return true;
+  tell_auditors(binding);
   const uint64_t room = binding.reference.size, bytes = found.symbol->size;
   if (binding.use == Use::kCopy && (bytes > room || (bytes < room && linker.options->warn)))
     report::write_copy_size_differs(out, linker.program_name,

@@ -250,6 +250,7 @@ void adopt_program() {
     fail(linker, {.code = Errc::kNoDynamic, .object = program->path});
   check_entry(*program);
   note_program(*program);
+  trace_flags(linker, *program);
   if (names_origin(program->image)) find_program_origin(*program);
   append_to_namespace(linker, linker.base_space, *program);
   if (program->tls.memsz != 0 && !linker.tls.add(*program, linker.heap))

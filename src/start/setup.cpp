@@ -127,7 +127,9 @@ void trace_error(Linker& at, const Error& error) {
   char buffer[2048];
   Writer scratch(buffer, sizeof buffer);
   // Start-up collects missing versions, and ldd mode missing symbols, before anything ends.
-  const bool goes_on = is_listing() || (report::is_version_error(error.code) && !at.start_up_done);
+  // Auditors come before the program's libraries.
+  const bool listing = is_listing() && at.program->closure.modules != nullptr;
+  const bool goes_on = listing || (report::is_version_error(error.code) && !at.start_up_done);
   at.tracer.emit({.kind = EventKind::kError,
                   .topic = Topic::kErrors,
                   .object = error.object,

@@ -140,7 +140,37 @@ def test_waiting_processes(c):
         c.expect(texts[0] == texts[1] and wanted in texts[1], f"{command}:\n--- reference\n{texts[0]}\n--- candidate\n{texts[1]}")
 
 
+def test_stops(c):
+    """The break function and what r_debug holds at each of its calls, seen from within the process."""
+    with open(os.path.join(HERE, "debugger", "stops.c")) as file:
+        c.compile("stops", file.read())
+    here = ["-Wl,--no-as-needed", "-Wl,-rpath,."]
+    c.library("one.so", "int a;")
+    c.library("two.so", "int b;", *here, "./one.so")
+    c.library("gone.so", "int g;")
+    c.library("undefined.so", "int never(void); int q(void) { return never(); }", *here, "./one.so", "-Wl,-z,now")
+    c.library("missing.so", "int x;", *here, "./one.so", "./gone.so")
+    os.remove("gone.so")
+    c.library("opens.so", '#include <dlfcn.h>\n__attribute__((constructor)) static void up(void) { dlopen("./one.so", RTLD_NOW); }'
+              '__attribute__((destructor)) static void down(void) { dlopen("./two.so", RTLD_NOW); }')
+    c.library("little.so", "int s;", "-nostdlib")
+    with open("text.so", "w") as file:
+        file.write("no object " * 20)
+
+    def first_of_a_namespace(outcome):
+        # At the first stop 2.36 does not show the first object of a new namespace, later releases do.
+        outcome.out = re.sub(r"(?<=\] )version 2 ADD \[.*?\]", "version 2 ADD", outcome.out)
+
+    for requests in ("o./one.so c0", "o./two.so o./one.so c0 c1", "onone.so o./undefined.so o./missing.so o./text.so", "l./one.so",
+                     "o./one.so l./one.so c0 c1", "o./opens.so c0", "m./one.so c0", "m./one.so m./two.so c0 c1",
+                     "m./little.so M./one.so c0 c1 m./undefined.so m./missing.so mnone.so", "o./one.so m./little.so o./two.so c1 c0 c2",
+                     "o", "m./little.so o./little.so c1 c0"):
+        outcome = c.same(["{ld}", "./stops", *requests.split()], edit=first_of_a_namespace)
+        c.expect(outcome.status == 0, str(outcome))
+
+
 def test(c):
+    test_stops(c)
     if installed("gdb"):
         test_gdb_probes(c)
     if installed("perf"):

@@ -47,6 +47,26 @@ static thread_local Thing thing;
 extern "C" void touch(void) { thing.used = 1; }
 __attribute__((destructor)) static void end(void) { puts("end"); }
 '''
+CORNERS_LIBRARY = '''
+int f1(void) { return 1; }
+__asm__(".globl zero_size, first, absolute, zero_absolute\\n.type zero_size, @function\\nzero_size: nop\\n nop\\n"
+        ".size zero_size, 0\\nfirst: nop\\n.set absolute, 0x1234\\n.set zero_absolute, 0\\n.globl no_type\\nno_type: nop\\n");
+int f2(void) { return 2; }
+char data[40] = {1};
+int common[10];
+__thread int tls = 5;
+__attribute__((weak)) int weak_f(void) { return 3; }
+__attribute__((visibility("hidden"))) int hidden(void) { return 4; }
+static int local(void) { return 5; }
+void *get_hidden(void) { return (void *)hidden; }
+void *get_static(void) { return (void *)local; }
+int original(void) { return 9; }
+int alias(void) __attribute__((alias("original")));
+static void *choose(void) { return (void *)local; }
+int picked(void) __attribute__((ifunc("choose")));
+extern int weak_undefined(void) __attribute__((weak));
+int use(void) { return weak_undefined ? 1 : 0; }
+'''
 
 
 def source(name):
@@ -84,6 +104,20 @@ def build(c):
     c.compile("pinned", PINNED, "-pthread")
 
 
+def build_corners(c):
+    c.library("corners.so", CORNERS_LIBRARY)
+    c.library("other.so", "int o;")
+    c.library("second.so", "int o;")
+    c.library("oldpath.so", "int q;", "-Wl,--disable-new-dtags,-rpath,$ORIGIN/a:/nonexistent:.:", "-Wl,--no-as-needed", "./other.so")
+    c.library("lost.so", "int g;")
+    c.library("nodependency.so", "int z;", "-Wl,--no-as-needed", "./lost.so")
+    os.remove("lost.so")
+    c.library("badversion.so", "int f(void); int k(void) { return f(); }", "./libversioned.so", "-Wl,-rpath,.,--allow-shlib-undefined")
+    c.library("libversioned.so", "int f(void) { return 1; }", "-Wl,--version-script=new.map")
+    c.library("undefined.so", "int absent(void); int k(void) { return absent(); }")
+    c.compile("corners", source("corners.c"), "-rdynamic", "-pthread")
+
+
 def main():
     with comparison.Comparison() as c:
         build(c)
@@ -91,6 +125,10 @@ def main():
             for program in ("./api", "./driver", "./pinned"):
                 outcome = c.same(["{ld}", program], env)
                 c.expect(outcome.status == 0, f"{program} ends with {outcome.status}\n{outcome.err}")
+        build_corners(c)
+        for env in ({}, {"LD_LIBRARY_PATH": "/nonexistent:.::/usr/lib//:$ORIGIN"}):
+            outcome = c.same(["{ld}", "./corners"], env)
+            c.expect(outcome.status == 0 and "Too many open files" in outcome.out, str(outcome))
         return c.finish()
 
 

@@ -87,6 +87,8 @@ class Graph:
             if r.random() < 0.1:
                 library.options += ["-Bsymbolic"]
             library.options += ["--hash-style=" + r.choice(("gnu", "gnu", "sysv", "both"))]
+            if r.random() < 0.08:
+                library.options += [r.choice("fF").join(("-", "")), "lib%d.so" % r.randrange(count)]
             for uses, share in ((library.data_uses, 0.35), (library.calls, 0.35)):
                 while r.random() < share:
                     uses.append(r.randrange(count))
@@ -194,8 +196,13 @@ def build(graph, directory, start_files):
          + [start_files["libc"], start_files["crtn.o"]] + graph.main_flags + ["-o", os.path.join(directory, "main")])
 
 
+def library_path(directory):
+    """With PRELUDE_ROOT the judge's own libraries."""
+    return directory + ":" + loader.LIBRARIES if loader.ROOT else directory
+
+
 def run(which, graph, directory, extra):
-    environment = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": directory, **graph.environment, **extra}
+    environment = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": library_path(directory), **graph.environment, **extra}
     done = subprocess.run([which, "./main", graph.script], cwd=directory, env=environment, timeout=60,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     first_words = done.stderr.decode("latin-1").split("\n")[0]
@@ -244,7 +251,7 @@ def check_reopened(start_files):
     graph.main_needs, graph.main_flags, graph.environment = [], [], {}
     with tempfile.TemporaryDirectory() as directory:
         build(graph, directory, start_files)
-        environment = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": directory}
+        environment = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": library_path(directory)}
         done = subprocess.run([loader.OURS, "./main", "m=o0,x0,y2,y1,x1,x2,o0,x0 d1=o2,o1", "reopen"], cwd=directory,
                               env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     text = " ".join(done.stdout.decode().split("\n"))

@@ -100,6 +100,35 @@ def test_text_relocations_are_refused(place):
     assert done.returncode == 127 and "DT_TEXTREL" in done.stderr, done
 
 
+AUDITOR = r'''
+#include <unistd.h>
+unsigned la_version(unsigned v) { write(1, "audited\n", 8); return v; }
+'''
+
+
+def test_auditors_named_by_the_program(place):
+    """DT_AUDIT: plain names in default directories, files of root with the set-user-ID bit; LD_AUDIT never. In a mount
+    namespace of its own the auditor takes the place of a system library that nothing here needs."""
+    taken = "/usr/lib/x86_64-linux-gnu/libBrokenLocale.so.1"
+    place.gcc("good/auditor.so", AUDITOR, "-shared", "-fPIC")
+    auditor, plain = place.path("good/auditor.so"), os.path.basename(taken)
+    for name, mode, owner, privileged, audited in (
+            (plain, 0o4755, 0, True, True), (plain, 0o755, 0, True, False), (plain, 0o4775, 0, True, False),
+            (plain, 0o4755, NOBODY, True, False), (taken, 0o4755, 0, True, False), (auditor, 0o4755, 0, True, False),
+            ("auditor.so", 0o4755, 0, True, False), (plain, 0o755, 0, False, True), (auditor, 0o755, 0, False, True)):
+        for env in ({}, {"LD_AUDIT": plain}, {"LD_AUDIT": auditor, "LD_LIBRARY_PATH": place.path("good")}):
+            named = [] if env else ["-Wl,--audit," + name]
+            program = place.program("named", PROBE, place.path("good"), 0o4755 if privileged else 0o755, named)
+            os.chown(auditor, owner, owner)
+            os.chmod(auditor, mode)  # behind chown, which clears bits
+            settings = " ".join(f"{variable}={value}" for variable, value in env.items())
+            script = f"mount --bind {auditor} {taken} && exec setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups env {settings} {program}"
+            done = subprocess.run(["unshare", "--mount", "sh", "-c", script], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            wanted = (not privileged) if env else audited
+            assert done.returncode == 0 and f"secure={int(privileged)}" in done.stdout, (name, mode, owner, env, done)
+            assert ("audited" in done.stdout) == wanted, (name, oct(mode), owner, env, done)
+
+
 def main():
     if os.geteuid() != 0:
         print("skipped: needs root")

@@ -179,6 +179,8 @@ enum Aux : uint64_t {
   kAtSecure = 23,
   kAtRandom = 25,
   kAtHwcap2 = 26,
+  kAtHwcap3 = 29,
+  kAtHwcap4 = 30,
   kAtRseqFeatureSize = 27,
   kAtRseqAlign = 28,
   kAtExecFn = 31,

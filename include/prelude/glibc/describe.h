@@ -17,6 +17,8 @@ class Description {
   /// "2.36"
   [[nodiscard]] virtual const char* release() const = 0;
   [[nodiscard]] virtual uint64_t hwcap() const = 0;
+  /// --list-diagnostics has the form of 2.41 and later.
+  [[nodiscard]] virtual bool newer_diagnostics() const = 0;
   /// Null: the kernel's AT_PLATFORM holds.
   [[nodiscard]] virtual const char* platform() const = 0;
   virtual void write_tunables(Writer& out) const = 0;

@@ -70,13 +70,14 @@ struct Batch {
   Array<PendingResolver> pending;
   Array<Module*> late_tls;  ///< got a static TLS block after start: to be filled in every thread
   Array<Module*> pinned;    ///< older modules that became undeletable: undone by a roll-back
-  /// Called once, before the first object is mapped; null when it was.
-  void (*before_mapping)(Namespace& space) = nullptr;
+  /// Called once, when the first object is in the namespace's list; null when it was.
+  void (*first_entered)(Namespace& space) = nullptr;
   uint32_t mode = 0;
   bool start_up = false;
   bool tls_added = false;
-  bool for_auditor = false;  ///< brings in an auditor: its bindings are not watched
-  bool announced = false;    ///< auditors know that modules are being added
+  bool starts_global = false;  ///< its root's closure is the global list of the namespace
+  bool for_auditor = false;    ///< brings in an auditor: its bindings are not watched
+  bool announced = false;      ///< auditors know that modules are being added
 };
 
 /// Memory or an object that readers may still hold.
@@ -125,10 +126,11 @@ struct Linker {
   bool start_up_done = false;
   bool self_protected = false;  ///< the loader's own constant data is read-only by now
   bool lazy_allowed = true;
-  bool sort_by_moving = false;   ///< the order of releases before 2.35, see order.h
-  void* lazy_stub = nullptr;     ///< what GOT[2] of a lazily bound object holds
-  void* watched_stub = nullptr;  ///< the same where each call is reported
-  bool thread_placed = false;    ///< the first thread has its block already
+  bool sort_by_moving = false;     ///< the order of releases before 2.35, see order.h
+  bool closed_goes_first = false;  ///< the object that is closed is finalised before all others
+  void* lazy_stub = nullptr;       ///< what GOT[2] of a lazily bound object holds
+  void* watched_stub = nullptr;    ///< the same where each call is reported
+  bool thread_placed = false;      ///< the first thread has its block already
   const char* program_name = "";
   Batch* batch = nullptr;        ///< the request under way
   Module* init_first = nullptr;  ///< last object loaded with DF_1_INITFIRST whose turn has not come
@@ -160,6 +162,8 @@ void remove_from_namespace(Linker& linker, Namespace& space, Module& module);
 /// Puts a module directly before another one of the list.
 void move_in_namespace(Linker& linker, Namespace& space, Module& module, Module& before);
 [[nodiscard]] bool add_name(Linker& linker, Module& module, const char* name);
+/// The object that goes by the name, which may be its path, in the namespace; or null.
+Module* find_by_name(const Namespace& space, const char* name);
 [[nodiscard]] Namespace* new_namespace(Linker& linker);
 /// Gives an empty namespace back; its number is used again.
 void drop_if_empty(Linker& linker, Namespace& space);
@@ -200,6 +204,8 @@ void inhibit_rpath(const Linker& linker, Requester& requester, std::string_view 
 // ---- load.cpp
 /// Gives an error whose object name lives until the next error.
 Error keep_error(Linker& linker, Error error);
+/// Tells the trace of DT_FLAGS_1 bits that nothing comes of.
+void trace_flags(const Linker& linker, const Module& module);
 struct LoadRequest {
   const char* name = nullptr;
   Module* requester = nullptr;  ///< object whose string `name` is; null = the user

@@ -46,7 +46,7 @@ struct Module {
   bool deepbind;
   bool in_new_batch;  ///< loaded by the request that is under way
   bool visited;       ///< scratch of graph walks
-  bool in_walk;       ///< part of the list being sorted
+  bool in_walk;       ///< part of the list being sorted; its needs are in the list being made
   bool phdr_owned;
   bool removed;             ///< being closed
   bool dependencies_known;  ///< `needed` is filled

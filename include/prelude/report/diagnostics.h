@@ -21,6 +21,9 @@ void write_fact(Writer& out, std::string_view key, uint64_t index, std::string_v
 struct DiagnosticsData {
   std::string_view dst_lib = {};  ///< value of $LIB
   uint64_t hwcap = 0, hwcap2 = 0;
+  /// As from 2.41 on: with the two words below, and texts of the vector have a key of their own.
+  bool newer = false;
+  uint64_t hwcap3 = 0, hwcap4 = 0;
   std::string_view hwcaps_subdirs = {};  ///< all built-in ones, colon-separated, best first
   uint64_t hwcaps_subdirs_active = 0;    ///< bit i: the i-th of them is usable
   uint64_t page_size = 0;

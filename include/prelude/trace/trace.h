@@ -46,6 +46,7 @@ enum class EventKind : uint8_t {
   kFileAuxiliary,  ///< name = filtee, object = filter file, value = 1 DT_FILTER
   kFileNoName,     ///< name = what expands to nothing and is left out
   kFileFlags1,     ///< value = unsupported DT_FLAGS_1 bits
+  kAuditorUnused,  ///< file, ns: "file=F [N]; audit interface function la_version returned zero"
   kFileRemoved,    ///< file, ns: "file=F [N];  destroying link map"
   // versions
   kVersionCheck,  ///< name = version, file = provider, ns, object = requester, ns2

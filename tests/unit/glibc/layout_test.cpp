@@ -115,6 +115,8 @@ TEST(Behaviour, DiffersAsTheContractSays) {
   EXPECT_FALSE(at(41).behaviour.exec_stack_on_dlopen);
   EXPECT_FALSE(at(36).behaviour.told_when_relocated);
   EXPECT_TRUE(at(41).behaviour.told_when_relocated);
+  EXPECT_FALSE(at(36).behaviour.closed_goes_first);
+  EXPECT_TRUE(at(41).behaviour.closed_goes_first);
   EXPECT_EQ(at(41).behaviour.tid_address, at(41).pthread.tid);
   EXPECT_EQ(at(43).behaviour.tid_address, at(43).pthread.joinstate);
   EXPECT_EQ(at(43).behaviour.joinstate_value, 2);
