@@ -15,7 +15,6 @@ enum class SyscallNumber : long {
   kPread64 = 17,
   kSchedYield = 24,
   kMremap = 25,
-  kMadvise = 28,
   kGetpid = 39,
   kClone = 56,
   kExecve = 59,

@@ -6,6 +6,8 @@
 #include <prelude/sys/sys.h>
 #include <prelude/versions/versions.h>
 
+#include <new>
+
 #include "cpu_features.h"
 #include "tunables.h"
 
@@ -216,14 +218,16 @@ class ReleaseFacts final : public Description {
   alignas(8) std::byte features_[1024] = {};
 };
 
-constinit ReleaseFacts the_facts;
+// Made when somebody asks: in the data of every process it would cost a page.
+alignas(ReleaseFacts) constinit std::byte facts_room[sizeof(ReleaseFacts)] = {};
 
 }  // namespace
 
 const Description& describe(const Image* libc, char** envp, bool secure, const arch::CpuFacts& cpu,
                             uint64_t hwcap2) {
-  the_facts.fill(*layout_for(libc), envp, secure, cpu, hwcap2);
-  return the_facts;
+  auto* facts = new (facts_room) ReleaseFacts;
+  facts->fill(*layout_for(libc), envp, secure, cpu, hwcap2);
+  return *facts;
 }
 
 }  // namespace prelude::glibc

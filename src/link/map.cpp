@@ -222,14 +222,20 @@ void touch_dynamic_page(const Image& image) {
   arch::write_fault(image.address(image.dynamic_vaddr));
 }
 
-// Relocations write nearly every page of RELRO: several pages at once are cheaper than fault by
-// fault.
-void prefault_relro(const Image& image, uint64_t page) {
+// Relocations write nearly every page of RELRO: many pages at once are cheaper than fault by fault,
+// though that takes a second mapping of them. (madvise would do without; no filter of system calls
+// that knows glibc's loader lets it pass.)
+Status prefault_relro(const Image& image, int fd, uint64_t page, const char* path) {
+  constexpr uint64_t kWorthIt = 8;  // pages
   const uint64_t low = image.relro_vaddr & ~(page - 1);
   const uint64_t high = (image.relro_vaddr + image.relro_size) & ~(page - 1);
   const LoadSegment* s = image.file_segment(image.relro_vaddr, image.relro_size);
-  if (s == nullptr || (s->flags & elf::kPfW) == 0 || high < low + 8 * page) return;
-  (void)sys::advise_populate_write(image.address(low), high - low);
+  if (s == nullptr || s->flags != (elf::kPfR | elf::kPfW) || high < low + kWorthIt * page)
+    return Done{};
+  const uint64_t offset = s->offset + (low - s->vaddr);
+  if (auto r = sys::map_file_present(image.address(low), high - low, fd, offset); !r)
+    return mapping_error(Errc::kCannotMapSegment, path);
+  return Done{};
 }
 
 // Program headers lie in the first block of the file, or are read apart.
@@ -314,8 +320,9 @@ Status build(Linker& linker, Module& module, OpenedFile& file, bool as_program) 
     status = find_headers(linker, module, file, *headers);
   }
   if (owned != nullptr) linker.heap.release_array(owned, file.facts.phnum);
+  if (status && image.dynamic_size != 0)
+    status = prefault_relro(image, file.fd, linker.host.page_size, module.path);
   if (status && image.dynamic_size != 0) {
-    prefault_relro(image, linker.host.page_size);
     touch_dynamic_page(image);
     status = decode_dynamic(image);
   }

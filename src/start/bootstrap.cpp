@@ -53,7 +53,7 @@ using namespace prelude;
 
 extern "C" void prelude_start(uint64_t* stack, prelude::arch::Handover* out) {
   const uint64_t started = prelude::arch::cycles();
-  prelude::start::prefault_own_data(reinterpret_cast<uint64_t>(_DYNAMIC));
+  prelude::start::prefault_own_data();
   relocate_self(reinterpret_cast<uint64_t>(&__ehdr_start));
   asm volatile("" ::: "memory");
   prelude::start::run(stack, started, *out);

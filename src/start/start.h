@@ -64,9 +64,9 @@ extern World world;
 inline constexpr const char* kCachePath = "/etc/ld.so.cache";
 extern Linker linker;
 
-/// Makes the pages of our own data that every start-up writes present by one call. `low` is an
-/// address in the first of them. Called before self-relocation: must not use a pointer from data.
-void prefault_own_data(uint64_t low);
+/// Makes the zero pages of our own data that every start-up writes present by one call. Called
+/// before anything is written there and before self-relocation: must not use a pointer from data.
+void prefault_own_data();
 /// Everything from the relocated loader to the registers for the program's entry.
 void run(uint64_t* stack, uint64_t started, arch::Handover& out);
 

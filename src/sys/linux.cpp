@@ -12,9 +12,8 @@ constexpr int kReadOnly = 0, kWriteOnly = 1;
 constexpr int kCreate = 0100, kTruncate = 01000, kAppend = 02000, kNonBlock = 04000,
               kNoFollow = 0400000, kCloseOnExec = 02000000;
 constexpr int kAtCurrentDirectory = -100;
-constexpr int kMapPrivate = 2, kMapFixed = 0x10, kMapAnonymous = 0x20,
+constexpr int kMapPrivate = 2, kMapFixed = 0x10, kMapAnonymous = 0x20, kMapPopulate = 0x8000,
               kMapFixedNoReplace = 0x100000;
-constexpr int kAdvisePopulateWrite = 23;
 constexpr int kFutexWaitPrivate = 128, kFutexWakePrivate = 129;
 constexpr int kClockMonotonic = 1;
 constexpr long kLargestError = 4095;
@@ -147,6 +146,16 @@ Ret<void*> map_anonymous(void* at, size_t bytes, int prot, bool fixed) {
   return address(map(at, bytes, prot, flags, -1, 0));
 }
 
+Ret<void*> map_file_present(void* at, size_t bytes, int fd, uint64_t offset) {
+  const int flags = kMapPrivate | kMapFixed | kMapPopulate;
+  return address(map(at, bytes, kProtRead | kProtWrite, flags, fd, offset));
+}
+
+Ret<void*> map_zero_present(void* at, size_t bytes) {
+  const int flags = kMapPrivate | kMapFixed | kMapPopulate | kMapAnonymous;
+  return address(map(at, bytes, kProtRead | kProtWrite, flags, -1, 0));
+}
+
 namespace {
 
 // Kernels before 4.17 take the flag for a hint and map elsewhere.
@@ -184,10 +193,6 @@ Ret<Done> move_mapping(void* from, size_t bytes, void* to) {
 
 Ret<Done> seal(void* at, size_t bytes) {
   return done(arch::syscall(SyscallNumber::kMseal, at, bytes, 0));
-}
-
-Ret<Done> advise_populate_write(void* at, size_t bytes) {
-  return done(arch::syscall(SyscallNumber::kMadvise, at, bytes, kAdvisePopulateWrite));
 }
 
 void write_all(int fd, const char* text, size_t bytes) {

@@ -415,9 +415,14 @@ Ret<Done> seal(void*, size_t) {
   return Done{};
 }
 
-Ret<Done> advise_populate_write(void*, size_t) {
-  FAKE_ENTER("advise_populate_write");
-  return Done{};
+Ret<void*> map_file_present(void* at, size_t, int, uint64_t) {
+  FAKE_ENTER("map_file_present");
+  return at;
+}
+
+Ret<void*> map_zero_present(void* at, size_t) {
+  FAKE_ENTER("map_zero_present");
+  return at;
 }
 
 void write_all(int fd, const char* text, size_t bytes) {

@@ -82,8 +82,7 @@ int main(int argc, char **argv) {
   return 99;
 }
 '''
-# Runs a command under a filter that ends the process at every call that is not one of the system's loader, or madvise:
-# the loader has its own pages made present, and malloc and threads of every libc need that call.
+# Runs a command under a filter that ends the process at every call that is not one of the system's loader.
 LISTED = r'''
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -94,7 +93,7 @@ LISTED = r'''
 int main(int argc, char **argv) {
   static const int listed[] = {SYS_openat, SYS_read, SYS_pread64, SYS_newfstatat, SYS_fstat, SYS_mmap, SYS_mprotect, SYS_munmap,
                                SYS_close, SYS_brk, SYS_access, SYS_getcwd, SYS_arch_prctl, SYS_set_tid_address,
-                               SYS_set_robust_list, SYS_rseq, SYS_prlimit64, SYS_getrandom, SYS_madvise,
+                               SYS_set_robust_list, SYS_rseq, SYS_prlimit64, SYS_getrandom,
                                SYS_execve, SYS_write, SYS_exit_group};  // the last three: what a program does itself
   enum { kCount = sizeof listed / sizeof *listed };
   struct sock_filter code[2 * kCount + 2] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};

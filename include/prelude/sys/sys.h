@@ -61,6 +61,10 @@ Ret<size_t> current_directory(char* to, size_t capacity);
 Ret<void*> map_file(void* at, size_t bytes, int prot, int fd, uint64_t offset, bool fixed);
 /// Private zero pages. `fixed` as above.
 Ret<void*> map_anonymous(void* at, size_t bytes, int prot, bool fixed);
+/// Writable pages over what is at `at`, each of them present already (MAP_POPULATE): of a file, or
+/// zero.
+Ret<void*> map_file_present(void* at, size_t bytes, int fd, uint64_t offset);
+Ret<void*> map_zero_present(void* at, size_t bytes);
 /// As map_file, but never over an existing mapping (MAP_FIXED_NOREPLACE); for ET_EXEC.
 Ret<void*> map_file_exactly(void* at, size_t bytes, int prot, int fd, uint64_t offset);
 /// Private zero pages exactly there, but never over an existing mapping: kEEXIST.
@@ -71,7 +75,6 @@ Ret<Done> protect(void* at, size_t bytes, int prot);
 Ret<Done> move_mapping(void* from, size_t bytes, void* to);
 /// No later call can change, move or unmap these pages (Linux 6.10: mseal).
 Ret<Done> seal(void* at, size_t bytes);
-Ret<Done> advise_populate_write(void* at, size_t bytes);
 
 /// Writes all of it; errors other than EINTR end the try and are ignored.
 void write_all(int fd, const char* text, size_t bytes);
