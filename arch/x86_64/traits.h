@@ -35,6 +35,9 @@ struct X86_64 {  // NOLINT(readability-identifier-naming): the machine's own nam
   static constexpr size_t kTcbStackGuard = 0x28;
   static constexpr size_t kTcbPointerGuard = 0x30;
 
+  /// The relative relocation that linkers use; there may be others.
+  static constexpr uint32_t kRelativeType = 8;
+
   static constexpr RelocKind kind_of(uint32_t type) {
     switch (type) {
       case 0:

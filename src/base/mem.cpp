@@ -87,12 +87,12 @@ constexpr size_t first_byte(uint64_t marks) {
 // Reads whole aligned words: they may hold bytes behind the text, but never of a page that the text
 // does not touch.
 [[gnu::no_sanitize_address]] inline size_t length(const char* text) {
-  const char* at = text;
-  for (; (reinterpret_cast<uintptr_t>(at) & 7) != 0; ++at)
-    if (*at == 0) return static_cast<size_t>(at - text);
-  for (;; at += 8)
-    if (const uint64_t marks = zero_bytes(*reinterpret_cast<const AlignedWord*>(at)); marks != 0)
-      return static_cast<size_t>(at - text) + first_byte(marks);
+  const uintptr_t phase = reinterpret_cast<uintptr_t>(text) & 7;
+  const char* at = text - phase;
+  // What lies before the text is made to look like text.
+  uint64_t word = *reinterpret_cast<const AlignedWord*>(at) | ((uint64_t{1} << 8 * phase) - 1);
+  for (; zero_bytes(word) == 0; word = *reinterpret_cast<const AlignedWord*>(at)) at += 8;
+  return static_cast<size_t>(at - text) + first_byte(zero_bytes(word));
 }
 
 inline int difference(const void* a, const void* b, size_t at) {

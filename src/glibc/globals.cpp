@@ -35,7 +35,7 @@ asm(R"(
 
 namespace prelude::glibc {
 
-constinit State the_state;
+constinit Room<State> the_state;
 
 namespace {
 
@@ -85,7 +85,7 @@ void fill_vdso(Linker& linker, const RtldGlobalRo& f) {
 
 void fill_read_only(Linker& linker, const Layout& layout) {
   const RtldGlobalRo& f = layout.rtld_global_ro;
-  const State& s = the_state;
+  const State& s = state();
   std::byte* ro = _rtld_global_ro;
   set<uint32_t>(ro, f.dl_debug_mask, linker.options->debug_mask);
   set<uint64_t>(ro, f.dl_pagesize, s.kernel.page_size);
@@ -123,18 +123,18 @@ void trace_vdso(Linker& linker) {
 DebuggerSymbols debugger_symbols() { return {_r_debug, _dl_debug_state}; }
 
 void fill_globals(Linker& linker) {
-  const Layout& layout = *the_state.layout;
+  const Layout& layout = *state().layout;
   const RtldGlobal& f = layout.rtld_global;
   fill_lists(f);
   set<const void*>(_rtld_global, f.dl_all_dirs, directory_list_end);
-  __libc_stack_end = the_state.kernel.stack_end;
+  __libc_stack_end = state().kernel.stack_end;
   __libc_enable_secure = linker.process.secure ? 1 : 0;
   _dl_argv = linker.process.argv;
   fill_read_only(linker, layout);
 }
 
 void fill_program_facts(Linker& linker) {
-  const RtldGlobalRo& f = the_state.layout->rtld_global_ro;
+  const RtldGlobalRo& f = state().layout->rtld_global_ro;
   std::byte* ro = _rtld_global_ro;
   field<void*>(ro, f.dl_initial_searchlist) = linker.base_space.global->modules;
   field<uint32_t>(ro, static_cast<uint16_t>(f.dl_initial_searchlist + 8)) =
@@ -144,7 +144,7 @@ void fill_program_facts(Linker& linker) {
 }
 
 void update_space(Linker& linker, Namespace& space) {
-  const Layout& layout = *the_state.layout;
+  const Layout& layout = *state().layout;
   const RtldGlobal& f = layout.rtld_global;
   uint64_t spaces = 1;  // one more than the highest number in use
   for (uint64_t i = 1; i < linker.spaces.size() && i < kNamespaces; ++i)
@@ -157,13 +157,13 @@ void update_space(Linker& linker, Namespace& space) {
   set<void*>(at, n.ns_loaded, space.first);
   set<uint32_t>(at, n.ns_nloaded, space.count);
   set<void*>(at, n.ns_main_searchlist, space.global);
-  const bool has_libc = the_state.libc != nullptr && the_state.libc->name_space == space.index;
-  set<void*>(at, n.libc_map, has_libc ? the_state.libc : space.names.find("libc.so.6"));
+  const bool has_libc = state().libc != nullptr && state().libc->name_space == space.index;
+  set<void*>(at, n.libc_map, has_libc ? state().libc : space.names.find("libc.so.6"));
   if (space.first != nullptr) update_link_map(layout, *space.first);
 }
 
 void update_tls(Linker& linker) {
-  const Layout& layout = *the_state.layout;
+  const Layout& layout = *state().layout;
   const RtldGlobal& f = layout.rtld_global;
   set<size_t>(_rtld_global, f.dl_tls_max_dtv_idx, linker.tls.max_module_id());
   set<void*>(_rtld_global, f.dl_tls_dtv_slotinfo_list, linker.tls.slots());

@@ -309,6 +309,7 @@ void* function_of(const Module& libc, const char* name) {
 }
 
 Personality& make_personality(const Origin& origin) {
+  the_state.make();
   State& s = state();
   s.cpu = origin.cpu;
   s.debug_text = origin.debug_text;

@@ -6,6 +6,7 @@
 #include "layout.h"
 #include "tunables.h"
 
+#include <prelude/base/room.h>
 #include <prelude/link/linker.h>
 #include <prelude/report/debug_text.h>
 
@@ -106,8 +107,8 @@ struct State {
 };
 
 /// The one state of the module.
-extern State the_state;
-inline State& state() { return the_state; }
+extern Room<State> the_state;
+inline State& state() { return the_state.object; }
 
 /// Address of a libc function, private version or public default; null if absent.
 void* libc_symbol(const char* name);

@@ -274,8 +274,14 @@ unsigned Tunables::find_name(std::string_view name) const {
 }
 
 unsigned Tunables::find_alias(std::string_view name) const {
-  for (unsigned id = 0; id < table_.count; ++id)
-    if (table_.rows[id].alias != 0 && table_.alias(id) == name) return id;
+  if (name.size() < 2) return kAbsent;
+  for (unsigned id = 0; id < table_.count; ++id) {
+    const uint16_t alias = table_.rows[id].alias;
+    // Two letters spare most variables the measuring of every alias.
+    if (alias != 0 && table_.text[alias] == name[0] && table_.text[alias + 1] == name[1] &&
+        table_.alias(id) == name)
+      return id;
+  }
   return kAbsent;
 }
 

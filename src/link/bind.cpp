@@ -36,20 +36,22 @@ Definition find_observed(Linker& linker, const SearchList& list, SymbolQuery& qu
   return {};
 }
 
-Definition find_in_scope(Linker& linker, SymbolQuery& query, SearchList* const* scope,
-                         const Module* skip) {
-  if (linker.tracer.wants(Topic::kSymbols) || linker.options->dynamic_weak) {
-    Definition weak;
-    for (; *scope != nullptr; ++scope)
-      if (Definition found = find_observed(linker, **scope, query, 0, skip, weak);
-          found.symbol != nullptr)
-        return found;
-    return weak;
-  }
+[[gnu::noinline]] Definition find_in_observed_scope(Linker& linker, SymbolQuery& query,
+                                                    SearchList* const* scope, const Module* skip) {
+  Definition weak;
   for (; *scope != nullptr; ++scope)
-    if (Definition found = find_in_list(**scope, query, 0, skip); found.symbol != nullptr)
+    if (Definition found = find_observed(linker, **scope, query, 0, skip, weak);
+        found.symbol != nullptr)
       return found;
-  return {};
+  return weak;
+}
+
+[[gnu::always_inline]] inline Definition find_in_scope(Linker& linker, SymbolQuery& query,
+                                                       SearchList* const* scope,
+                                                       const Module* skip) {
+  if (linker.tracer.wants(Topic::kSymbols) || linker.options->dynamic_weak) [[unlikely]]
+    return find_in_observed_scope(linker, query, scope, skip);
+  return find_in_lists(scope, query, skip);
 }
 
 // The version of a reference must be one that the object's tables name. An object that lost its
@@ -203,50 +205,71 @@ Result<uint64_t> resolved_address(const Linker& linker, const Definition& found)
   return reinterpret_cast<uint64_t (*)()>(*address)();
 }
 
-Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t index, Use use) {
+namespace {
+
+Error bad_reference(const Module& module, const elf::Symbol& reference, uint32_t index) {
   const Image& image = module.image;
-  const elf::Symbol& reference = image.symbols[index];
-  const uint8_t visibility = reference.visibility();
-  if (index == 0 || reference.binding() == elf::kStbLocal || visibility == elf::kStvHidden ||
-      visibility == elf::kStvInternal)
-    return Definition{&reference, &module};
-  const char* name = image.string(reference.name);
-  if (name == nullptr)
+  if (reference.name >= image.strings_size)
     return Error{.code = Errc::kBadField,
                  .object = module.path,
                  .subject = "st_name",
                  .context = "an offset inside the string table",
                  .value = reference.name};
-  if (!version_known(module, index))
-    return Error{.code = Errc::kBadField,
-                 .object = module.path,
-                 .subject = "DT_VERSYM entry",
-                 .context = "the index of a version in DT_VERDEF or DT_VERNEED",
-                 .value = image.versym[index] & 0x7fffU};
-  SymbolQuery query = query_of(module, index, name, use);
-  const Module* skip = use == Use::kCopy ? linker.program : nullptr;
-  Definition found = find_in_scope(linker, query, module.scope, skip);
-  if (found.symbol == nullptr) {
-    // Who asks for unused dependencies wants them of programs that do not work, too (as glibc has
-    // it).
-    if (reference.binding() == elf::kStbWeak || linker.tracer.wants(Topic::kUnused))
-      return Definition{};
-    const Error error{
-        .code = Errc::kUndefinedSymbol,
-        .object = module.path,
-        .subject = name,
-        .context = query.versioned ? linker.version_names.name(query.version) : nullptr};
-    if (linker.tracer.wants(Topic::kErrors)) linker.trace_error(linker, error);
-    return error;
-  }
-  const bool is_protected = visibility == elf::kStvProtected;
-  if (is_protected && reference.shndx != elf::kShnUndef)
+  return Error{.code = Errc::kBadField,
+               .object = module.path,
+               .subject = "DT_VERSYM entry",
+               .context = "the index of a version in DT_VERDEF or DT_VERNEED",
+               .value = image.versym[index] & 0x7fffU};
+}
+
+Result<Definition> not_found(Linker& linker, const Module& module, const elf::Symbol& reference,
+                             const SymbolQuery& query) {
+  // Who asks for unused dependencies wants them of programs that do not work, too (as glibc has
+  // it).
+  if (reference.binding() == elf::kStbWeak || linker.tracer.wants(Topic::kUnused))
+    return Definition{};
+  const Error error{
+      .code = Errc::kUndefinedSymbol,
+      .object = module.path,
+      .subject = query.name,
+      .context = query.versioned ? linker.version_names.name(query.version) : nullptr};
+  if (linker.tracer.wants(Topic::kErrors)) linker.trace_error(linker, error);
+  return error;
+}
+
+// References whose definition is not simply the first one.
+[[gnu::noinline]] Definition settle(Linker& linker, Module& module, const elf::Symbol& reference,
+                                    const SymbolQuery& query, Use use, Definition found) {
+  if (reference.visibility() == elf::kStvProtected && reference.shndx != elf::kShnUndef)
     found = settle_protected(linker, module, reference, query, use, found);
   if (found.symbol->binding() == elf::kStbGnuUnique)
     found = settle_unique(linker, module, reference, query, found, use);
-  if (found.module != &module && !note_use(linker, module, *found.module))
+  return found;
+}
+
+}  // namespace
+
+Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t index, Use use) {
+  const elf::Symbol& reference = module.image.symbols[index];
+  const uint8_t visibility = reference.visibility();
+  if (index == 0 || reference.binding() == elf::kStbLocal || visibility == elf::kStvHidden ||
+      visibility == elf::kStvInternal)
+    return Definition{&reference, &module};
+  const char* name = module.image.string(reference.name);
+  if (name == nullptr || !version_known(module, index)) [[unlikely]]
+    return bad_reference(module, reference, index);
+  SymbolQuery query = query_of(module, index, name, use);
+  Definition found =
+      find_in_scope(linker, query, module.scope, use == Use::kCopy ? linker.program : nullptr);
+  if (found.symbol == nullptr) [[unlikely]]
+    return not_found(linker, module, reference, query);
+  const bool is_protected = visibility == elf::kStvProtected;
+  if (is_protected || found.symbol->binding() == elf::kStbGnuUnique) [[unlikely]]
+    found = settle(linker, module, reference, query, use, found);
+  if (!note_use(linker, module, *found.module)) [[unlikely]]
     return Error{.code = Errc::kOutOfMemory, .object = module.path};
-  trace_binding(linker, module, query, found, is_protected);
+  if (linker.tracer.wants(Topic::kBindings)) [[unlikely]]
+    trace_binding(linker, module, query, found, is_protected);
   return found;
 }
 

@@ -39,11 +39,22 @@ Status clear_tail(const Image& image, const MapStep& step, uint64_t page, const 
   return Done{};
 }
 
+// Relocations and constructors write nearly every page of a writable segment this small: pages that
+// come with the mapping cost half of what they cost fault by fault.
+constexpr uint64_t kFewPages = 8;
+
+bool comes_whole(const MapStep& step, uint64_t page) {
+  return step.flags == (elf::kPfR | elf::kPfW) && step.bytes <= kFewPages * page;
+}
+
 Status run_step(const Image& image, const MapStep& step, int fd, uint64_t page, const char* path) {
   void* at = image.address(step.vaddr);
   switch (step.kind) {
     case MapStep::Kind::kFile:
-      if (auto r = sys::map_file(at, step.bytes, protection_of(step.flags), fd, step.offset, true);
+      if (auto r =
+              comes_whole(step, page)
+                  ? sys::map_file_present(at, step.bytes, fd, step.offset)
+                  : sys::map_file(at, step.bytes, protection_of(step.flags), fd, step.offset, true);
           !r)
         return mapping_error(Errc::kCannotMapSegment, path);
       return Done{};
@@ -222,15 +233,14 @@ void touch_dynamic_page(const Image& image) {
   arch::write_fault(image.address(image.dynamic_vaddr));
 }
 
-// Relocations write nearly every page of RELRO: many pages at once are cheaper than fault by fault,
-// though that takes a second mapping of them. (madvise would do without; no filter of system calls
+// Of a larger segment relocations write nearly every page of RELRO. That takes a second mapping of
+// them, which many pages make worth it. (madvise would do without; no filter of system calls
 // that knows glibc's loader lets it pass.)
 Status prefault_relro(const Image& image, int fd, uint64_t page, const char* path) {
-  constexpr uint64_t kWorthIt = 8;  // pages
   const uint64_t low = image.relro_vaddr & ~(page - 1);
   const uint64_t high = (image.relro_vaddr + image.relro_size) & ~(page - 1);
   const LoadSegment* s = image.file_segment(image.relro_vaddr, image.relro_size);
-  if (s == nullptr || s->flags != (elf::kPfR | elf::kPfW) || high < low + kWorthIt * page)
+  if (s == nullptr || s->flags != (elf::kPfR | elf::kPfW) || high <= low + kFewPages * page)
     return Done{};
   const uint64_t offset = s->offset + (low - s->vaddr);
   if (auto r = sys::map_file_present(image.address(low), high - low, fd, offset); !r)
@@ -338,7 +348,8 @@ void free_parts(Linker& linker, Module& module) {
   if (module.phdr_owned) heap.release_array(image.phdr, image.phnum);
   if (!shared)
     heap.release_array(image.segments, image.segment_count == 0 ? 1 : image.segment_count);
-  if (!shared) heap.release_array(module.symbols.versions.entries, module.symbols.versions.count);
+  if (!shared)
+    heap.release_array(module.symbols.versions.entries, module.symbols.versions.capacity);
   if (module.path != nullptr)
     heap.release(const_cast<char*>(module.path), string_length(module.path) + 1);
   if (module.origin_owned)

@@ -223,40 +223,52 @@ class LiveBinder {
 
   const Bound* bind_anew(uint32_t symbol, Use use) {
     const auto found = bind_symbol(linker_, module_, symbol, use);
-    if (!found) {
+    if (!found) [[unlikely]] {
       fail(found.error());
       return nullptr;
     }
     last_ = *found;
-    bound_ = {};
-    if (!describe(use, bound_)) return nullptr;
+    if (!is_plain(use) && !describe(use)) return nullptr;
     last_symbol_ = symbol;
     last_use_ = use;
     return &bound_;
   }
 
+  // Nearly every definition is an object's own, inside of it, and no IFUNC.
+  bool is_plain(Use use) {
+    if (last_.symbol == nullptr || use == Use::kTls) return false;
+    const elf::Symbol& symbol = *last_.symbol;
+    const Image& image = last_.module->image;
+    if (symbol.shndx == elf::kShnUndef || symbol.shndx == elf::kShnAbs ||
+        symbol.value > image.end || symbol.type() == elf::kSttGnuIfunc)
+      return false;
+    bound_ = {.value = image.bias + symbol.value, .size = symbol.size, .module = last_.module};
+    return true;
+  }
+
   // Turns the definition last found into what the loop needs.
-  bool describe(Use use, Bound& out) {
+  [[gnu::noinline]] bool describe(Use use) {
+    bound_ = {};
     if (last_.symbol == nullptr) {
-      out.undefined = true;
+      bound_.undefined = true;
       return true;
     }
     const elf::Symbol& symbol = *last_.symbol;
-    out.module = last_.module;
-    out.size = symbol.size;
+    bound_.module = last_.module;
+    bound_.size = symbol.size;
     if (use == Use::kTls) {
-      out.value = symbol.value;
+      bound_.value = symbol.value;
       return true;
     }
     if (symbol.shndx == elf::kShnUndef && symbol.value == 0) {
       // Compat: a local reference to nothing, symbol 0 too, means the object's start (glibc 2.36).
-      out.value = module_.image.bias;
+      bound_.value = module_.image.bias;
       return true;
     }
-    if (!is_sound(linker_, last_)) [[unlikely]]
-      return fail(definition_address(linker_, last_).error());
-    out.value = (symbol.shndx == elf::kShnAbs ? 0 : last_.module->image.bias) + symbol.value;
-    out.resolver = symbol.type() == elf::kSttGnuIfunc && symbol.shndx != elf::kShnAbs;
+    const auto address = definition_address(linker_, last_);
+    if (!address) return fail(address.error());
+    bound_.value = *address;
+    bound_.resolver = symbol.type() == elf::kSttGnuIfunc && symbol.shndx != elf::kShnAbs;
     return true;
   }
 

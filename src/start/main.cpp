@@ -183,6 +183,8 @@ void say_statistics() {
 }  // namespace
 
 void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
+  world_room.make();
+  linker_room.make();
   world.started = started;
   world.base = reinterpret_cast<uint64_t>(&__ehdr_start);
   read_options(stack);

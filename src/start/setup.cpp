@@ -12,8 +12,8 @@ extern "C" [[gnu::visibility("hidden")]] char prelude_zero_data[];
 
 namespace prelude::start {
 
-constinit World world{};
-constinit Linker linker{};
+constinit Room<World> world_room;
+constinit Room<Linker> linker_room;
 
 namespace {
 
@@ -49,7 +49,7 @@ uint32_t cache_level(uint32_t isa) {
 void prefault_own_data() {
   constexpr uint64_t kPage = arch::Native::kPageSize;
   // What a program with one library needs of first_memory.
-  constexpr uint64_t kUsual = 5 * kPage;
+  constexpr uint64_t kUsual = 6 * kPage;
   const uint64_t low = (reinterpret_cast<uint64_t>(prelude_zero_data) + kPage - 1) & ~(kPage - 1);
   const uint64_t high = (reinterpret_cast<uint64_t>(first_memory) + kUsual) & ~(kPage - 1);
   (void)sys::map_zero_present(reinterpret_cast<void*>(low), high - low);
@@ -161,5 +161,5 @@ void remark(Linker& at, const char* what, const char* a, const char* b) {
 }  // namespace prelude::start
 
 namespace prelude {
-constinit Linker* const the_linker = &start::linker;
+constinit Linker* const the_linker = &start::linker_room.object;
 }

@@ -4,6 +4,7 @@
 #include <arch/cpu.h>
 #include <arch/stubs.h>
 
+#include <prelude/base/room.h>
 #include <prelude/explain/bindings.h>
 #include <prelude/explain/explain.h>
 #include <prelude/link/linker.h>
@@ -59,10 +60,12 @@ struct World {
   uint64_t started = 0;                ///< cycle counter at entry
   uint64_t base = 0;                   ///< address of the loader's own ELF header
 };
-extern World world;
+extern Room<World> world_room;
+inline constexpr World& world = world_room.object;
 
 inline constexpr const char* kCachePath = "/etc/ld.so.cache";
-extern Linker linker;
+extern Room<Linker> linker_room;
+inline constexpr Linker& linker = linker_room.object;
 
 /// Makes the zero pages of our own data that every start-up writes present by one call. Called
 /// before anything is written there and before self-relocation: must not use a pointer from data.

@@ -13,22 +13,23 @@ constexpr uint32_t kUsableTypes = 1U << elf::kSttNoType | 1U << elf::kSttObject 
                                   1U << elf::kSttGnuIfunc;
 constexpr uint32_t kUsableBindings =
     1U << elf::kStbGlobal | 1U << elf::kStbWeak | 1U << elf::kStbGnuUnique;
+constexpr uint32_t kUsableVisibilities = 1U << elf::kStvDefault | 1U << elf::kStvProtected;
 
 // Only programs (which have an interpreter or a fixed address) lend their PLT entries to others.
 bool lends_plt_entries(const Image& image) {
   return image.interp_size != 0 || image.type == elf::kTypeExec;
 }
 
-bool usable(const SymbolTable& table, const elf::Symbol& symbol, const SymbolQuery& query) {
+[[gnu::always_inline]] inline bool usable(const SymbolTable& table, const elf::Symbol& symbol,
+                                          const SymbolQuery& query) {
+  if ((kUsableTypes >> symbol.type() & kUsableBindings >> symbol.binding() &
+       kUsableVisibilities >> symbol.visibility() & 1) == 0)
+    return false;
   if (symbol.value == 0 && symbol.shndx != elf::kShnAbs && symbol.type() != elf::kSttTls)
     return false;
   // An undefined function with a value is the program's PLT entry that stands for its address.
-  if (symbol.shndx == elf::kShnUndef && (query.function_call || !lends_plt_entries(*table.image)))
-    return false;
-  if ((kUsableTypes >> symbol.type() & 1) == 0 || (kUsableBindings >> symbol.binding() & 1) == 0)
-    return false;
-  const uint8_t visibility = symbol.visibility();
-  return visibility != elf::kStvHidden && visibility != elf::kStvInternal;
+  return symbol.shndx != elf::kShnUndef ||
+         (!query.function_call && lends_plt_entries(*table.image));
 }
 
 template <typename T>
@@ -59,7 +60,8 @@ bool same_name(const SymbolTable& table, const elf::Symbol& symbol, const Symbol
 enum class VersionFit : uint8_t { kNo, kYes, kCandidate };
 
 // LSB "Symbol Version": the version of a definition against that of the reference.
-VersionFit version_fit(const SymbolTable& table, uint32_t index, const SymbolQuery& query) {
+[[gnu::always_inline]] inline VersionFit version_fit(const SymbolTable& table, uint32_t index,
+                                                     const SymbolQuery& query) {
   const Image& image = *table.image;
   if (image.versym == nullptr) return VersionFit::kYes;
   const uint16_t value = image.versym[index];
@@ -80,7 +82,8 @@ struct ChainMatch {
   uint32_t candidates = 0;
 
   // True when the symbol at `index` is the answer.
-  bool check(const LookupRecord& record, uint32_t index, const SymbolQuery& query) {
+  [[gnu::always_inline]] bool check(const LookupRecord& record, uint32_t index,
+                                    const SymbolQuery& query) {
     const elf::Symbol& symbol = record.symbols[index];
     const SymbolTable& table = symbol_table_of(*record.module);
     if (!usable_name(table, symbol, query)) return false;
@@ -99,14 +102,15 @@ struct ChainMatch {
   }
 };
 
-const elf::Symbol* probe_gnu(const LookupRecord& record, const SymbolQuery& query) {
+[[gnu::always_inline]] inline const elf::Symbol* probe_gnu(const LookupRecord& record,
+                                                           const SymbolQuery& query) {
   uint32_t index = record.buckets[query.gnu_hash % record.bucket_count];
   if (index < record.first_symbol) return nullptr;  // 0 = empty bucket
   ChainMatch match;
+  const uint32_t wanted = query.gnu_hash | 1;
   for (; index < record.symbol_limit; ++index) {
     const uint32_t chain = record.chain_zero[index];
-    if (((chain ^ query.gnu_hash) >> 1) == 0 && match.check(record, index, query))
-      return &record.symbols[index];
+    if ((chain | 1) == wanted && match.check(record, index, query)) return &record.symbols[index];
     if ((chain & 1) != 0) break;
   }
   return match.only_candidate();
@@ -120,7 +124,7 @@ uint32_t sysv_hash_of(SymbolQuery& query) {
   return query.sysv_hash;
 }
 
-const elf::Symbol* probe_sysv(const LookupRecord& record, SymbolQuery& query) {
+[[gnu::noinline]] const elf::Symbol* probe_sysv(const LookupRecord& record, SymbolQuery& query) {
   const SysvHashFacts& hash = symbol_table_of(*record.module).image->sysv_hash;
   if (hash.buckets == nullptr) return nullptr;
   ChainMatch match;
@@ -143,11 +147,53 @@ constexpr uint64_t kAll = ~uint64_t{0}, kNone = 0;
   return ((word >> (hash & 63)) & (word >> ((uint64_t{hash} >> record.bloom_shift) & 63)) & 1) != 0;
 }
 
-const elf::Symbol* probe(const LookupRecord& record, SymbolQuery& query) {
-  return record.bucket_count != 0 ? probe_gnu(record, query) : probe_sysv(record, query);
+[[gnu::always_inline]] inline const elf::Symbol* probe(const LookupRecord& record,
+                                                       SymbolQuery& query) {
+  if (record.bucket_count == 0) [[unlikely]]
+    return probe_sysv(record, query);
+  return probe_gnu(record, query);
+}
+
+// Searches list[from..]. The walk is the hottest loop of the loader, so each way in has its own.
+[[gnu::always_inline]] inline Definition walk_list(const SearchList& list, SymbolQuery& query,
+                                                   uint32_t from, const Module* skip,
+                                                   uint32_t* position) {
+  const LookupRecord* const records = list.records;
+  const LookupRecord* const end = records + list.count;
+  const uint32_t hash = query.gnu_hash;
+  constexpr uint32_t kAhead = 6;  // hides the miss on the bloom word of the objects to come
+  const LookupRecord* const far_end = list.count > kAhead ? end - kAhead : records;
+  for (const LookupRecord* record = records + from; record < end; ++record) {
+    if (record < far_end)
+      __builtin_prefetch(record[kAhead].bloom + ((hash / 64) & record[kAhead].bloom_mask));
+    if (!bloom_passes(*record, hash)) continue;
+    const elf::Symbol* symbol = probe(*record, query);
+    if (symbol == nullptr || record->module == skip) continue;
+    if (position != nullptr) *position = static_cast<uint32_t>(record - records);
+    return {symbol, record->module};
+  }
+  return {};
 }
 
 constexpr uint32_t kStart = 5381, kFactor = 33, kFactor2 = kFactor * kFactor;
+constexpr uint32_t kFactor4 = kFactor2 * kFactor2;
+constexpr uint32_t kPowers[] = {1,
+                                kFactor,
+                                kFactor2,
+                                kFactor* kFactor2,
+                                kFactor4,
+                                kFactor4* kFactor,
+                                kFactor4* kFactor2,
+                                kFactor4* kFactor2* kFactor,
+                                kFactor4* kFactor4};
+
+// What eight characters (the first one in the lowest byte) add to the hash of those before them.
+uint32_t hash_of_eight(uint64_t word) {
+  constexpr uint64_t kBytes = 0x00ff00ff00ff00ff, kPairs = 0x0000ffff0000ffff;
+  const uint64_t pairs = (word & kBytes) * kFactor + (word >> 8 & kBytes);
+  const uint64_t quads = (pairs & kPairs) * kFactor2 + (pairs >> 16 & kPairs);
+  return static_cast<uint32_t>(quads) * kFactor4 + static_cast<uint32_t>(quads >> 32);
+}
 
 // Two characters a step: one product lies on the way from step to step.
 SymbolQuery finish_query(const char* name, const char* end, uint32_t hash) {
@@ -172,10 +218,7 @@ SymbolQuery make_query(const char* name) { return finish_query(name, name, kStar
 // Eight bytes a step: products of neighbours in 16-bit lanes, then in 32-bit lanes, then both
 // halves. A word that does not cross a page may be read past the NUL: that memory is mapped.
 __attribute__((no_sanitize("address"))) SymbolQuery make_query_in_table(const char* name) {
-  constexpr uint64_t kBytes = 0x00ff00ff00ff00ff, kPairs = 0x0000ffff0000ffff;
   constexpr uint64_t kOnes = 0x0101010101010101, kHighs = 0x8080808080808080;
-  constexpr uint32_t kFactor4 = kFactor2 * kFactor2;
-  constexpr uint32_t kFactor8 = kFactor4 * kFactor4;
   constexpr uintptr_t kSmallestPage = 4096;
   uint32_t hash = kStart;
   for (const char* at = name;; at += 8) {
@@ -183,11 +226,15 @@ __attribute__((no_sanitize("address"))) SymbolQuery make_query_in_table(const ch
       return finish_query(name, at, hash);
     uint64_t word;
     __builtin_memcpy(&word, at, sizeof word);
-    if (((word - kOnes) & ~word & kHighs) != 0) return finish_query(name, at, hash);
-    const uint64_t pairs = (word & kBytes) * kFactor + (word >> 8 & kBytes);
-    const uint64_t quads = (pairs & kPairs) * kFactor2 + (pairs >> 16 & kPairs);
-    hash = hash * kFactor8 + static_cast<uint32_t>(quads) * kFactor4 +
-           static_cast<uint32_t>(quads >> 32);
+    const uint64_t nul = (word - kOnes) & ~word & kHighs;
+    if (nul == 0) {
+      hash = hash * kPowers[8] + hash_of_eight(word);
+      continue;
+    }
+    // The last characters move to the end of the word: zeros in front add nothing.
+    const auto rest = static_cast<uint32_t>(__builtin_ctzl(nul)) / 8;
+    if (rest != 0) hash = hash * kPowers[rest] + hash_of_eight(word << (64 - 8 * rest));
+    return {.name = name, .length = static_cast<uint32_t>(at - name) + rest, .gnu_hash = hash};
   }
 }
 
@@ -197,22 +244,14 @@ const elf::Symbol* find_in_object(const LookupRecord& record, SymbolQuery& query
 
 Definition find_in_list(const SearchList& list, SymbolQuery& query, uint32_t from,
                         const Module* skip, uint32_t* position) {
-  const LookupRecord* records = list.records;
-  const uint32_t count = list.count, hash = query.gnu_hash;
-  constexpr uint32_t kAhead = 6;  // hides the miss on the bloom word of the objects to come
-  const uint32_t far_end = count > kAhead ? count - kAhead : 0;
-  for (uint32_t i = from; i < count; ++i) {
-    const LookupRecord& record = records[i];
-    if (i < far_end) {
-      const LookupRecord& ahead = records[i + kAhead];
-      __builtin_prefetch(ahead.bloom + ((hash / 64) & ahead.bloom_mask));
-    }
-    if (!bloom_passes(record, hash)) continue;
-    const elf::Symbol* symbol = probe(record, query);
-    if (symbol == nullptr || record.module == skip) continue;
-    if (position != nullptr) *position = i;
-    return {symbol, record.module};
-  }
+  return walk_list(list, query, from, skip, position);
+}
+
+Definition find_in_lists(SearchList* const* lists, SymbolQuery& query, const Module* skip) {
+  for (; *lists != nullptr; ++lists)
+    if (const Definition found = walk_list(**lists, query, 0, skip, nullptr);
+        found.symbol != nullptr)
+      return found;
   return {};
 }
 

@@ -75,18 +75,20 @@ Status visit_needs(const Image& image, Visit visit) {
 
 constexpr uint16_t kIndexMask = 0x7fff;
 
-uint32_t highest_index(const Image& image, Status& status) {
-  uint32_t highest = 0;
-  status = visit_defs(image, [&](const elf::VerDef& def, const char*) -> Status {
-    if ((def.index & kIndexMask) > highest) highest = def.index & kIndexMask;
-    return Done{};
-  });
-  if (!status) return 0;
-  status = visit_needs(image, [&](const char*, const elf::VerNeedAux& aux, const char*) -> Status {
-    if ((aux.other & kIndexMask) > highest) highest = aux.other & kIndexMask;
-    return Done{};
-  });
-  return highest;
+// Room for an index; nothing tells the highest one beforehand.
+bool make_room(VersionTable& table, uint32_t index, Heap& heap) {
+  if (index >= table.capacity) {
+    uint32_t capacity = table.capacity == 0 ? 32 : table.capacity * 2;
+    while (capacity <= index) capacity *= 2;
+    auto* grown = heap.make_array<uint32_t>(capacity);
+    if (grown == nullptr) return false;
+    if (table.count != 0) copy_bytes(grown, table.entries, table.count * sizeof *grown);
+    heap.release_array(table.entries, table.capacity);
+    table.entries = grown;
+    table.capacity = capacity;
+  }
+  if (index >= table.count) table.count = index + 1;
+  return true;
 }
 
 }  // namespace
@@ -146,30 +148,28 @@ VersionId VersionNames::intern(Heap& heap, const char* name, uint32_t hash) {
 
 Result<VersionTable> read_versions(const Image& image, VersionNames& names, Heap& heap) {
   VersionTable table;
-  if (image.verdef == nullptr && image.verneed == nullptr) return table;
-  Status status = Done{};
-  const uint32_t highest = highest_index(image, status);
-  PRELUDE_TRY(status);
-  table.count = highest + 1;
-  table.entries = heap.make_array<uint32_t>(table.count);
-  if (table.entries == nullptr) return Error{.code = Errc::kOutOfMemory};
-  auto enter = [&](uint16_t index, const char* name, uint32_t hash, uint32_t flags) -> Status {
-    const VersionId id = names.intern(heap, name, hash);
-    if (id == 0) return Error{.code = Errc::kOutOfMemory};
-    table.entries[index & kIndexMask] = id | flags;
+  auto enter = [&](uint16_t index_word, const char* name, uint32_t hash, uint32_t flags) -> Status {
+    const uint32_t index = index_word & kIndexMask;
+    const VersionId id = name != nullptr ? names.intern(heap, name, hash) : 0;
+    if (!make_room(table, index, heap) || (name != nullptr && id == 0))
+      return Error{.code = Errc::kOutOfMemory};
+    if (name != nullptr) table.entries[index] = id | flags;
     return Done{};
   };
   // The base definition names the file, not a version: its index stays without a name.
-  PRELUDE_TRY(visit_defs(image, [&](const elf::VerDef& def, const char* name) -> Status {
-    if ((def.flags & elf::kVerFlagBase) != 0) return Done{};
-    return enter(def.index, name, def.hash, VersionTable::kDefined);
-  }));
-  PRELUDE_TRY(
-      visit_needs(image, [&](const char*, const elf::VerNeedAux& aux, const char* name) -> Status {
-        const bool hidden = (aux.other & elf::kVerIndexHidden) != 0;
-        return enter(aux.other, name, aux.hash, hidden ? VersionTable::kHidden : 0);
-      }));
-  return table;
+  Status status = visit_defs(image, [&](const elf::VerDef& def, const char* name) -> Status {
+    const bool base = (def.flags & elf::kVerFlagBase) != 0;
+    return enter(def.index, base ? nullptr : name, def.hash, VersionTable::kDefined);
+  });
+  if (status)
+    status = visit_needs(
+        image, [&](const char*, const elf::VerNeedAux& aux, const char* name) -> Status {
+          const bool hidden = (aux.other & elf::kVerIndexHidden) != 0;
+          return enter(aux.other, name, aux.hash, hidden ? VersionTable::kHidden : 0);
+        });
+  if (status) return table;
+  heap.release_array(table.entries, table.capacity);
+  return status.error();
 }
 
 void for_each_version_need(const Image& image, const VersionTable& table, VersionNeedCallback each,

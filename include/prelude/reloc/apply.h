@@ -175,7 +175,9 @@ class Relocator {
     const elf::Rela* const end = entry + image_.relative_count;
     const uint64_t bias = image_.bias, first = window_.first(), room = window_.room_for_words();
     for (; entry != end; ++entry) {
-      if (arch::Native::kind_of(entry->type()) != Kind::kRelative) break;
+      const uint32_t type = entry->type();
+      if (type != arch::Native::kRelativeType && arch::Native::kind_of(type) != Kind::kRelative)
+        break;
       __builtin_prefetch(entry + 16);
       if (entry->offset - first >= room && !window_.holds(entry->offset, 8)) [[unlikely]]
         return outside(entry->offset);

@@ -80,6 +80,9 @@ const elf::Symbol* find_in_object(const LookupRecord& record, SymbolQuery& query
 Definition find_in_list(const SearchList& list, SymbolQuery& query, uint32_t from,
                         const Module* skip, uint32_t* position = nullptr);
 
+/// Searches the lists of a null-terminated array, in order.
+Definition find_in_lists(SearchList* const* lists, SymbolQuery& query, const Module* skip);
+
 LookupRecord make_record(Module& module, const Image& image);
 
 }  // namespace prelude

@@ -47,8 +47,9 @@ struct VersionTable {
   static constexpr uint32_t kDefined = 0x40000000U;  ///< comes from DT_VERDEF
   static constexpr uint32_t kIdMask = 0x3fffffffU;
 
-  uint32_t* entries = nullptr;  ///< id and flags; owned by the module's heap
+  uint32_t* entries = nullptr;  ///< id and flags; `capacity` of them, owned by the module's heap
   uint32_t count = 0;
+  uint32_t capacity = 0;
 
   [[nodiscard]] uint32_t entry(uint16_t index) const { return index < count ? entries[index] : 0; }
   [[nodiscard]] VersionId id(uint16_t index) const { return entry(index) & kIdMask; }
