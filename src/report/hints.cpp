@@ -142,8 +142,6 @@ void put_more(Writer& out, uint64_t count, const char* what) {
 
 }  // namespace
 
-bool hints_enabled(const Options& options) { return options.hints && !options.secure; }
-
 void write_missing_library_hints(Writer& out, const MissingLibrary& missing) {
   put_chain(out, missing.chain);
   // A file that is there but does not fit tells more than one that is not there.

@@ -111,7 +111,7 @@ void explain_versions(const VersionErrors& found) {
 }  // namespace
 
 void load_dependencies(Batch& batch, const Array<Module*>& roots) {
-  const bool collect = continues_without() || hint_source() != nullptr;
+  const bool collect = continues_without() || report::hints_enabled(world.parsed.options);
   const Status status =
       load_closure(linker, batch, roots.data(), static_cast<uint32_t>(roots.size()),
                    collect ? note_missing : nullptr, nullptr);

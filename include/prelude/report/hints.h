@@ -13,7 +13,7 @@ namespace prelude::report {
 
 /// LD_HINTS=0 turns hints off; secure programs never get any (they could tell what the user may
 /// not read).
-bool hints_enabled(const Options& options);
+inline bool hints_enabled(const Options& options) { return options.hints && !options.secure; }
 
 /// Why a candidate was not taken.
 enum class Refusal : uint8_t {
