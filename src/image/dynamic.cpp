@@ -11,10 +11,6 @@ namespace {
 
 using namespace elf;
 
-Error bad(const char* field, uint64_t value, const char* expected) {
-  return Error{.code = Errc::kBadField, .subject = field, .context = expected, .value = value};
-}
-
 constexpr const char* kInside = "an address inside the object's file-backed segments";
 
 // Raw values of one pass over the section; a zero-initialised slot counts as absent unless has()
@@ -79,9 +75,9 @@ uint64_t room_at(const Image& image, uint64_t vaddr) {
 Status read_section(Image& image, Raw& raw) {
   if (image.dynamic_size == 0) return Error{.code = Errc::kNoDynamic};
   if (image.dynamic_vaddr % alignof(Dynamic) != 0)
-    return bad("PT_DYNAMIC p_vaddr", image.dynamic_vaddr, "a multiple of 8");
+    return bad_field("PT_DYNAMIC p_vaddr", image.dynamic_vaddr, "a multiple of 8");
   const void* section = image.file_bytes(image.dynamic_vaddr, image.dynamic_size);
-  if (section == nullptr) return bad("PT_DYNAMIC p_vaddr", image.dynamic_vaddr, kInside);
+  if (section == nullptr) return bad_field("PT_DYNAMIC p_vaddr", image.dynamic_vaddr, kInside);
   image.dynamic = static_cast<const Dynamic*>(section);
   const uint64_t room = image.dynamic_size / sizeof(Dynamic);
   for (uint64_t i = 0; i < room && i < UINT32_MAX; ++i) {
@@ -96,14 +92,15 @@ Status read_section(Image& image, Raw& raw) {
     raw.present |= uint64_t{1} << slot;
     if (entry.tag == kDtDebug) image.debug_slot = image.dynamic_vaddr + i * sizeof(Dynamic) + 8;
   }
-  return bad("PT_DYNAMIC p_filesz", image.dynamic_size, "a section that ends with DT_NULL");
+  return bad_field("PT_DYNAMIC p_filesz", image.dynamic_size, "a section that ends with DT_NULL");
 }
 
 // Nobody needs p_offset. But where it tells of another place and this one names no symbols and
 // strings, p_vaddr is wrong, and the program would start without its relocations.
 Status check_place(const Image& image, const Raw& raw) {
   if (!image.dynamic_strays || (raw.has(kDtStrTab) && raw.has(kDtSymTab))) return Done{};
-  return bad("PT_DYNAMIC p_vaddr", image.dynamic_vaddr, "the address at which p_offset is mapped");
+  return bad_field("PT_DYNAMIC p_vaddr", image.dynamic_vaddr,
+                   "the address at which p_offset is mapped");
 }
 
 struct Pair {
@@ -126,23 +123,24 @@ Status check_pairs(const Raw& raw) {
   if ((odd & 1) == 0) return Done{};
   for (const Pair& pair : kPairs) {
     if (raw.has(pair.address) && !raw.has(pair.size))
-      return bad(pair.size_name, 0, "the size of a table that is there");
+      return bad_field(pair.size_name, 0, "the size of a table that is there");
     if (!raw.has(pair.address) && raw.get(pair.size) != 0)
-      return bad(pair.address_name, 0, kInside);
+      return bad_field(pair.address_name, 0, kInside);
   }
   return Done{};
 }
 
 Status read_strings(Image& image, const Raw& raw) {
   if (!raw.has(kDtStrTab)) {
-    if (raw.has(kDtNeeded) || raw.has(kDtSymTab)) return bad("DT_STRTAB", 0, "a string table");
+    if (raw.has(kDtNeeded) || raw.has(kDtSymTab))
+      return bad_field("DT_STRTAB", 0, "a string table");
     return Done{};
   }
   const uint64_t at = raw.get(kDtStrTab);
   const uint64_t room = room_at(image, at);
-  if (room == 0) return bad("DT_STRTAB", at, kInside);
+  if (room == 0) return bad_field("DT_STRTAB", at, kInside);
   uint64_t size = raw.has(kDtStrSz) ? raw.get(kDtStrSz) : room;
-  if (size > room) return bad("DT_STRSZ", size, "a table that ends inside its segment");
+  if (size > room) return bad_field("DT_STRSZ", size, "a table that ends inside its segment");
   const char* strings = static_cast<const char*>(image.address(at));
   while (size != 0 && strings[size - 1] != 0) --size;  // nothing behind the last NUL is a string
   image.strings = strings;
@@ -170,17 +168,17 @@ Status read_symbols(Image& image, const Raw& raw) {
   if (!raw.has(kDtSymTab)) return Done{};
   const uint64_t at = raw.get(kDtSymTab);
   const uint64_t room = room_at(image, at);
-  if (room < sizeof(Symbol)) return bad("DT_SYMTAB", at, kInside);
-  if (at % 8 != 0) return bad("DT_SYMTAB", at, "a multiple of 8");
+  if (room < sizeof(Symbol)) return bad_field("DT_SYMTAB", at, kInside);
+  if (at % 8 != 0) return bad_field("DT_SYMTAB", at, "a multiple of 8");
   if (raw.has(kDtSymEnt) && raw.get(kDtSymEnt) != sizeof(Symbol))
-    return bad("DT_SYMENT", raw.get(kDtSymEnt), "24");
+    return bad_field("DT_SYMENT", raw.get(kDtSymEnt), "24");
   image.symbols = static_cast<const Symbol*>(image.address(at));
   uint64_t limit = (symbol_table_end(raw, at, at + room) - at) / sizeof(Symbol);
-  if (limit == 0) return bad("DT_SYMTAB", at, "room for a symbol before the next table");
+  if (limit == 0) return bad_field("DT_SYMTAB", at, "room for a symbol before the next table");
   if (raw.has(Raw::kVerSym)) {
     const uint64_t versym = raw.get(Raw::kVerSym);
     const uint64_t versym_room = room_at(image, versym);
-    if (versym_room < 2 || versym % 2 != 0) return bad("DT_VERSYM", versym, kInside);
+    if (versym_room < 2 || versym % 2 != 0) return bad_field("DT_VERSYM", versym, kInside);
     image.versym = static_cast<const uint16_t*>(image.address(versym));
     if (limit > versym_room / 2) limit = versym_room / 2;
   }
@@ -198,23 +196,24 @@ Status read_gnu_hash(Image& image, const Raw& raw) {
   if (!raw.has(Raw::kGnuHash)) return Done{};
   const uint64_t at = raw.get(Raw::kGnuHash);
   const uint64_t room = room_at(image, at);
-  if (room < 16 || at % 8 != 0) return bad("DT_GNU_HASH", at, kInside);
+  if (room < 16 || at % 8 != 0) return bad_field("DT_GNU_HASH", at, kInside);
   const auto* words = static_cast<const uint32_t*>(image.address(at));
   const uint64_t buckets = words[0], first = words[1], bloom = words[2], shift = words[3];
   if (bloom == 0 || (bloom & (bloom - 1)) != 0)
-    return bad("DT_GNU_HASH bloom size", bloom, "a power of two");
+    return bad_field("DT_GNU_HASH bloom size", bloom, "a power of two");
   if (bloom > (room - 16) / 8)
-    return bad("DT_GNU_HASH bloom size", bloom, "a filter inside the segment");
+    return bad_field("DT_GNU_HASH bloom size", bloom, "a filter inside the segment");
   const uint64_t bucket_room = room - 16 - bloom * 8;
   if (buckets > bucket_room / 4)
-    return bad("DT_GNU_HASH bucket count", buckets, "buckets inside the segment");
+    return bad_field("DT_GNU_HASH bucket count", buckets, "buckets inside the segment");
   const auto* filter = reinterpret_cast<const uint64_t*>(words + 4);
   if (buckets == 0) {  // an object without exported symbols may have no bucket
-    if (!all_zero(filter, bloom)) return bad("DT_GNU_HASH bucket count", 0, "at least one bucket");
+    if (!all_zero(filter, bloom))
+      return bad_field("DT_GNU_HASH bucket count", 0, "at least one bucket");
     return Done{};
   }
   if (first > image.symbol_limit)
-    return bad("DT_GNU_HASH symbol offset", first, "the index of a dynamic symbol");
+    return bad_field("DT_GNU_HASH symbol offset", first, "the index of a dynamic symbol");
   GnuHashFacts& hash = image.gnu_hash;
   hash.bloom = filter;
   hash.bloom_mask = static_cast<uint32_t>(bloom - 1);
@@ -233,12 +232,13 @@ Status read_sysv_hash(Image& image, const Raw& raw) {
   if (!raw.has(kDtHash)) return Done{};
   const uint64_t at = raw.get(kDtHash);
   const uint64_t room = room_at(image, at);
-  if (room < 8 || at % 4 != 0) return bad("DT_HASH", at, kInside);
+  if (room < 8 || at % 4 != 0) return bad_field("DT_HASH", at, kInside);
   const auto* words = static_cast<const uint32_t*>(image.address(at));
   const uint64_t buckets = words[0], chains = words[1];
   if (buckets + chains > (room - 8) / 4)
-    return bad("DT_HASH table size", buckets + chains, "a table inside the segment");
-  if (buckets == 0 && chains > 1) return bad("DT_HASH bucket count", 0, "at least one bucket");
+    return bad_field("DT_HASH table size", buckets + chains, "a table inside the segment");
+  if (buckets == 0 && chains > 1)
+    return bad_field("DT_HASH bucket count", 0, "at least one bucket");
   if (buckets == 0) return Done{};
   SysvHashFacts& hash = image.sysv_hash;
   hash.buckets = words + 2;
@@ -268,7 +268,7 @@ Status read_versions(Image& image, const Raw& raw) {
     if (!raw.has(table.address)) continue;
     const uint64_t at = raw.get(table.address);
     const uint64_t room = room_at(image, at);
-    if (room < 16 || at % 4 != 0) return bad(table.name, at, kInside);
+    if (room < 16 || at % 4 != 0) return bad_field(table.name, at, kInside);
     image.*table.start = static_cast<const std::byte*>(image.address(at));
     image.*table.room = room;
     image.*table.number = raw.has(table.count) ? raw.get(table.count) : UINT64_MAX;
@@ -287,13 +287,15 @@ Status read_table(const Image& image, const Raw& raw, const TableTags& tags, con
                   uint64_t& count) {
   if (!raw.has(tags.address)) return Done{};
   if (tags.entry >= 0 && raw.has(tags.entry) && raw.get(tags.entry) != tags.entry_bytes)
-    return bad(tags.entry_name, raw.get(tags.entry), tags.entry_bytes == 24 ? "24" : "8");
+    return bad_field(tags.entry_name, raw.get(tags.entry), tags.entry_bytes == 24 ? "24" : "8");
   const uint64_t at = raw.get(tags.address), size = raw.get(tags.size);
   if (size == 0) return Done{};
-  if (size % tags.entry_bytes != 0) return bad(tags.size_name, size, "a whole number of entries");
-  if (image.file_bytes(at, 1) == nullptr || at % 8 != 0) return bad(tags.address_name, at, kInside);
+  if (size % tags.entry_bytes != 0)
+    return bad_field(tags.size_name, size, "a whole number of entries");
+  if (image.file_bytes(at, 1) == nullptr || at % 8 != 0)
+    return bad_field(tags.address_name, at, kInside);
   if (image.file_bytes(at, size) == nullptr)
-    return bad(tags.size_name, size, "a table that ends inside its segment");
+    return bad_field(tags.size_name, size, "a table that ends inside its segment");
   start = image.address(at);
   count = size / tags.entry_bytes;
   return Done{};
@@ -310,10 +312,10 @@ Status read_relocations(Image& image, const Raw& raw) {
   PRELUDE_TRY(read_table(image, raw, kRelaTags, rela, image.rela_count));
   PRELUDE_TRY(read_table(image, raw, kRelrTags, relr, image.relr_count));
   if (raw.has(kDtPltRel) && raw.get(kDtPltRel) != kDtRela)
-    return bad("DT_PLTREL", raw.get(kDtPltRel), "7 (DT_RELA)");
+    return bad_field("DT_PLTREL", raw.get(kDtPltRel), "7 (DT_RELA)");
   PRELUDE_TRY(read_table(image, raw, kPltTags, plt, image.plt_rela_count));
   if (raw.has(kDtRelSz) && raw.get(kDtRelSz) != 0)
-    return bad("DT_RELSZ", raw.get(kDtRelSz), "no REL relocations on this machine");
+    return bad_field("DT_RELSZ", raw.get(kDtRelSz), "no REL relocations on this machine");
   image.rela = static_cast<const Rela*>(rela);
   image.plt_rela = static_cast<const Rela*>(plt);
   image.relr = static_cast<const uint64_t*>(relr);
@@ -327,7 +329,7 @@ Status read_relocations(Image& image, const Raw& raw) {
   image.pltgot = raw.get(kDtPltGot);
   if (image.pltgot != 0 && image.plt_rela_count != 0 &&
       (image.pltgot % 8 != 0 || image.memory_segment(image.pltgot, 24) == nullptr))
-    return bad("DT_PLTGOT", image.pltgot, "the address of words inside the object");
+    return bad_field("DT_PLTGOT", image.pltgot, "the address of words inside the object");
   return Done{};
 }
 
@@ -339,10 +341,10 @@ struct ArrayTags {
 Status read_array(const Image& image, const Raw& raw, const ArrayTags& tags, FunctionArray& out) {
   const uint64_t at = raw.get(tags.address), bytes = raw.get(tags.size);
   if (!raw.has(tags.address) || bytes == 0) return Done{};
-  if (bytes % 8 != 0) return bad(tags.size_name, bytes, "a whole number of entries");
+  if (bytes % 8 != 0) return bad_field(tags.size_name, bytes, "a whole number of entries");
   if (at % 8 != 0 || image.memory_segment(at, bytes) == nullptr)
-    return bad(tags.address_name, image.memory_segment(at, 8) == nullptr ? at : bytes,
-               "an array inside the object");
+    return bad_field(tags.address_name, image.memory_segment(at, 8) == nullptr ? at : bytes,
+                     "an array inside the object");
   out = {at, bytes / 8};
   return Done{};
 }
@@ -359,7 +361,7 @@ Status check_arrays(const Image& image) {
   for (size_t i = 0; i < std::size(arrays); ++i)
     for (size_t k = i + 1; k < std::size(arrays); ++k)
       if (overlap(*arrays[i], *arrays[k]))
-        return bad("function array", arrays[k]->vaddr, "arrays that do not overlap");
+        return bad_field("function array", arrays[k]->vaddr, "arrays that do not overlap");
   return Done{};
 }
 
@@ -367,9 +369,9 @@ Status read_functions(Image& image, const Raw& raw) {
   image.init = raw.get(kDtInit);
   image.fini = raw.get(kDtFini);
   if (image.init != 0 && !image.executable(image.init))
-    return bad("DT_INIT", image.init, "an address in an executable segment");
+    return bad_field("DT_INIT", image.init, "an address in an executable segment");
   if (image.fini != 0 && !image.executable(image.fini))
-    return bad("DT_FINI", image.fini, "an address in an executable segment");
+    return bad_field("DT_FINI", image.fini, "an address in an executable segment");
   static constexpr ArrayTags kInit = {kDtInitArray, kDtInitArraySz, "DT_INIT_ARRAY",
                                       "DT_INIT_ARRAYSZ"};
   static constexpr ArrayTags kFini = {kDtFiniArray, kDtFiniArraySz, "DT_FINI_ARRAY",
@@ -394,14 +396,14 @@ Status read_names(Image& image, const Raw& raw) {
     if (!raw.has(name.tag)) continue;
     image.*name.slot = image.string(raw.get(name.tag));
     if (image.*name.slot == nullptr)
-      return bad(name.field, raw.get(name.tag), "an offset inside the string table");
+      return bad_field(name.field, raw.get(name.tag), "an offset inside the string table");
   }
   if (image.runpath != nullptr) image.rpath = nullptr;
   if (raw.has(kDtSoname)) image.soname = image.string(raw.get(kDtSoname));
   Status status = Done{};
   for_each_dynamic(image, kDtNeeded, [&](uint64_t offset) {
     if (image.string(offset) != nullptr) return true;
-    status = bad("DT_NEEDED", offset, "an offset inside the string table");
+    status = bad_field("DT_NEEDED", offset, "an offset inside the string table");
     return false;
   });
   return status;

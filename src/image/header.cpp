@@ -6,10 +6,6 @@
 namespace prelude {
 namespace {
 
-Error bad(const char* field, uint64_t value, const char* expected) {
-  return Error{.code = Errc::kBadField, .subject = field, .context = expected, .value = value};
-}
-
 // The part of e_ident behind the class.
 Status check_encoding(const uint8_t* ident) {
   if (ident[elf::kIdentData] != elf::kDataLittle) return Error{.code = Errc::kBadDataEncoding};
@@ -47,25 +43,26 @@ uint64_t round_up(uint64_t value, uint64_t to) { return (value + to - 1) & ~(to 
 constexpr uint64_t kAddressLimit = uint64_t{1} << 47;
 
 Status check_load(const elf::ProgramHeader& ph, uint64_t file_size, const HostRules& host) {
-  if (ph.memsz < ph.filesz) return bad("p_filesz", ph.filesz, "at most p_memsz");
+  if (ph.memsz < ph.filesz) return bad_field("p_filesz", ph.filesz, "at most p_memsz");
   if (ph.align > 1 && (ph.align & (ph.align - 1)) != 0)
-    return bad("p_align", ph.align, "a power of two");
+    return bad_field("p_align", ph.align, "a power of two");
   if (((ph.vaddr - ph.offset) & (host.page_size - 1)) != 0)
     return Error{.code = Errc::kSegmentNotAligned};
   if (ph.vaddr >= kAddressLimit || ph.memsz >= kAddressLimit - ph.vaddr)
-    return bad("p_vaddr + p_memsz", ph.vaddr, "an address of user space");
+    return bad_field("p_vaddr + p_memsz", ph.vaddr, "an address of user space");
   if (file_size != UINT64_MAX && (ph.offset > file_size || ph.filesz > file_size - ph.offset))
-    return bad("p_offset + p_filesz", ph.offset, "a part of the file (is the file truncated?)");
+    return bad_field("p_offset + p_filesz", ph.offset,
+                     "a part of the file (is the file truncated?)");
   return Done{};
 }
 
 Status check_tls(const elf::ProgramHeader& ph) {
   if (ph.memsz == 0) return Done{};  // there is no such data
-  if (ph.filesz > ph.memsz) return bad("PT_TLS p_filesz", ph.filesz, "at most p_memsz");
+  if (ph.filesz > ph.memsz) return bad_field("PT_TLS p_filesz", ph.filesz, "at most p_memsz");
   if (ph.align > 1 && (ph.align & (ph.align - 1)) != 0)
-    return bad("PT_TLS p_align", ph.align, "a power of two");
-  if (ph.align > uint64_t{1} << 31) return bad("PT_TLS p_align", ph.align, "at most 2 GiB");
-  if (ph.memsz > uint64_t{1} << 39) return bad("PT_TLS p_memsz", ph.memsz, "at most 512 GiB");
+    return bad_field("PT_TLS p_align", ph.align, "a power of two");
+  if (ph.align > uint64_t{1} << 31) return bad_field("PT_TLS p_align", ph.align, "at most 2 GiB");
+  if (ph.memsz > uint64_t{1} << 39) return bad_field("PT_TLS p_memsz", ph.memsz, "at most 512 GiB");
   return Done{};
 }
 
@@ -82,12 +79,12 @@ Status check_overlap(const LoadSegment* segments, uint32_t count, uint64_t align
   for (uint32_t i = 1; i < count; ++i) {
     const LoadSegment &below = segments[i - 1], &s = segments[i];
     const uint64_t end = below.vaddr + below.memsz;
-    if (s.vaddr < end) return bad("p_vaddr", s.vaddr, "segments that do not overlap");
+    if (s.vaddr < end) return bad_field("p_vaddr", s.vaddr, "segments that do not overlap");
     if (end <= round_down(s.vaddr, page)) continue;
     const bool same_bytes = below.vaddr - below.offset == s.vaddr - s.offset && s.filesz != 0;
     const uint32_t differ = below.flags ^ s.flags;
     if (!same_bytes || (align >= page ? differ : differ & below.flags) != 0)
-      return bad("p_vaddr", s.vaddr, "a page of its own, as its neighbour's differs");
+      return bad_field("p_vaddr", s.vaddr, "a page of its own, as its neighbour's differs");
   }
   return Done{};
 }
@@ -109,7 +106,8 @@ Status check_file_overlap(const LoadSegment* segments, uint32_t count) {
       const LoadSegment& data = segments[k];
       if ((data.flags & elf::kPfW) != 0 && data.filesz != 0 &&
           fixed.offset < data.offset + data.filesz && data.offset < fixed.offset + fixed.filesz)
-        return bad("p_offset", fixed.offset, "bytes that are not those of a writable segment");
+        return bad_field("p_offset", fixed.offset,
+                         "bytes that are not those of a writable segment");
     }
   }
   return Done{};
@@ -163,9 +161,11 @@ bool strays(const Image& image, uint64_t vaddr, uint64_t offset) {
 Status check_tls_image(const Image& image) {
   if (image.tls_memsz == 0 || image.tls_filesz == 0) return Done{};
   if (image.file_segment(image.tls_vaddr, image.tls_filesz) == nullptr)
-    return bad("PT_TLS p_vaddr", image.tls_vaddr, "the address of file-backed memory of a PT_LOAD");
+    return bad_field("PT_TLS p_vaddr", image.tls_vaddr,
+                     "the address of file-backed memory of a PT_LOAD");
   if (strays(image, image.tls_vaddr, image.tls_offset))
-    return bad("PT_TLS p_vaddr", image.tls_vaddr, "the address at which its p_offset is mapped");
+    return bad_field("PT_TLS p_vaddr", image.tls_vaddr,
+                     "the address at which its p_offset is mapped");
   return Done{};
 }
 
@@ -174,13 +174,13 @@ Status check_relro(const Image& image, uint64_t page) {
   if (image.relro_size == 0) return Done{};
   if (image.relro_vaddr < image.low || image.relro_size > image.high ||
       image.relro_vaddr > image.high - image.relro_size)
-    return bad("PT_GNU_RELRO p_vaddr", image.relro_vaddr, "an address inside the object");
+    return bad_field("PT_GNU_RELRO p_vaddr", image.relro_vaddr, "an address inside the object");
   const uint64_t start = round_down(image.relro_vaddr, page);
   const uint64_t end = round_down(image.relro_vaddr + image.relro_size, page);
   for (uint32_t i = 0; i < image.segment_count; ++i) {
     const LoadSegment& s = image.segments[i];
     if (s.vaddr < end && round_up(s.vaddr + s.memsz, page) > start && (s.flags & elf::kPfX) != 0)
-      return bad("PT_GNU_RELRO p_vaddr", image.relro_vaddr, "memory that is not executable");
+      return bad_field("PT_GNU_RELRO p_vaddr", image.relro_vaddr, "memory that is not executable");
   }
   return Done{};
 }
@@ -225,7 +225,7 @@ Result<HeaderFacts> decode_header(const std::byte* head, size_t bytes, uint64_t 
     return Error{.code = Errc::kCannotReadData, .sys_errno = number, .value = header.phoff};
   }
   if (header.phoff % alignof(elf::ProgramHeader) != 0)
-    return bad("e_phoff", header.phoff, "a multiple of 8");
+    return bad_field("e_phoff", header.phoff, "a multiple of 8");
   return HeaderFacts{header.type, header.phnum, header.entry, header.phoff};
 }
 

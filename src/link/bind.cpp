@@ -207,7 +207,8 @@ Result<uint64_t> resolved_address(const Linker& linker, const Definition& found)
 
 namespace {
 
-Error bad_reference(const Module& module, const elf::Symbol& reference, uint32_t index) {
+[[gnu::cold, gnu::noinline]] Error bad_reference(const Module& module, const elf::Symbol& reference,
+                                                 uint32_t index) {
   const Image& image = module.image;
   if (reference.name >= image.strings_size)
     return Error{.code = Errc::kBadField,
@@ -222,8 +223,9 @@ Error bad_reference(const Module& module, const elf::Symbol& reference, uint32_t
                .value = image.versym[index] & 0x7fffU};
 }
 
-Result<Definition> not_found(Linker& linker, const Module& module, const elf::Symbol& reference,
-                             const SymbolQuery& query) {
+[[gnu::noinline]] Result<Definition> not_found(Linker& linker, const Module& module,
+                                               const elf::Symbol& reference,
+                                               const SymbolQuery& query) {
   // Who asks for unused dependencies wants them of programs that do not work, too (as glibc has
   // it).
   if (reference.binding() == elf::kStbWeak || linker.tracer.wants(Topic::kUnused))
@@ -261,8 +263,7 @@ Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t index, U
   SymbolQuery query = query_of(module, index, name, use);
   Definition found =
       find_in_scope(linker, query, module.scope, use == Use::kCopy ? linker.program : nullptr);
-  if (found.symbol == nullptr) [[unlikely]]
-    return not_found(linker, module, reference, query);
+  if (found.symbol == nullptr) return not_found(linker, module, reference, query);
   const bool is_protected = visibility == elf::kStvProtected;
   if (is_protected || found.symbol->binding() == elf::kStbGnuUnique) [[unlikely]]
     found = settle(linker, module, reference, query, use, found);

@@ -10,17 +10,19 @@
 namespace prelude {
 namespace {
 
-Error named(Error error, const char* path) {
+[[gnu::cold]] Error named(Error error, const char* path) {
   if (error.object == nullptr) error.object = path;
   return error;
 }
 
-Error system_error(Errc code, sys::Errno number, const char* path) {
+[[gnu::cold, gnu::noinline]] Error system_error(Errc code, sys::Errno number, const char* path) {
   return Error{.code = code, .sys_errno = sys::raw(number), .object = path};
 }
 
 // Without the kernel's number: glibc 2.36 says none for a failed mapping (measured).
-Error mapping_error(Errc code, const char* path) { return Error{.code = code, .object = path}; }
+[[gnu::cold, gnu::noinline]] Error mapping_error(Errc code, const char* path) {
+  return Error{.code = code, .object = path};
+}
 
 // Clears the end of the last file page of a segment, write-enabling it for the moment if need be.
 Status clear_tail(const Image& image, const MapStep& step, uint64_t page, const char* path) {

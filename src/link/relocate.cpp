@@ -15,7 +15,7 @@ struct TlsDescriptorArgument {
   uint64_t module, offset, generation;
 };
 
-Error about(Error error, const Module& module) {
+[[gnu::cold]] Error about(Error error, const Module& module) {
   if (error.object == nullptr) error.object = module.path;
   return error;
 }
@@ -176,7 +176,7 @@ class LiveBinder {
     return true;
   }
 
-  bool fail(const Error& error) {
+  [[gnu::cold, gnu::noinline]] bool fail(const Error& error) {
     error_ = about(error, module_);
     return false;
   }

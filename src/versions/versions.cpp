@@ -5,10 +5,6 @@
 namespace prelude {
 namespace {
 
-Error bad(const char* field, uint64_t value, const char* expected) {
-  return Error{.code = Errc::kBadField, .subject = field, .context = expected, .value = value};
-}
-
 template <typename T>
 const T* record_at(const std::byte* table, uint64_t room, uint64_t offset) {
   if (offset > room || room - offset < sizeof(T) || offset % 4 != 0) return nullptr;
@@ -32,12 +28,13 @@ Status visit_defs(const Image& image, Visit visit) {
   uint64_t offset = 0;
   while (image.verdef != nullptr) {
     const auto* def = record_at<elf::VerDef>(image.verdef, image.verdef_room, offset);
-    if (def == nullptr) return bad("vd_next", offset, "a record inside DT_VERDEF's segment");
+    if (def == nullptr) return bad_field("vd_next", offset, "a record inside DT_VERDEF's segment");
     if (def->version != 1) return Error{.code = Errc::kVersionRecordVerdef, .value = def->version};
     const auto* aux = record_at<elf::VerDefAux>(image.verdef, image.verdef_room, offset + def->aux);
-    if (aux == nullptr) return bad("vd_aux", def->aux, "a record inside DT_VERDEF's segment");
+    if (aux == nullptr) return bad_field("vd_aux", def->aux, "a record inside DT_VERDEF's segment");
     const char* name = image.string(aux->name);
-    if (name == nullptr) return bad("vda_name", aux->name, "an offset inside the string table");
+    if (name == nullptr)
+      return bad_field("vda_name", aux->name, "an offset inside the string table");
     PRELUDE_TRY(visit(*def, name));
     if (def->next == 0) break;
     offset += def->next;
@@ -51,18 +48,21 @@ Status visit_needs(const Image& image, Visit visit) {
   Budget budget(image.verneed_room, sizeof(elf::VerNeedAux));
   while (image.verneed != nullptr) {
     const auto* need = record_at<elf::VerNeed>(image.verneed, image.verneed_room, offset);
-    if (need == nullptr) return bad("vn_next", offset, "a record inside DT_VERNEED's segment");
+    if (need == nullptr)
+      return bad_field("vn_next", offset, "a record inside DT_VERNEED's segment");
     if (need->version != 1)
       return Error{.code = Errc::kVersionRecordVerneed, .value = need->version};
     const char* file = image.string(need->file);
-    if (file == nullptr) return bad("vn_file", need->file, "an offset inside the string table");
+    if (file == nullptr)
+      return bad_field("vn_file", need->file, "an offset inside the string table");
     uint64_t aux_offset = offset + need->aux;
     for (;;) {
       const auto* aux = record_at<elf::VerNeedAux>(image.verneed, image.verneed_room, aux_offset);
       if (aux == nullptr || !budget.spend())
-        return bad("vna_next", aux_offset, "a record inside DT_VERNEED's segment");
+        return bad_field("vna_next", aux_offset, "a record inside DT_VERNEED's segment");
       const char* name = image.string(aux->name);
-      if (name == nullptr) return bad("vna_name", aux->name, "an offset inside the string table");
+      if (name == nullptr)
+        return bad_field("vna_name", aux->name, "an offset inside the string table");
       PRELUDE_TRY(visit(file, *aux, name));
       if (aux->next == 0) break;
       aux_offset += aux->next;

@@ -84,4 +84,10 @@ struct Error {
   uint64_t value = 0;
 };
 
+/// A field of a file that does not hold what it must. Out of line and away from the code that runs.
+[[gnu::cold, gnu::noinline]] inline Error bad_field(const char* field, uint64_t value,
+                                                    const char* expected) {
+  return Error{.code = Errc::kBadField, .subject = field, .context = expected, .value = value};
+}
+
 }  // namespace prelude

@@ -116,7 +116,7 @@ class Relocator {
   }
   static bool aligned(uint64_t vaddr) { return vaddr % alignof(uint64_t) == 0; }
 
-  [[nodiscard]] bool outside(uint64_t vaddr) {
+  [[nodiscard, gnu::cold, gnu::noinline]] bool outside(uint64_t vaddr) {
     return binder_.fail({.code = Errc::kBadField,
                          .subject = "r_offset",
                          .context = "an address in a writable segment",
