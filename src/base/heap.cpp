@@ -10,6 +10,10 @@ constexpr size_t kGrain = 16;
 constexpr size_t kPage = 4096;
 constexpr size_t kLargestClass = 32768;
 constexpr size_t kChunk = size_t{128} * 1024;
+// Large blocks that came back wait for a request of their size: for the kernel to take and give
+// pages costs more than to clear them. So many, none larger:
+constexpr int kMostKept = 4;
+constexpr size_t kLargestKept = size_t{1} << 20;
 // How far allocate looks along a free list for a block of unusual alignment.
 constexpr int kAlignedTries = 8;
 
@@ -53,7 +57,7 @@ size_t Heap::class_bytes(size_t index) {
 void* Heap::allocate(size_t bytes, size_t align) {
   if (bytes > SIZE_MAX / 2) return nullptr;
   if (align < kGrain) align = kGrain;
-  if (bytes > kLargestClass) return source_ == nullptr ? nullptr : source_(round_up(bytes, kPage));
+  if (bytes > kLargestClass) return allocate_large(round_up(bytes, kPage));
 
   const size_t index = class_of(bytes);
   FreeBlock** link = &free_[index];
@@ -76,13 +80,36 @@ void* Heap::allocate_for_ever(size_t bytes, size_t align) {
 
 void Heap::release(void* block, size_t bytes, size_t /*align*/) {
   if (block == nullptr) return;
-  if (bytes > kLargestClass) {
-    if (sink_ != nullptr) sink_(block, round_up(bytes, kPage));
-    return;
-  }
+  if (bytes > kLargestClass) return release_large(block, round_up(bytes, kPage));
   FreeBlock*& head = free_[class_of(bytes)];
   auto* freed = new (block) FreeBlock{head};
   commit(head, freed);
+}
+
+void* Heap::allocate_large(size_t bytes) {
+  for (LargeBlock** link = &kept_; *link != nullptr; link = &(*link)->next) {
+    LargeBlock* block = *link;
+    if (block->bytes != bytes) continue;
+    commit(*link, block->next);
+    fill_zero(block, bytes);
+    return block;
+  }
+  return source_ == nullptr ? nullptr : source_(bytes);
+}
+
+void Heap::release_large(void* block, size_t bytes) {
+  if (bytes <= kLargestKept) {
+    auto* kept = new (block) LargeBlock{kept_, bytes};
+    commit(kept_, kept);
+    LargeBlock** last = &kept_;
+    for (int i = 0; i < kMostKept && *last != nullptr; ++i) last = &(*last)->next;
+    if (*last == nullptr) return;
+    // The one that has waited longest goes.
+    block = *last;
+    bytes = (*last)->bytes;
+    commit(*last, static_cast<LargeBlock*>(nullptr));
+  }
+  if (sink_ != nullptr) sink_(block, bytes);
 }
 
 void* Heap::bump(size_t bytes, size_t align) {

@@ -52,11 +52,17 @@ class Heap {
   struct FreeBlock {
     FreeBlock* next;
   };
+  struct LargeBlock {
+    LargeBlock* next;
+    size_t bytes;
+  };
   static constexpr size_t kClasses = 40;  // 16 to 64 by 16, then four a doubling, up to 32 KiB
 
   static size_t class_of(size_t bytes);
   static size_t class_bytes(size_t index);
   void* bump(size_t bytes, size_t align);
+  void* allocate_large(size_t bytes);
+  void release_large(void* block, size_t bytes);
   void keep_rest(char* rest, size_t bytes);
 
   char* cursor_ = nullptr;
@@ -64,6 +70,7 @@ class Heap {
   PageSource source_ = nullptr;
   PageSink sink_ = nullptr;
   FreeBlock* free_[kClasses] = {};
+  LargeBlock* kept_ = nullptr;
 };
 
 }  // namespace prelude

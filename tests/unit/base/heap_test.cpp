@@ -102,12 +102,34 @@ TEST_F(HeapTest, AlignedRequestSkipsUnalignedFreeBlocks) {
   EXPECT_EQ(reinterpret_cast<uintptr_t>(heap_.allocate(16, 64)) % 64, 0U);
 }
 
-TEST_F(HeapTest, BigBlocksComeFromPagesAndGoBack) {
-  void* block = heap_.allocate(100000);
+TEST_F(HeapTest, VeryBigBlocksComeFromPagesAndGoBack) {
+  constexpr size_t kBytes = size_t{2} << 20;
+  void* block = heap_.allocate(kBytes);
   EXPECT_EQ(pages_asked, 1);
-  EXPECT_TRUE(all_zero(block, 100000));
-  heap_.release(block, 100000);
+  EXPECT_TRUE(all_zero(block, kBytes));
+  heap_.release(block, kBytes);
   EXPECT_EQ(pages_returned, 1);
+}
+
+TEST_F(HeapTest, ReleasedBigBlockServesTheNextRequestOfItsSizeZeroed) {
+  void* block = heap_.allocate(100000);
+  std::memset(block, 0xff, 100000);
+  heap_.release(block, 100000);
+  EXPECT_EQ(pages_returned, 0);
+  EXPECT_NE(heap_.allocate(60000), block);
+  void* again = heap_.allocate(100000);
+  EXPECT_EQ(again, block);
+  EXPECT_TRUE(all_zero(again, 100000));
+  EXPECT_NE(heap_.allocate(100000), block) << "it waited once";
+}
+
+TEST_F(HeapTest, FewBigBlocksWaitAndTheOldestGoes) {
+  void* blocks[6];
+  for (void*& block : blocks) block = heap_.allocate(100000);
+  for (void* block : blocks) heap_.release(block, 100000);
+  EXPECT_EQ(pages_returned, 2);
+  EXPECT_EQ(pages_out.count(blocks[0]), 0U);
+  EXPECT_EQ(heap_.allocate(100000), blocks[5]);
 }
 
 TEST_F(HeapTest, OutOfMemoryIsNull) {
