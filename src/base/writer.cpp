@@ -17,8 +17,17 @@ constexpr Utf8Form kUtf8Forms[] = {
 
 uint8_t byte_at(std::string_view text, size_t i) { return static_cast<uint8_t>(text[i]); }
 
+// Whether all eight bytes are printable ASCII: none is 0x80 or more, below 0x20, or 0x7f.
+bool all_plain(const char* bytes) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  uint64_t word;
+  copy_bytes(&word, bytes, sizeof word);
+  return ((word | (word - 0x20 * kOnes) | (word + kOnes)) & 0x80 * kOnes) == 0;
+}
+
 // The end of a run of printable ASCII characters.
 size_t skip_plain(std::string_view text, size_t at, size_t limit) {
+  while (limit - at >= 8 && all_plain(text.data() + at)) at += 8;
   while (at < limit && static_cast<uint8_t>(byte_at(text, at) - 0x20U) < 0x7f - 0x20) ++at;
   return at;
 }
