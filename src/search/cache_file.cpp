@@ -11,6 +11,7 @@ bool same_file(const sys::FileStatus& a, const sys::FileStatus& b) {
 }  // namespace
 
 const CacheView* CacheFile::view(const char* path) {
+  if (stale_) check(path);
   if (status_ == Status::kUnknown) status_ = map(path) ? Status::kMapped : Status::kUnusable;
   return status_ == Status::kMapped ? &view_ : nullptr;
 }
@@ -49,7 +50,8 @@ void CacheFile::drop() {
   status_ = Status::kUnknown;
 }
 
-void CacheFile::revalidate(const char* path) {
+void CacheFile::check(const char* path) {
+  stale_ = false;
   if (status_ == Status::kMapped) {
     const auto now = sys::status_of(path);
     if (now && same_file(*now, identity_)) return;

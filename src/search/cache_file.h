@@ -20,11 +20,12 @@ class CacheFile {
   /// Unmaps; the next view() opens the file again.
   void drop();
 
-  /// Drops unless the file at `path` is the one that is mapped.
-  void revalidate(const char* path);
+  /// The next view() looks whether the file is still the one that is mapped.
+  void revalidate() { stale_ = true; }
 
  private:
   enum class Status : uint8_t { kUnknown, kMapped, kUnusable };
+  void check(const char* path);
   [[nodiscard]] bool map(const char* path);
   [[nodiscard]] bool map_open_file(int fd);
 
@@ -33,6 +34,7 @@ class CacheFile {
   sys::FileStatus identity_ = {};
   CacheView view_;
   Status status_ = Status::kUnknown;
+  bool stale_ = false;
 };
 
 }  // namespace prelude::search

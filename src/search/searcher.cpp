@@ -320,8 +320,7 @@ void Searcher::release_list(DirectoryList* list) {
 }
 
 void Searcher::revalidate_cache() {
-  if (state_ != nullptr && state_->setup->cache_path != nullptr)
-    state_->cache.revalidate(state_->setup->cache_path);
+  if (state_ != nullptr) state_->cache.revalidate();
 }
 
 void Searcher::release_cache() {
