@@ -36,8 +36,7 @@ int release_of(const Image& libc) {
 
 void say_warnings(const Tunables& tunables) {
   char buffer[512];
-  Writer out(buffer, sizeof buffer,
-             [](void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); });
+  Writer out(buffer, sizeof buffer, sys::to_stderr);
   for (size_t i = 0; i < tunables.warning_count(); ++i) tunables.print_warning(i, out);
   out.flush();
 }

@@ -32,8 +32,7 @@ bool frames_are_ours() {
 
 [[noreturn]] void die(int32_t number, const Raised& raised, const char* occasion) {
   char buffer[2048];
-  Writer out(buffer, sizeof buffer,
-             [](void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); });
+  Writer out(buffer, sizeof buffer, sys::to_stderr);
   out.put(the_linker->program_name)
       .put(": ")
       .put(occasion != nullptr ? occasion : "error while loading shared libraries");
@@ -224,9 +223,7 @@ PRELUDE_EXPORT int _dl_catch_error(const char** object, const char** text, bool*
 
 PRELUDE_EXPORT void _dl_fatal_printf(const char* format, ...) {
   char buffer[1024];
-  prelude::Writer out(buffer, sizeof buffer, [](void*, const char* text, size_t bytes) {
-    prelude::sys::write_all(2, text, bytes);
-  });
+  prelude::Writer out(buffer, sizeof buffer, prelude::sys::to_stderr);
   va_list arguments;
   va_start(arguments, format);
   prelude::report::format_text(out, format, arguments);

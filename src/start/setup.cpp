@@ -116,8 +116,6 @@ void set_up_search() {
   linker.searcher.start(world.search, linker.heap, linker.tracer);
 }
 
-void to_stderr(void*, const char* text, size_t bytes) { sys::write_all(2, text, bytes); }
-
 [[noreturn]] void fail(Linker& at, const Error& error) {
   char buffer[4096];
   Writer out(buffer, sizeof buffer, to_stderr);

@@ -84,7 +84,7 @@ void trace_error(Linker& linker, const Error& error);
 void show_auxv();
 // ---- setup.cpp
 /// Where a Writer's text goes: what does not fit its buffer is not cut off.
-void to_stderr(void*, const char* text, size_t bytes);
+using sys::to_stderr;
 void set_up_linker();
 void set_up_search();
 // ---- objects.cpp

@@ -78,6 +78,10 @@ Ret<Done> seal(void* at, size_t bytes);
 
 /// Writes all of it; errors other than EINTR end the try and are ignored.
 void write_all(int fd, const char* text, size_t bytes);
+/// Standard error as the sink of a Writer.
+inline void to_stderr(void* /*context*/, const char* text, size_t bytes) {
+  write_all(2, text, bytes);
+}
 [[noreturn]] void exit_group(int status);
 int process_id();
 int thread_id();
