@@ -79,11 +79,11 @@ DtvEntry* TlsRegistry::initialise_thread(char* tp, DtvEntry* dtv,
 }
 
 void TlsRegistry::release_blocks(DtvEntry* dtv, const ThreadMemory& memory) {
-  for (size_t id = 1; id <= dtv[-1].value; ++id) {
-    void*& block = block_to_free(dtv, id);
-    if (block == nullptr) continue;
-    memory.release(block);
-    block = nullptr;
+  void** const blocks = &block_to_free(dtv, 1);
+  for (size_t i = 0; i < dtv[-1].value; ++i) {
+    if (blocks[i] == nullptr) continue;
+    memory.release(blocks[i]);
+    blocks[i] = nullptr;
   }
 }
 
