@@ -35,23 +35,22 @@ void mark_needed(Linker& linker, Namespace& space, Module** work) {
   }
 }
 
-bool sees(const Module& module, const SearchList& list) {
-  for (uint32_t i = 0; i < module.scope_count; ++i)
-    if (module.scope[i] == &list) return true;
-  return false;
-}
-
-void detach(Linker& linker, Namespace& space, Module& gone) {
+// What stays forgets what goes. A list is seen by nobody outside of it.
+void detach(Linker& linker, Namespace& space, Module* const* gone, uint32_t count) {
+  for (uint32_t i = 0; i < count; ++i) {
+    const SearchList& closure = gone[i]->closure;
+    for (uint32_t k = 0; k < closure.count; ++k)
+      if (Module& module = *closure.modules[k]; !module.removed && remove_leaving(linker, module))
+        linker.personality->module_changed(linker, module);
+  }
   for (Module* module = space.first; module != nullptr; module = module->map.l_next) {
     if (module->removed) continue;
-    if (sees(*module, gone.closure)) {
-      // An object that stays although its opener goes needs a scope of its own.
-      const bool own = module->closure.modules == nullptr && make_own_list(linker, *module);
-      remove_scope(linker, *module, &gone.closure, own ? &module->closure : nullptr);
-      linker.personality->module_changed(linker, *module);
-    }
-    for (size_t i = module->used.size(); i-- > 0;)
-      if (module->used[i] == &gone) module->used.remove_at(i);
+    if (module->last_used != nullptr && module->last_used->removed)
+      __atomic_store_n(&module->last_used, static_cast<Module*>(nullptr), __ATOMIC_RELAXED);
+    size_t kept = 0;
+    for (Module* used : module->used)
+      if (!used->removed) module->used[kept++] = used;
+    module->used.truncate(kept);
   }
 }
 
@@ -63,18 +62,19 @@ void remember_closed(Linker& linker, const Module& module) {
   place = {&module, linker.heap.copy_string(module.path, string_length(module.path))};
 }
 
-void unload(Linker& linker, Namespace& space, Module* const* list, size_t count) {
+void unload(Linker& linker, Namespace& space, Module* const* list, uint32_t count) {
   Personality& personality = *linker.personality;
   bool had_tls = false;
-  for (size_t i = 0; i < count; ++i) {
+  for (uint32_t i = 0; i < count; ++i) {
     list[i]->removed = true;
+    list[i]->closure.leaving = i + 1;
     had_tls = had_tls || list[i]->tls.module_id != 0;
   }
-  for (size_t i = 0; i < count; ++i) detach(linker, space, *list[i]);
+  detach(linker, space, list, count);
   personality.space_changed(linker, space);
   forget_removed();
   personality.lock_lists(linker);
-  for (size_t i = 0; i < count; ++i) {
+  for (uint32_t i = 0; i < count; ++i) {
     if (linker.tracer.wants(Topic::kFiles))
       linker.tracer.emit({.kind = EventKind::kFileRemoved,
                           .topic = Topic::kFiles,
@@ -87,13 +87,13 @@ void unload(Linker& linker, Namespace& space, Module* const* list, size_t count)
   personality.space_changed(linker, space);
   if (had_tls) {
     personality.lock_tls(linker);
-    for (size_t i = 0; i < count; ++i) linker.tls.remove(*list[i]);
+    for (uint32_t i = 0; i < count; ++i) linker.tls.remove(*list[i]);
     linker.tls.publish_generation();
     personality.unlock_tls(linker);
     personality.space_changed(linker, space);
   }
-  for (size_t i = 0; i < count; ++i) remember_closed(linker, *list[i]);
-  for (size_t i = 0; i < count; ++i) retire_object(linker, *list[i]);
+  for (uint32_t i = 0; i < count; ++i) remember_closed(linker, *list[i]);
+  for (uint32_t i = 0; i < count; ++i) retire_object(linker, *list[i]);
   release_retired(linker);
 }
 

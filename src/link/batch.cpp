@@ -91,6 +91,9 @@ void roll_back(Linker& linker, Batch& batch) {
         personality.module_changed(linker, module);
       }
     }
+  for (Module* module = batch.space->first; module != nullptr; module = module->map.l_next)
+    if (module->last_used != nullptr && module->last_used->in_new_batch)
+      module->last_used = nullptr;
   personality.lock_lists(linker);
   for (size_t i = batch.modules.size(); i-- > 0;)
     remove_from_namespace(linker, *batch.space, *batch.modules[i]);

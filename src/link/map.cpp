@@ -418,7 +418,7 @@ Verdict open_file(Linker& linker, const char* path, OpenedFile& file, Error& err
 }
 
 Result<Module*> map_object(Linker& linker, OpenedFile& file, const char* path, bool as_program) {
-  auto* module = linker.heap.make<Module>();
+  auto* module = new_module(linker);
   const char* copy = linker.heap.copy_string(path, string_length(path));
   if (module == nullptr || copy == nullptr) {
     sys::close(file.fd);
@@ -433,13 +433,13 @@ Result<Module*> map_object(Linker& linker, OpenedFile& file, const char* path, b
   if (status) return module;
   const Error error = named(status.error(), path);
   free_parts(linker, *module);
-  linker.heap.release(module, sizeof(Module), alignof(Module));
+  release_module(linker, *module);
   return Error{error.code, error.sys_errno, path, error.subject, error.context, error.value};
 }
 
 Result<Module*> adopt_object(Linker& linker, const elf::ProgramHeader* phdr, uint16_t count,
                              uint64_t entry, uint64_t bias, const char* path) {
-  auto* module = linker.heap.make<Module>();
+  auto* module = new_module(linker);
   if (module == nullptr) return Error{.code = Errc::kOutOfMemory, .object = path};
   module->path = linker.heap.copy_string(path, string_length(path));
   if (module->path == nullptr) return Error{.code = Errc::kOutOfMemory, .object = path};
@@ -479,7 +479,7 @@ void discard_object(Linker& linker, Module* module) {
   if (module->stands_for == nullptr)
     (void)sys::unmap(image.address(image.low), image.high - image.low);
   free_parts(linker, *module);
-  linker.heap.release(module, sizeof(Module), alignof(Module));
+  release_module(linker, *module);
 }
 
 }  // namespace prelude

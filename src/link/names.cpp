@@ -5,8 +5,7 @@
 
 namespace prelude {
 
-Module* NameTable::find(const char* name) const {
-  const uint32_t hash = hash_bytes(name);
+Module* NameTable::find(const char* name, uint32_t hash) const {
   for (const Entry* entry = chains_.chain(hash); entry != nullptr; entry = entry->next)
     if (entry->hash == hash && !entry->module->removed && equal(entry->name, name))
       return entry->module;

@@ -5,6 +5,25 @@
 
 namespace prelude {
 
+Module* new_module(Linker& linker) {
+  // An odd number of cache lines: a walk that touches the same line of many uses the whole cache.
+  constexpr size_t kBytes = (sizeof(Module) + 63) / 128 * 128 + 64;
+  Module* const spare = linker.spare_modules;
+  void* at = spare;
+  if (spare != nullptr) {
+    linker.spare_modules = spare->map.l_next;
+    fill_zero(at, sizeof(Module));
+  } else {
+    at = linker.heap.allocate_for_ever(kBytes, alignof(Module));
+  }
+  return at == nullptr ? nullptr : new (at) Module;
+}
+
+void release_module(Linker& linker, Module& module) {
+  module.map.l_next = linker.spare_modules;
+  linker.spare_modules = &module;
+}
+
 bool address_in_segments(const Module& module, uint64_t address) {
   const uint64_t vaddr = address - module.image.bias;
   for (uint32_t i = 0; i < module.image.segment_count; ++i) {
@@ -94,10 +113,14 @@ bool add_name(Linker& linker, Module& module, const char* name) {
 }
 
 Module* find_by_name(const Namespace& space, const char* name) {
-  if (Module* known = space.names.find(name); known != nullptr) return known;
+  const uint32_t hash = hash_bytes(name);
+  if (Module* known = space.names.find(name, hash); known != nullptr) return known;
   if (!contains(name, '/')) return nullptr;
-  for (Module* module = space.first; module != nullptr; module = module->map.l_next)
-    if (!module->removed && equal(module->map.l_name, name)) return module;
+  for (Module* module = space.first; module != nullptr; module = module->map.l_next) {
+    if (module->path_hash == 0) module->path_hash = hash_bytes(module->map.l_name);
+    if (module->path_hash == hash && !module->removed && equal(module->map.l_name, name))
+      return module;
+  }
   return nullptr;
 }
 
@@ -126,11 +149,11 @@ void drop_if_empty(Linker& linker, Namespace& space) {
 
 Result<Module*> make_stand_in(Linker& linker, const char* name, const char* path) {
   Module& self = *linker.self;
-  auto* module = linker.heap.make<Module>();
+  auto* module = new_module(linker);
   if (module == nullptr) return Error{.code = Errc::kOutOfMemory, .object = name};
   module->path = linker.heap.copy_string(path, string_length(path));
   if (module->path == nullptr) {
-    linker.heap.release(module, sizeof(Module), alignof(Module));
+    release_module(linker, *module);
     return Error{.code = Errc::kOutOfMemory, .object = name};
   }
   // Everything but identity is the loader's own: tables are shared, found definitions are in the

@@ -84,22 +84,50 @@ bool make_own_list(Linker& linker, Module& module) {
   return ok;
 }
 
-void remove_scope(Linker& linker, Module& module, const SearchList* list, SearchList* instead) {
-  uint32_t at = 0;
-  while (at < module.scope_count && module.scope[at] != list) ++at;
-  if (at == module.scope_count) return;
+namespace {
+
+// The lists of the scope but those that `goes` says go; `instead` (may be null) takes the place of
+// the one at `place`. False when memory is out: the lists stay, empty.
+template <typename Goes>
+bool leave_out(Linker& linker, Module& module, Goes goes, uint32_t place, SearchList* instead) {
   auto* scope = linker.heap.make_array<SearchList*>(module.scope_capacity);
-  if (scope == nullptr) return;  // the list stays, empty: harmless
+  if (scope == nullptr) return false;
   uint32_t count = 0;
   for (uint32_t i = 0; i < module.scope_count; ++i)
-    if (i != at)
-      scope[count++] = module.scope[i];
-    else if (instead != nullptr)
+    if (i == place && instead != nullptr)
       scope[count++] = instead;
+    else if (!goes(*module.scope[i]))
+      scope[count++] = module.scope[i];
   SearchList** old = module.scope;
   __atomic_store_n(&module.scope, scope, __ATOMIC_RELEASE);
   module.scope_count = count;
   retire_array(linker, old, module.scope_capacity);
+  return true;
+}
+
+}  // namespace
+
+void remove_scope(Linker& linker, Module& module, const SearchList* list) {
+  uint32_t at = 0;
+  while (at < module.scope_count && module.scope[at] != list) ++at;
+  if (at == module.scope_count) return;
+  (void)leave_out(
+      linker, module, [list](const SearchList& other) { return &other == list; }, at, nullptr);
+}
+
+bool remove_leaving(Linker& linker, Module& module) {
+  uint32_t first = UINT32_MAX, place = 0;
+  for (uint32_t i = 0; i < module.scope_count; ++i)
+    if (const uint32_t turn = module.scope[i]->leaving; turn != 0 && turn < first) {
+      first = turn;
+      place = i;
+    }
+  if (first == UINT32_MAX) return false;
+  const bool own = module.closure.modules == nullptr && make_own_list(linker, module);
+  (void)leave_out(
+      linker, module, [](const SearchList& list) { return list.leaving != 0; }, place,
+      own ? &module.closure : nullptr);
+  return true;
 }
 
 void remove_from_list(Linker& linker, SearchList& list, const Module& module) {

@@ -38,11 +38,23 @@ inline const char* base_name(const char* path) {
   return name;
 }
 
-/// FNV-1a over bytes: for our own tables, never for an ELF table.
+/// A hash for our own tables, never for an ELF table.
 inline uint32_t hash_bytes(std::string_view text) {
-  uint32_t hash = 2166136261U;
-  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 16777619U;
-  return hash;
+  constexpr uint64_t kFactor = 0x9e3779b97f4a7c15;
+  uint64_t hash = text.size();
+  auto mix = [&hash](uint64_t word) {
+    hash = (hash ^ word) * kFactor;
+    hash ^= hash >> 32;
+  };
+  size_t at = 0;
+  for (uint64_t word; text.size() - at >= sizeof word; at += sizeof word) {
+    copy_bytes(&word, text.data() + at, sizeof word);
+    mix(word);
+  }
+  uint64_t rest = 0;
+  for (; at < text.size(); ++at) rest = rest << 8 | static_cast<uint8_t>(text[at]);
+  mix(rest);
+  return static_cast<uint32_t>(hash);
 }
 
 }  // namespace prelude

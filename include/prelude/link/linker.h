@@ -135,7 +135,9 @@ struct Linker {
   Batch* batch = nullptr;        ///< the request under way
   Module* init_first = nullptr;  ///< last object loaded with DF_1_INITFIRST whose turn has not come
   uint32_t readers = 0;          ///< threads inside a lookup without lock
-  Array<Retired> retired;        ///< out of every list, waiting for readers to leave
+  bool threaded = false;         ///< the C library has made a thread
+  Module* spare_modules = nullptr;  ///< released, linked by l_next
+  Array<Retired> retired;           ///< out of every list, waiting for readers to leave
   ClosedHandle closed[ClosedHandle::kKept] = {};
   uint32_t closed_count = 0;             ///< ever remembered
   const void* closing_thread = nullptr;  ///< whose close is under way
@@ -157,6 +159,9 @@ struct Linker {
 };
 
 // ---- namespace.cpp
+/// A zeroed module; null when out of memory.
+[[nodiscard]] Module* new_module(Linker& linker);
+void release_module(Linker& linker, Module& module);
 void append_to_namespace(Linker& linker, Namespace& space, Module& module);
 void remove_from_namespace(Linker& linker, Namespace& space, Module& module);
 /// Puts a module directly before another one of the list.
@@ -243,9 +248,10 @@ uint32_t check_versions(Linker& linker, Module* const* modules, size_t count,
 [[nodiscard]] bool extend_scopes(Linker& linker, Module& root);
 /// Gives an object whose opener goes away a list of its own: itself and its direct dependencies.
 [[nodiscard]] bool make_own_list(Linker& linker, Module& module);
-/// `instead` (may be null) takes the place of the removed list.
-void remove_scope(Linker& linker, Module& module, const SearchList* list,
-                  SearchList* instead = nullptr);
+void remove_scope(Linker& linker, Module& module, const SearchList* list);
+/// Takes out the lists of owners that are being closed (SearchList::leaving); an object that has no
+/// list of its own gets one in place of the first to leave. False where there is none.
+bool remove_leaving(Linker& linker, Module& module);
 /// Takes a module out of a published list (its arrays are replaced).
 void remove_from_list(Linker& linker, SearchList& list, const Module& module);
 [[nodiscard]] bool add_to_global(Linker& linker, Namespace& space, const SearchList& closure);

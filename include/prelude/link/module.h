@@ -28,48 +28,51 @@ struct Module {
   LookupRecord record;
   Image image;
 
-  const char* path;    ///< file as found; argv[0] for the program. Owned.
-  NameNode* names;     ///< needed names, soname; the first is the name it was loaded by
-  const char* origin;  ///< directory for $ORIGIN, null = unknown; owned where origin_owned
-  uint64_t device, inode;
-  uint32_t name_space;  ///< index of its namespace
+  // What walks over all objects look at lies together.
+  alignas(64) uint32_t name_space;  ///< index of its namespace
+  uint32_t open_count;              ///< dlopen references
+  uint32_t index;                   ///< position in a request's or a walk's list (scratch)
   ModuleKind kind;
-  bool is_self, is_vdso;
-  Module*
-      stands_for;  ///< the loader's own module, of which this is the namesake in another namespace
-  bool global;     ///< in the global scope of its namespace
+  bool visited;  ///< scratch of graph walks
+  bool in_walk;  ///< part of the list being sorted; its needs are in the list being made
+  bool removed;  ///< being closed
   bool no_delete;
+  bool in_new_batch;        ///< loaded by the request that is under way
+  bool dependencies_known;  ///< `needed` is filled
+  bool global;              ///< in the global scope of its namespace
   bool relocated, init_called, fini_pending;
+  bool is_self, is_vdso;
   bool segments_contiguous;
   bool origin_owned;
   bool bind_now;  ///< resolved mode of its PLT
-  bool deepbind;
-  bool in_new_batch;  ///< loaded by the request that is under way
-  bool visited;       ///< scratch of graph walks
-  bool in_walk;       ///< part of the list being sorted; its needs are in the list being made
-  bool phdr_owned;
-  bool removed;             ///< being closed
-  bool dependencies_known;  ///< `needed` is filled
-  bool gave_unique;         ///< one of its definitions is the namespace's unique one
-  PltWatch plt_watch;
   bool plt_lazy;  ///< its PLT slots were prepared for lazy binding
+  PltWatch plt_watch;
+  bool deepbind;
+  bool phdr_owned;
+  bool gave_unique;  ///< one of its definitions is the namespace's unique one
+  uint32_t scope_count, scope_capacity;
+  uint32_t path_hash;  ///< of l_name; 0 = nobody has asked yet
+  uint64_t device, inode;
+  Array<Module*> used;      ///< relocation dependencies: objects that must stay while this one does
+  Array<Module*> sorted;    ///< its whole closure in init order, once it was the root of a request
+  SearchList** scope;       ///< null-terminated: lists searched for its references, in order
+  const Module* last_used;  ///< what it last bound to, and keeps loaded
+  Array<Module*> needed;    ///< direct dependencies in DT_NEEDED order (filtees before the rest)
 
-  Module* loader;       ///< the object whose need brought it in
+  const char* path;    ///< file as found; argv[0] for the program. Owned.
+  NameNode* names;     ///< needed names, soname; the first is the name it was loaded by
+  const char* origin;  ///< directory for $ORIGIN, null = unknown; owned where origin_owned
+  Module*
+      stands_for;  ///< the loader's own module, of which this is the namesake in another namespace
+  Module* loader;  ///< the object whose need brought it in
   Requester requester;  ///< search facts of this object as a requester
   DirectoryList* rpath_list;
   DirectoryList* runpath_list;
 
-  Array<Module*> needed;  ///< direct dependencies in DT_NEEDED order (filtees before the rest)
-  Array<Module*> sorted;  ///< its whole closure in init order, once it was the root of a request
-  Array<Module*> used;    ///< relocation dependencies: objects that must stay while this one does
-  SearchList closure;     ///< its own breadth-first closure: scope of dlsym(handle)
-  SearchList self_list;   ///< only itself: DT_SYMBOLIC
-  SearchList** scope;     ///< null-terminated: lists searched for its references, in order
-  uint32_t scope_count, scope_capacity;
+  SearchList closure;          ///< its own breadth-first closure: scope of dlsym(handle)
+  SearchList self_list;        ///< only itself: DT_SYMBOLIC
   SearchList* local_scope[2];  ///< {&closure, null}
 
-  uint32_t open_count;              ///< dlopen references
-  uint32_t index;                   ///< position in a request's or a walk's list (scratch)
   uint64_t map_start, map_end;      ///< addresses
   uint64_t relro_start, relro_end;  ///< addresses, page-rounded; equal = none
   AuditRecord* audit;               ///< null = no auditor knows of it
@@ -79,7 +82,6 @@ struct Module {
     return address >= map_start && address < map_end;
   }
 };
-static_assert(sizeof(Module) <= 2560);  // a size class of the heap; the next one has 512 bytes more
 static_assert(offsetof(Module, map) == 0);
 static_assert(offsetof(Module, symbols) == kLinkMapBytes);
 static_assert(offsetof(Module, tls) == kTlsOffsetInModule);

@@ -80,7 +80,9 @@ class NameChains {
 /// keeps it.
 class NameTable {
  public:
-  [[nodiscard]] Module* find(const char* name) const;
+  [[nodiscard]] Module* find(const char* name) const { return find(name, hash_bytes(name)); }
+  /// The same where the hash (hash_bytes) is known.
+  [[nodiscard]] Module* find(const char* name, uint32_t hash) const;
   /// `name` lives as long as the module.
   [[nodiscard]] bool add(Heap& heap, const char* name, Module* module);
   /// Forgets the module under this name.

@@ -46,6 +46,7 @@ struct SearchList {
   uint32_t count = 0;
   uint32_t capacity = 0;
   LookupRecord* records = nullptr;  ///< one per module, same order
+  uint32_t leaving = 0;  ///< its owner is being closed, as the leaving-th of those that go together
 };
 
 struct SymbolQuery {
