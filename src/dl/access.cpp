@@ -20,6 +20,10 @@ void set_dtv(char* block, DtvEntry* dtv) {
 
 uint64_t address_of(Linker& linker, const Definition& found) {
   if (found.symbol == nullptr) return 0;
+  const elf::Symbol& symbol = *found.symbol;
+  if (symbol.type() != elf::kSttGnuIfunc && symbol.shndx != elf::kShnAbs && is_sound(linker, found))
+      [[likely]]
+    return found.module->image.bias + symbol.value;
   const auto address = resolved_address(linker, found);
   if (!address) linker.fatal(linker, address.error());
   return *address;
@@ -32,7 +36,7 @@ bool is_closed(const Module& module, uint64_t address) {
 // A call mostly returns into the object whose PLT it went through. Those of a request under way are
 // in no index yet.
 bool is_module(Linker& linker, const void* pointer, uint64_t return_address) {
-  if (module_at(return_address) == pointer || is_indexed(pointer)) return true;
+  if (is_indexed(pointer, return_address)) return true;
   const Reader reader(linker);
   for (const Namespace* space : linker.spaces)
     for (const Module* module = space->first; module != nullptr; module = module->map.l_next)
@@ -106,6 +110,7 @@ bool tls_start_thread(Linker& linker, char* block, bool fresh) {
   TlsThread* thread = nullptr;
   DtvEntry* dtv = dtv_of(block);
   if (fresh) {
+    __atomic_store_n(&linker.threaded, true, __ATOMIC_RELAXED);
     linker.personality->thread_created(linker);
     thread = static_cast<TlsThread*>(memory.allocate(sizeof(TlsThread)));
     dtv = linker.tls.make_dtv(memory);

@@ -6,6 +6,7 @@
 
 #include <prelude/base/string.h>
 
+#include <algorithm>
 #include <cstddef>
 
 namespace prelude::dl {
@@ -25,22 +26,12 @@ uint32_t entries_of(const Module& module) {
 
 // Entries stay in ascending order.
 void put(ObjectTable& table, const FoundObject& entry) {
-  uint32_t at = table.count++;
-  if (at == 0 || table.entries[at - 1].start <= entry.start) {
-    table.entries[at] = entry;
-    return;
-  }
-  uint32_t low = 0;
-  while (low < at) {
-    const uint32_t middle = low + (at - low) / 2;
-    if (table.entries[middle].start <= entry.start)
-      low = middle + 1;
-    else
-      at = middle;
-  }
-  __builtin_memmove(&table.entries[low + 1], &table.entries[low],
-                    (table.count - 1 - low) * sizeof entry);
-  table.entries[low] = entry;
+  FoundObject* const end = table.entries + table.count++;
+  FoundObject* const at = std::upper_bound(
+      table.entries, end, entry,
+      [](const FoundObject& a, const FoundObject& b) { return a.start < b.start; });
+  __builtin_memmove(at + 1, at, static_cast<size_t>(end - at) * sizeof entry);
+  *at = entry;
 }
 
 void put_module(ObjectTable& table, Module& module) {
@@ -146,15 +137,27 @@ bool names(const ObjectTable& table, const void* module) {
   return false;
 }
 
+// The module last found by is_indexed(), and when: in one word, which no reader sees half written.
+constinit uint64_t last_indexed = 0;
+
+uint64_t seal(const void* module, uint64_t at_version) {
+  constexpr uint64_t kApart = 0x9e3779b97f4a7c15;  // no two addresses are multiples of it apart
+  return reinterpret_cast<uint64_t>(module) + at_version * kApart;
+}
+
 }  // namespace
 
-bool is_indexed(const void* module) {
-  if (names(*fixed_objects, module)) return true;
+bool is_indexed(const void* module, uint64_t address) {
   for (;;) {
     const uint64_t seen = __atomic_load_n(&version, __ATOMIC_ACQUIRE);
-    const bool found = names(*__atomic_load_n(&tables[seen & 1], __ATOMIC_ACQUIRE), module);
+    const uint64_t sealed = seal(module, seen);
+    if (__atomic_load_n(&last_indexed, __ATOMIC_RELAXED) == sealed) return true;
+    const bool found = module_at(address) == module || names(*fixed_objects, module) ||
+                       names(*__atomic_load_n(&tables[seen & 1], __ATOMIC_ACQUIRE), module);
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    if (__atomic_load_n(&version, __ATOMIC_RELAXED) == seen) return found;
+    if (__atomic_load_n(&version, __ATOMIC_RELAXED) != seen) continue;
+    if (found) __atomic_store_n(&last_indexed, sealed, __ATOMIC_RELAXED);
+    return found;
   }
 }
 

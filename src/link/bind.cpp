@@ -169,11 +169,17 @@ bool record_use(Linker& linker, Module& user, Module& used) {
   return user.used.push(linker.heap, &used);
 }
 
+// So that its next calls into the same object need no look at the lists.
+bool remember_use(Module& user, const Module& used) {
+  __atomic_store_n(&user.last_used, &used, __ATOMIC_RELAXED);
+  return true;
+}
+
 }  // namespace
 
 bool note_late_use(Linker& linker, Module& user, Module& used) {
   for (const Module* known : user.sorted.empty() ? user.needed : user.sorted)
-    if (known == &used) return true;
+    if (known == &used) return remember_use(user, used);
   // A first call on any thread comes here, also below dl_iterate_phdr: it must not wait for a
   // request that waits for it. Keeping the object for good is the way out.
   if (!linker.personality->try_change(linker)) {
@@ -181,7 +187,7 @@ bool note_late_use(Linker& linker, Module& user, Module& used) {
     __atomic_add_fetch(&linker.ties, 1U, __ATOMIC_RELAXED);
     return true;
   }
-  const bool recorded = record_use(linker, user, used);
+  const bool recorded = record_use(linker, user, used) && remember_use(user, used);
   linker.personality->end_change(linker);
   return recorded;
 }

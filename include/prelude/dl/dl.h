@@ -93,9 +93,9 @@ inline Module* module_at(uint64_t address) {
   return find_opened_object(address, found) ? found.module : nullptr;
 }
 
-/// True if the pointer is a module of the index; it is not looked at itself. Lock-free and
-/// async-signal-safe.
-bool is_indexed(const void* module);
+/// True if the pointer is a module of the index; it is not looked at itself. Fastest when asked the
+/// same again, or when `address` lies in the module. Lock-free and async-signal-safe.
+bool is_indexed(const void* module, uint64_t address);
 
 /// Where a call through a lazily bound PLT entry leads.
 struct BoundCall {

@@ -293,6 +293,7 @@ void trace_binding(const Linker& linker, const Module& module, const SymbolQuery
 [[nodiscard]] inline bool note_use(Linker& linker, Module& user, Module& used) {
   // Nothing loaded at start can be closed.
   if (&user == &used || used.kind != ModuleKind::kOpened || used.no_delete) return true;
+  if (__atomic_load_n(&user.last_used, __ATOMIC_RELAXED) == &used) return true;
   return note_late_use(linker, user, used);
 }
 /// Decides an STB_GNU_UNIQUE definition: the namespace's first one wins.
@@ -337,17 +338,31 @@ void retire_object(Linker& linker, Module& module);
 /// the next call.
 void release_retired(Linker& linker);
 
-/// Marks a lookup that takes no lock.
+/// Marks a lookup that takes no lock. While there is one thread the count need not be atomic.
 class Reader {
  public:
   explicit Reader(Linker& linker) : linker_(linker) {
-    __atomic_add_fetch(&linker_.readers, 1, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&linker_.threaded, __ATOMIC_RELAXED))
+      __atomic_add_fetch(&linker_.readers, 1, __ATOMIC_SEQ_CST);
+    else
+      count_alone(1);
   }
-  ~Reader() { __atomic_sub_fetch(&linker_.readers, 1, __ATOMIC_ACQ_REL); }
+  ~Reader() {
+    if (__atomic_load_n(&linker_.threaded, __ATOMIC_RELAXED))
+      __atomic_sub_fetch(&linker_.readers, 1, __ATOMIC_ACQ_REL);
+    else
+      count_alone(UINT32_MAX);
+  }
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
  private:
+  void count_alone(uint32_t more) {
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    __atomic_store_n(&linker_.readers, linker_.readers + more, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  }
+
   Linker& linker_;
 };
 
