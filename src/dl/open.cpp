@@ -34,7 +34,9 @@ void trace_opened(const Linker& linker, const Module& module) {
 }
 
 Status promote(Linker& linker, Namespace& space, Module& module, uint32_t mode) {
-  if ((mode & kOpenGlobal) != 0 && !module.global && !add_to_global(linker, space, module.closure))
+  if ((mode & kOpenGlobal) == 0 || module.global) return Done{};
+  const Change change(linker);
+  if (!add_to_global(linker, space, module.closure))
     return Error{.code = Errc::kOutOfMemory, .object = module.path};
   return Done{};
 }
@@ -159,7 +161,7 @@ Status link_new(Linker& linker, Batch& batch, Module& root) {
   tell_complete(linker, batch, false);
   if (!give_scopes(linker, batch)) return Error{.code = Errc::kOutOfMemory, .object = root.path};
   for (Module* module : batch.modules) linker.personality->module_changed(linker, *module);
-  linker.personality->module_changed(linker, root);
+  if (!root.in_new_batch) linker.personality->module_changed(linker, root);
   if (!index_opened(linker, batch.modules.data(), batch.modules.size()))
     return Error{.code = Errc::kOutOfMemory, .object = root.path};
   trace_scope(linker, root, 0);
@@ -179,12 +181,10 @@ Status link_new(Linker& linker, Batch& batch, Module& root) {
     return Error{.code = Errc::kOutOfMemory, .object = root.path};
   trace_no_delete(linker, batch);
   if (!extend_scopes(linker, root)) return Error{.code = Errc::kOutOfMemory, .object = root.path};
-  linker.personality->lock_tls(linker);
-  for (Module* module : batch.late_tls) linker.tls.fill_everywhere(module->tls);
-  linker.personality->unlock_tls(linker);
-  if (batch.tls_added) {
+  if (batch.tls_added || !batch.late_tls.empty()) {
     linker.personality->lock_tls(linker);
-    linker.tls.publish_generation();
+    for (Module* module : batch.late_tls) linker.tls.fill_everywhere(module->tls);
+    if (batch.tls_added) linker.tls.publish_generation();
     linker.personality->unlock_tls(linker);
   }
   PRELUDE_TRY(linker.personality->batch_relocated(linker, batch));
@@ -289,7 +289,6 @@ Result<Module*> open(Linker& linker, const OpenRequest& request) {
   }
   if (!fresh) return root;
   run_initialisers(linker, *root);
-  const Change change(linker);
   // Only now may others bind to the new symbols, as glibc has it; there is room for them.
   PRELUDE_TRY(promote(linker, *request.space, *root, request.mode));
   trace_opened(linker, *root);

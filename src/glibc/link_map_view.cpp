@@ -87,6 +87,8 @@ void fill_link_map(const Layout& layout, Module& module) {
     const bool addresses = module.stands_for != nullptr || put_addresses(layout, module);
     set_bits(&module, f.l_ld_readonly, addresses ? 0 : 1);
   }
+  set_bits(&module, f.l_relocated, 1);
+  set_bits(&module, f.l_init_called, 1);
   set_bits(&module, f.l_main_map, module.kind == ModuleKind::kProgram ? 1 : 0);
   set<const char*>(&module, f.l_origin, module.origin);
   set<uint64_t>(&module, f.l_map_start, module.map_start);
@@ -113,8 +115,6 @@ void update_link_map(const Layout& layout, Module& module) {
   set<const void*>(&module, f.l_scope, module.scope);
   set<uint32_t>(&module, f.l_direct_opencount, module.open_count);
   set_bits(&module, f.l_global, module.global ? 1 : 0);
-  set_bits(&module, f.l_relocated, 1);
-  set_bits(&module, f.l_init_called, 1);
   set<size_t>(&module, f.l_tls_modid, module.tls.module_id);
   set<int64_t>(&module, f.l_tls_offset, module.tls.offset);
 }

@@ -129,7 +129,7 @@ Status check_initialisers(const Linker& linker, const Module& module) {
 }
 
 bool sort_closure(Linker& linker, Module** list, uint32_t count, bool pin_first, bool finalisers) {
-  if (count == 0) return true;
+  if (count < 2) return true;
   for (uint32_t i = 0; i < count; ++i) {
     list[i]->index = i;
     list[i]->in_walk = true;
@@ -169,8 +169,15 @@ void run_initialisers(Linker& linker, Module& root) {
   if (first != nullptr) initialise(linker, *first);
   if (&root == linker.program) run_preinitialisers(linker);
   // A constructor may open or close objects, which can change the list under way: walk a copy.
-  linker.personality->begin_change(linker);
+  constexpr size_t kFew = 32;
+  Module* few[kFew];
   const size_t count = root.sorted.size();
+  if (count <= kFew) {
+    copy_bytes(few, root.sorted.data(), count * sizeof(Module*));
+    for (size_t i = count; i-- > 0;) initialise(linker, *few[i]);
+    return;
+  }
+  linker.personality->begin_change(linker);
   auto* list = linker.heap.make_array<Module*>(count);
   if (list != nullptr) copy_bytes(list, root.sorted.data(), count * sizeof(Module*));
   linker.personality->end_change(linker);
