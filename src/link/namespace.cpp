@@ -117,7 +117,10 @@ Module* find_by_name(const Namespace& space, const char* name) {
   if (Module* known = space.names.find(name, hash); known != nullptr) return known;
   if (!contains(name, '/')) return nullptr;
   for (Module* module = space.first; module != nullptr; module = module->map.l_next) {
-    if (module->path_hash == 0) module->path_hash = hash_bytes(module->map.l_name);
+    if (module->hashed_path != module->map.l_name) {
+      module->hashed_path = module->map.l_name;
+      module->path_hash = hash_bytes(module->map.l_name);
+    }
     if (module->path_hash == hash && !module->removed && equal(module->map.l_name, name))
       return module;
   }

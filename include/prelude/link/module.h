@@ -51,7 +51,8 @@ struct Module {
   bool phdr_owned;
   bool gave_unique;  ///< one of its definitions is the namespace's unique one
   uint32_t scope_count, scope_capacity;
-  uint32_t path_hash;  ///< of l_name; 0 = nobody has asked yet
+  uint32_t path_hash;       ///< of hashed_path
+  const char* hashed_path;  ///< what l_name was when somebody last asked; programs may replace it
   uint64_t device, inode;
   Array<Module*> used;      ///< relocation dependencies: objects that must stay while this one does
   Array<Module*> sorted;    ///< its whole closure in init order, once it was the root of a request
