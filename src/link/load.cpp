@@ -106,6 +106,11 @@ Status open_path(Linker& linker, const LoadRequest& request, Candidate& candidat
   auto expanded = linker.searcher.expand(request.name, origin);
   if (!expanded) {
     Error error = expanded.error();
+    // Compat: for dlopen a path of which nothing is left is a file that is not there.
+    if (request.by_dlopen && error.code == Errc::kEmptyToken)
+      return keep_error(
+          linker,
+          {.code = Errc::kCannotOpen, .sys_errno = sys::raw(sys::kENOENT), .object = request.name});
     error.object = owner != nullptr ? owner->path : request.name;
     error.subject = request.name;
     return keep_error(linker, error);

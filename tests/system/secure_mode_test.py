@@ -80,6 +80,22 @@ def test_needed_paths_must_be_absolute(place):
     assert done.returncode == 127 and "libnoname.so" in done.stderr, done
 
 
+OPENS = r'''
+#include <dlfcn.h>
+#include <stdio.h>
+int answer(void);
+int main(int argc, char **argv) { puts(dlopen(argv[1], RTLD_NOW) ? "opened" : dlerror()); return answer() != 1; }
+'''
+
+
+def test_opened_paths_with_a_refused_origin_are_not_there(place):
+    program = place.program("opens", OPENS, place.path("good"))
+    for path in ("$ORIGIN/good/libanswer.so", "${ORIGIN}", "x/$ORIGIN/y"):
+        done = place.run([program, path])
+        assert done.stdout == path + ": cannot open shared object file: No such file or directory\n", done
+        assert done.returncode == 0, done
+
+
 def test_privileged_loader_runs_nothing(place):
     loader = place.path("privileged_ld.so")
     shutil.copy(OURS, loader)
