@@ -103,6 +103,8 @@ const char* words_of(Refusal refusal) {
       return "no such file";
     case Refusal::kNotAllowed:
       return "permission denied";
+    case Refusal::kNoDescriptor:
+      return "too many open files";
     case Refusal::kNotRegular:
       return "not a regular file";
     case Refusal::kNotElf:

@@ -70,8 +70,10 @@ class Places {
     if (world.search.cache_path == nullptr || count_ == kMostTried) return;
     if (const char* path = linker.searcher.cached_path(name_); path != nullptr)
       try_path(path, world.search.cache_path);
-    else
+    else if (linker.searcher.cached_name(0) != nullptr)
       tried_[count_++] = {.path = world.search.cache_path, .refusal = report::Refusal::kNotInCache};
+    else
+      try_unread_cache();
   }
   void put(report::MissingLibrary& out) {
     out.tried = {tried_, count_};
@@ -79,6 +81,18 @@ class Places {
   }
 
  private:
+  // No cache at all says nothing about the library.
+  void try_unread_cache() {
+    report::TriedPath tried = judge(world.search.cache_path, nullptr);
+    if (tried.refusal == report::Refusal::kNotElf) tried.refusal = report::Refusal::kOther;
+    tried_[count_++] = tried;
+  }
+  static report::Refusal refusal_of_errno(int error) {
+    if (error == sys::raw(sys::kEACCES)) return report::Refusal::kNotAllowed;
+    if (error == sys::raw(sys::kEMFILE) || error == sys::raw(sys::kENFILE))
+      return report::Refusal::kNoDescriptor;
+    return report::Refusal::kNoSuchFile;
+  }
   static report::Refusal refusal_of(const Error& error) {
     switch (error.code) {
       case Errc::kWrongClass:
@@ -91,8 +105,7 @@ class Places {
       case Errc::kFileTooShort:
         return report::Refusal::kNotElf;
       case Errc::kCannotOpen:
-        return error.sys_errno == sys::raw(sys::kEACCES) ? report::Refusal::kNotAllowed
-                                                         : report::Refusal::kNoSuchFile;
+        return refusal_of_errno(error.sys_errno);
       default:
         return report::Refusal::kOther;
     }

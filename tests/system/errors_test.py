@@ -237,6 +237,13 @@ def test_hints(c):
     for value, shown in (("0", False), ("1", True), ("", True), ("no", True)):
         outcome = c.run("candidate", ["{ld}", "./two"], {"LD_HINTS": value})
         c.expect(("\n  " in outcome.err) == shown, f"LD_HINTS={value}: {outcome}")
+    # Without descriptors nothing is known about any file.
+    c.program_for_each_side("closed", "int main(void) { return 0; }")
+    command = ["bash", "-c", "ulimit -n 3; exec {side}/closed"]
+    outcome = lines(command)
+    first = has(outcome, "tried /etc/ld.so.cache: too many open files", "tried /lib/x86_64-linux-gnu/libc.so.6: too many open files")
+    c.expect(first + "\n" == c.run("reference", command).err, f"no descriptor: {outcome}")
+    c.expect("no such file" not in outcome.err and "no entry" not in outcome.err, f"no descriptor: {outcome}")
     # dlerror: the first line is the reference's, below it the chain; none for the file that was asked for itself.
     c.compile("opens", "#include <dlfcn.h>\n#include <stdio.h>\n#include <locale.h>\nint main(int n, char **v) { setlocale(LC_ALL, \"\");"
               "for (int i = 1; i < n; ++i) puts(dlopen(v[i], RTLD_NOW) ? \"opened\" : dlerror()); return 0; }")

@@ -18,7 +18,8 @@ inline bool hints_enabled(const Options& options) { return options.hints && !opt
 /// Why a candidate was not taken.
 enum class Refusal : uint8_t {
   kNoSuchFile,
-  kNotAllowed,  ///< no permission to read it
+  kNotAllowed,    ///< no permission to read it
+  kNoDescriptor,  ///< the process may open no more files
   kNotRegular,
   kNotElf,
   kWrongClass,

@@ -12,7 +12,7 @@ namespace prelude::sys {
 /// A positive kernel error number.
 enum class Errno : int32_t {};
 inline constexpr Errno kENOENT{2}, kEINTR{4}, kEIO{5}, kEBADF{9}, kEACCES{13}, kENOMEM{12},
-    kENOTDIR{20}, kEEXIST{17}, kEINVAL{22}, kENOSYS{38};
+    kENOTDIR{20}, kEEXIST{17}, kEINVAL{22}, kENFILE{23}, kEMFILE{24}, kENOSYS{38};
 constexpr int32_t raw(Errno e) { return static_cast<int32_t>(e); }
 
 template <typename T>
