@@ -195,7 +195,6 @@ PRELUDE_RUNTIME char* stpcpy(char* to, const char* from) {
 }
 
 // Reached only by a defect of ours.
-PRELUDE_TRAP void abort() { __builtin_trap(); }
 // NOLINTNEXTLINE(readability-identifier-naming): the C++ ABI's name
 PRELUDE_TRAP void __cxa_pure_virtual() { __builtin_trap(); }
 // std::__throw_out_of_range_fmt and std::__glibcxx_assert_fail of libstdc++'s headers.
