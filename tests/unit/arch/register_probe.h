@@ -10,7 +10,7 @@ struct ProbeState {
   uint64_t integer[kRegisters];
   uint64_t stack;  ///< rsp at the target, filled on the way out only
   alignas(64) uint8_t vector[32][64];
-  uint16_t mask[8];  ///< AVX-512 k1 to k7
+  uint64_t mask[8];  ///< AVX-512 k1 to k7
 };
 
 extern "C" {
@@ -19,7 +19,8 @@ extern ProbeState probe_after;
 extern uint64_t probe_module;
 extern uint64_t probe_index;
 extern void* probe_stub;
-extern uint32_t probe_level;  ///< 0: 16 xmm registers, 1: 16 ymm, 2: 32 zmm and masks
+extern uint32_t probe_level;       ///< 0: 16 xmm registers, 1: 16 ymm, 2: 32 zmm and masks
+extern uint32_t probe_wide_masks;  ///< the masks have 64 bits, not 16 (AVX512BW)
 /// Does what a PLT entry does with probe_stub; the binder must answer probe_target.
 void probe_plt_call();
 void probe_target();

@@ -8,6 +8,7 @@ uint64_t probe_module;
 uint64_t probe_index;
 void* probe_stub;
 uint32_t probe_level;
+uint32_t probe_wide_masks;
 
 static_assert(sizeof(uint64_t[kRegisters]) == 120);
 static_assert(offsetof(ProbeState, stack) == 120);
@@ -39,6 +40,24 @@ asm(R"(
     movq %\register, \offset+probe_after(%rip)
     .endm
 
+    .macro EACH_MASK operation
+    .irp n, 1, 2, 3, 4, 5, 6, 7
+    \operation \n
+    .endr
+    .endm
+    .macro LOAD_MASK n
+    kmovw 2048+\n*8(%rax), %k\n
+    .endm
+    .macro LOAD_WIDE_MASK n
+    kmovq 2048+\n*8(%rax), %k\n
+    .endm
+    .macro SAVE_MASK n
+    kmovw %k\n, 2048+\n*8(%rax)
+    .endm
+    .macro SAVE_WIDE_MASK n
+    kmovq %k\n, 2048+\n*8(%rax)
+    .endm
+
     .text
 load_vectors:
     leaq 128+probe_before(%rip), %rax
@@ -59,9 +78,11 @@ load_vectors:
     .irp n, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
     vmovups \n*64(%rax), %zmm\n
     .endr
-    .irp n, 1, 2, 3, 4, 5, 6, 7
-    kmovw 2048+\n*2(%rax), %k\n
-    .endr
+    cmpl $0, probe_wide_masks(%rip)
+    jne 3f
+    EACH_MASK LOAD_MASK
+    ret
+3:  EACH_MASK LOAD_WIDE_MASK
     ret
 
 save_vectors:
@@ -84,10 +105,12 @@ save_vectors:
     .irp n, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
     vmovups %zmm\n, \n*64(%rax)
     .endr
-    .irp n, 1, 2, 3, 4, 5, 6, 7
-    kmovw %k\n, 2048+\n*2(%rax)
-    .endr
-    vzeroupper
+    cmpl $0, probe_wide_masks(%rip)
+    jne 3f
+    EACH_MASK SAVE_MASK
+    jmp 4f
+3:  EACH_MASK SAVE_WIDE_MASK
+4:  vzeroupper
     ret
 
     .globl probe_trash
@@ -110,7 +133,7 @@ probe_trash:
     vpternlogd $255, %zmm\n, %zmm\n, %zmm\n
     .endr
     .irp n, 1, 2, 3, 4, 5, 6, 7
-    kxnorw %k0, %k0, %k\n
+    kxnorw %k0, %k0, %k\n       # clears the upper 48 bits
     .endr
 3:  .irp register, rax, rcx, rdx, rsi, rdi, r8, r9, r10, r11
     movq $-1, %\register
