@@ -1,10 +1,10 @@
-// Reading the processor. How ten CPUID instructions are enough:
+// Reading the processor. How few CPUID instructions are enough:
 //   all      0, 1, 7.0, 7.1 (if 7.0 says it exists), 0x80000001 (every long mode CPU has it, so
 //            0x80000000 is not asked), 0xd.1
 //   AMD      0x80000005, 0x80000006, 0x8000001D.3: the older leaves repeat what 0x8000001D.0-2 say;
 //            0x80000008 only for families before Zen, which lack 7.1
-//   Intel    4.0 .. 4.3; leaf 2 would only point there. Thread counts (0xb) where a threshold
-//            hangs on them: see read_topology.
+//   Intel    4.0 .. 4.3, and 4.4 outside a guest; leaf 2 unless it only points there. Thread
+//            counts (0xb) where a threshold hangs on them: see read_topology.
 // Not read: 0xd.0 and 0xd.2 ff. (component sizes are fixed), 0x80000007, 0x14, 0x19, 0x24.
 #include <arch/x86_64/cpu.h>
 
@@ -23,7 +23,6 @@ class Reader {
     ++count_;
     return source_.cpuid(source_.context, leaf, subleaf);
   }
-  [[nodiscard]] bool has_room() const { return count_ < kMaxCpuid; }
   [[nodiscard]] uint8_t count() const { return count_; }
 
  private:
@@ -70,6 +69,7 @@ void store_cache(const CpuidLeaf& leaf, CpuFacts& facts) {
   const uint32_t bytes = cache.ways * partitions * cache.line * (leaf.ecx + 1);
   cache.size = bytes;  // no cache reaches 4 GiB
   cache.sharing_ids = leaf.eax >> 14 & 0x3ff;
+  cache.invalidates_all = (leaf.edx & 1) == 0;
   cache.inclusive = (leaf.edx & 2) != 0;
   const uint32_t type = leaf.eax & 31;
   switch (leaf.eax >> 5 & 7) {
@@ -83,18 +83,36 @@ void store_cache(const CpuidLeaf& leaf, CpuFacts& facts) {
     case 3:
       facts.l3 = cache;
       break;
+    case 4:
+      facts.l4 = cache;
+      break;
     default:
       break;
   }
 }
 
-void read_intel_caches(Reader& reader, CpuFacts& facts) {
+bool is_guest(const CpuFacts& facts) { return (facts.leaf_1.ecx & kHypervisorBit) != 0; }
+
+// No hypervisor shows a fourth level unless asked to.
+void read_cache_leaves(Reader& reader, CpuFacts& facts) {
   if (facts.max_leaf < 4) return;
-  for (uint32_t subleaf = 0; subleaf < 4; ++subleaf) {
+  const uint32_t count = is_guest(facts) ? 4 : 5;
+  for (uint32_t subleaf = 0; subleaf < count; ++subleaf) {
     const CpuidLeaf leaf = reader.read(4, subleaf);
     if ((leaf.eax & 31) == 0) return;
     store_cache(leaf, facts);
   }
+}
+
+// Every Intel processor that has leaf 13 and whose WBINVD reaches all its caches (edx bit 0 of leaf
+// 4) says in leaf 2 no more than "see leaf 4". Emulated ones set that bit and may contradict
+// leaf 4.
+void read_cache_descriptors(Reader& reader, CpuFacts& facts) {
+  const bool points_to_leaf_4 =
+      facts.max_leaf >= 13 && facts.l1_data.size != 0 && facts.l1_data.invalidates_all;
+  if (facts.max_leaf < 2 || points_to_leaf_4) return;
+  facts.leaf_2 = reader.read(2);
+  facts.has_leaf_2 = true;
 }
 
 void read_amd_caches(Reader& reader, CpuFacts& facts) {
@@ -102,7 +120,7 @@ void read_amd_caches(Reader& reader, CpuFacts& facts) {
   facts.leaf_80000006 = reader.read(0x80000006);
   if (facts.family >= 0x15) facts.leaf_8000001d_3 = reader.read(0x8000001d, 3);
   const bool needs_width = facts.family < 0x17 || facts.leaf_8000001d_3.ecx == 0;
-  if (needs_width && reader.has_room()) facts.leaf_80000008 = reader.read(0x80000008);
+  if (needs_width) facts.leaf_80000008 = reader.read(0x80000008);
 }
 
 // Callers compare three quarters of a thread's share of the caches with a quarter of the whole.
@@ -112,35 +130,22 @@ bool share_can_matter(const CpuFacts& facts, uint64_t threads) {
   return !facts.l3.inclusive && 3 * facts.l3.size / threads + 2 * facts.l2.size > facts.l3.size;
 }
 
-// Leaf 0xb. In a guest leaf 1 already counts the package's threads exactly; on bare metal it may
-// exceed them, and there CPUID is cheap. The threads of a core count only where L3 is not
-// inclusive; without them: an L2 shared by two ids is a core with two threads, a wider one a
-// cluster of cores without.
+// Leaf 0xb. In a guest leaf 1 counts the package's threads, nearly always exactly; on bare metal it
+// may exceed them, and there CPUID is cheap. Without ERMS every exact count tells. The threads of a
+// core count only where L3 is not inclusive; without them: an L2 shared by two ids is a core with
+// two threads, a wider one a cluster of cores without.
 void read_topology(Reader& reader, CpuFacts& facts) {
   if ((facts.leaf_1.edx & kHttBit) == 0 || facts.max_leaf < 11) return;
-  const bool guest = (facts.leaf_1.ecx & kHypervisorBit) != 0;
   facts.threads_per_package = facts.leaf_1.ebx >> 16 & 0xff;
   facts.threads_per_core = facts.l2.sharing_ids == 1 ? 2 : 1;
-  if (!guest && reader.has_room()) {
+  if (!is_guest(facts) || (facts.leaf_7.ebx & kErmsBit) == 0) {
     const CpuidLeaf core = reader.read(11, 1);
     facts.threads_per_package = core.ebx & 0xff;
     if (facts.threads_per_package == 0) facts.threads_per_core = 0;
   }
-  if (facts.l3.inclusive || facts.l2.sharing_ids == 0 || !reader.has_room()) return;
+  if (facts.l3.inclusive || facts.l2.sharing_ids == 0) return;
   if (!share_can_matter(facts, facts.threads_per_package)) return;
   facts.threads_per_core = reader.read(11, 0).ebx & 0xff;
-}
-
-void read_xsave(Reader& reader, CpuFacts& facts) {
-  if (facts.xcr0 == 0 || facts.max_leaf < 13) return;
-  const bool guest = (facts.leaf_1.ecx & kHypervisorBit) != 0;
-  if (reader.has_room()) {
-    facts.leaf_d_1 = reader.read(13, 1);
-    facts.xsavec_known = true;
-  } else if (!guest && facts.leaf_7.eax >= 1) {
-    facts.leaf_d_1.eax = 7;  // processors with leaf 7.1 are younger than xsavec
-    facts.xsavec_known = true;
-  }
 }
 
 CpuidLeaf native_cpuid(void*, uint32_t leaf, uint32_t subleaf) {
@@ -213,7 +218,8 @@ CpuFacts read_cpu_facts(const CpuSource& source) {
   switch (facts.vendor) {
     case CpuVendor::kIntel:
     case CpuVendor::kZhaoxin:
-      read_intel_caches(reader, facts);
+      read_cache_leaves(reader, facts);
+      if (facts.vendor == CpuVendor::kIntel) read_cache_descriptors(reader, facts);
       read_topology(reader, facts);
       break;
     case CpuVendor::kAmd:
@@ -223,7 +229,7 @@ CpuFacts read_cpu_facts(const CpuSource& source) {
     case CpuVendor::kOther:
       break;
   }
-  read_xsave(reader, facts);
+  if (facts.max_leaf >= 13) facts.leaf_d_1 = reader.read(13, 1);
   facts.cpuid_count = reader.count();
   return facts;
 }
@@ -238,7 +244,8 @@ uint32_t isa_levels(const CpuFacts& facts) {
   constexpr uint32_t kV2Ecx = 1U << 0 | 1U << 9 | 1U << 13 | 3U << 19 | 1U << 23;
   constexpr uint32_t kV3Ecx = 1U << 12 | 1U << 29;
   constexpr uint32_t kV4Ebx = 3U << 16 | 1U << 28 | 3U << 30;
-  if (!has_all(facts.leaf_1.edx, kBaseEdx)) return 0;
+  // Compat: of a vendor that it does not know glibc believes nothing.
+  if (facts.vendor == CpuVendor::kOther || !has_all(facts.leaf_1.edx, kBaseEdx)) return 0;
   uint32_t levels = kIsaBaseline;
   if (!has_all(facts.leaf_1.ecx, kV2Ecx) || (facts.leaf_80000001.ecx & 1) == 0) return levels;
   levels |= kIsaV2;
@@ -285,11 +292,12 @@ VectorState vector_state(const CpuFacts& facts) {
   constexpr uint64_t kWanted = 0xee | uint64_t{1} << 19;  // as in vector_state.cpp
   VectorState state;
   if (facts.xcr0 == 0 || facts.max_leaf < 13) return state;
-  const bool compact = facts.xsavec_known && (facts.leaf_d_1.eax & 2) != 0;
+  const bool compact = (facts.leaf_d_1.eax & 2) != 0;
   state.saver = compact ? StateSaver::kXsavec : StateSaver::kXsave;
   state.mask = facts.xcr0 & kWanted;
-  const uint64_t bytes =
-      compact ? xsave_compact_bytes(state.mask) : xsave_standard_bytes(facts.vendor, state.mask);
+  // Hypervisors may name AMD and keep Intel's layout, which is the longer one.
+  const uint64_t bytes = compact ? xsave_compact_bytes(state.mask)
+                                 : xsave_standard_bytes(CpuVendor::kIntel, state.mask);
   state.bytes = (bytes + 63) & ~uint64_t{63};
   return state;
 }

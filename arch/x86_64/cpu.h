@@ -1,5 +1,5 @@
 // What the processor is, read with as few CPUID instructions as possible: under a hypervisor each
-// one traps (1.6 us measured), so at most ten are executed. Raw registers and decoded cache
+// one traps (1.6 us measured), so most guests execute ten or less. Raw registers and decoded cache
 // geometry only; which function variants and thresholds follow from them is the personality's
 // business. Sources: Intel SDM vol. 2 "CPUID", vol. 1 ch. 13; AMD APM vol. 3 appendix E.
 #pragma once
@@ -21,23 +21,25 @@ struct CacheLevel {
   uint64_t size = 0;
   uint32_t ways = 0;
   uint32_t line = 0;
-  uint32_t sharing_ids = 0;  ///< highest number of ids that share it, less one
-  bool inclusive = true;     ///< of the lower levels
+  uint32_t sharing_ids = 0;      ///< highest number of ids that share it, less one
+  bool inclusive = true;         ///< of the lower levels
+  bool invalidates_all = false;  ///< WBINVD by one thread acts on the caches of all that share it
 };
 
 struct CpuFacts {
   CpuVendor vendor = CpuVendor::kOther;
-  uint8_t cpuid_count = 0;    ///< CPUID instructions executed
-  bool xsavec_known = false;  ///< leaf_d_1 was read, or the answer is certain without it
+  uint8_t cpuid_count = 0;  ///< CPUID instructions executed
+  bool has_leaf_2 = false;  ///< leaf_2 was read: it may say more than "see leaf 4"
   uint32_t max_leaf = 0;
   uint32_t family = 0, model = 0, stepping = 0;  ///< extended fields added in
   uint64_t xcr0 = 0;                             ///< 0 when the system does not use xsave
 
-  CpuidLeaf leaf_1, leaf_7, leaf_7_1, leaf_d_1, leaf_80000001;
+  CpuidLeaf leaf_1, leaf_2, leaf_7, leaf_7_1, leaf_d_1, leaf_80000001;
+  CpuidLeaf leaf_d_0;  ///< not read; diagnostics put it here, who need the exact sizes
   // Zero where the vendor has no such leaf or nothing depends on it.
   CpuidLeaf leaf_80000005, leaf_80000006, leaf_80000008, leaf_8000001d_3;
 
-  CacheLevel l1_data, l1_code, l2, l3;  ///< from leaf 4 (Intel, Zhaoxin)
+  CacheLevel l1_data, l1_code, l2, l3, l4;  ///< from leaf 4 (Intel, Zhaoxin)
 
   /// Threads of a core and of a package (leaf 0xb). 0 = no such leaf. Estimates where their exact
   /// values cannot matter.
@@ -51,7 +53,7 @@ struct CpuSource {
   void* context;
 };
 
-inline constexpr uint32_t kMaxCpuid = 10;
+inline constexpr uint32_t kMaxCpuid = 14, kMaxCpuidOfGuest = 13;
 
 CpuFacts read_cpu_facts(const CpuSource& source);
 /// Of the processor this runs on.

@@ -80,11 +80,14 @@ void measure_xsave(const CpuRules& rules, const CpuFacts& facts, FeatureWords& w
   const auto area = [&](uint64_t bytes) {
     return (bytes + rules.register_area + 63) & ~uint64_t{63};
   };
-  words.xsave_full_size = area(arch::xsave_standard_bytes(facts.vendor, facts.xcr0));
+  const CpuidLeaf& told = facts.leaf_d_0;
+  words.xsave_full_size =
+      area(told.ebx != 0 ? told.ebx : arch::xsave_standard_bytes(facts.vendor, facts.xcr0));
   words.xsave_size = words.xsave_full_size;
   if (!words.active(kLeafD1, kEax, 1)) return;
   const uint64_t wanted = kVectorComponents | (rules.apx_state ? kApxState : 0);
-  words.xsave_size = area(arch::xsave_compact_bytes(facts.xcr0 & wanted));
+  const uint64_t there = told.eax != 0 ? uint64_t{told.edx} << 32 | told.eax : facts.xcr0;
+  words.xsave_size = area(arch::xsave_compact_bytes(there & wanted));
 }
 
 // ---- preferences of Intel's models (family 6)
@@ -313,7 +316,8 @@ void write_words(const Layout& layout, const CpuFacts& facts, const FeatureWords
   if (facts.vendor != CpuVendor::kOther) {
     image.word(at.family, facts.family);
     image.word(at.model, facts.model);
-    image.word(at.stepping, facts.stepping);
+    // Compat: glibc forgets Zhaoxin's.
+    if (facts.vendor != CpuVendor::kZhaoxin) image.word(at.stepping, facts.stepping);
   }
   const size_t known =
       kFeatureEntries < at.features_count ? size_t{kFeatureEntries} : size_t{at.features_count};
@@ -406,7 +410,7 @@ FeatureWords feature_words(const CpuRules& rules, const CpuFacts& facts, uint64_
   measure_xsave(rules, facts, words);
   if (rules.fsgsbase_from_hwcap2 && (hwcap2 & kHwcap2Fsgsbase) != 0 && words.has(kLeaf7, kEbx, 0))
     words.set(kLeaf7, kEbx, 0);
-  if (known) words.isa_1 = arch::isa_levels(facts);
+  words.isa_1 = arch::isa_levels(facts);
   tune(rules, facts, words);
   return words;
 }

@@ -4,12 +4,12 @@
 //
 // Words that may differ, because nobody reads them and they would cost CPUID instructions:
 //   * the entries for leaves 0x80000007, 0x80000008, 0x14, 0x19 and 0x24 stay zero (so
-//   INVARIANT_TSC,
-//     WBNOINVD, PTWRITE, Key Locker and AVX10.n are not reported by <sys/platform/x86.h>);
+//     INVARIANT_TSC, WBNOINVD, PTWRITE, Key Locker and AVX10.n are not reported by
+//     <sys/platform/x86.h>); --list-diagnostics completes them;
 //   * xsave_state_size and xsave_state_full_size follow the enabled components, not those the
-//     processor could have (64 bytes less where bound registers exist but are not enabled);
-//   * the entry for leaf 0xd.1 on an Intel guest of two or three threads, see arch/x86_64/cpu.cpp;
-//   * level4_cache_size is never known; caches that only leaf 2 describes are unknown;
+//     processor could have (64 bytes less where bound registers exist but are not enabled), in
+//     their vendor's layout; --list-diagnostics asks the processor;
+//   * level4_cache_size of a guest whose hypervisor shows a fourth level;
 //   * level2 associativity of an AMD L2 whose old leaf refers to 0x8000001D (none known).
 #pragma once
 
@@ -97,6 +97,15 @@ enum Preferred : uint8_t {
   kSlowSse42,
   kAvxFastUnalignedLoad
 };
+
+enum class CacheKind : uint8_t { kL1Code, kL1Data, kL2, kL3, kL4 };
+enum class CacheSource : uint8_t { kNone, kUnknown, kLeaf4, kDescriptor };
+struct DescribedCache {
+  CacheSource source;
+  arch::CacheLevel cache;  ///< of a descriptor
+};
+/// What leaf 2 says of a cache; only where facts.has_leaf_2.
+DescribedCache described_cache(const arch::CpuFacts& facts, CacheKind kind);
 
 /// Cache geometry as glibc keeps it: all ones = unknown.
 struct CacheNumbers {

@@ -10,11 +10,25 @@ using arch::CpuFacts;
 using arch::CpuidLeaf;
 using arch::CpuVendor;
 
-// ---- Intel and Zhaoxin: leaf 4
+// ---- Intel and Zhaoxin: leaf 4, of some Intel processors leaf 2
 
-// What is absent: Intel's code says unknown, Zhaoxin's zero.
-uint64_t or_absent(uint64_t value, const CacheLevel& cache, uint64_t absent) {
-  return cache.size != 0 ? value : absent;
+// The numbers of one cache. What is absent is unknown to Intel's code where leaf 4 is asked, and
+// zero where leaf 2 is; zero for Zhaoxin.
+struct Geometry {
+  uint64_t size, ways, line;
+};
+
+Geometry geometry(const CpuFacts& facts, CacheKind kind, const CacheLevel& in_leaf_4) {
+  constexpr uint64_t kUnknown = ~0UL;
+  const bool intel = facts.vendor == CpuVendor::kIntel;
+  DescribedCache found = {CacheSource::kLeaf4, {}};
+  if (facts.has_leaf_2) found = described_cache(facts, kind);
+  if (found.source == CacheSource::kLeaf4) {
+    if (in_leaf_4.size != 0) found = {CacheSource::kDescriptor, in_leaf_4};
+    if (in_leaf_4.size == 0 && intel) found.source = CacheSource::kUnknown;
+  }
+  if (found.source == CacheSource::kUnknown) return {kUnknown, kUnknown, kUnknown};
+  return {found.cache.size, found.cache.ways, found.cache.line};
 }
 
 // Thread counts of leaf 0xb replace the number of ids, but not beyond its bits.
@@ -27,9 +41,8 @@ struct ShareCount {
   uint32_t l2 = 0, l3 = 0;  ///< threads; 0 = unknown or no more than one id
 };
 
-ShareCount count_sharers(const CpuFacts& facts) {
+ShareCount count_sharers(const CpuFacts& facts, bool has_l3) {
   ShareCount count = {facts.l2.sharing_ids, facts.l3.sharing_ids};
-  const bool has_l3 = facts.l3.size != 0;
   const bool old_zhaoxin = facts.vendor == CpuVendor::kZhaoxin && facts.family == 6;
   if (!old_zhaoxin && facts.max_leaf >= 11) {
     const uint32_t core = facts.threads_per_core;
@@ -56,10 +69,11 @@ void share_last_level(const CpuFacts& facts, CacheNumbers& numbers) {
   const bool multithreaded = (facts.leaf_1.edx & 1U << 28) != 0;
   ShareCount count;
   if (multithreaded) {
-    count = count_sharers(facts);
+    count = count_sharers(facts, has_l3);
     uint32_t threads = has_l3 ? count.l3 : count.l2;
     if (!has_l3 && threads > 2 && shares_l2_in_pairs(facts)) threads = 2;
-    if (facts.max_leaf < 4 || facts.l2.size == 0) threads = facts.leaf_1.ebx >> 16 & 0xff;
+    const bool silent = facts.max_leaf < 4 || facts.l2.size == 0 || (has_l3 && facts.l3.size == 0);
+    if (silent) threads = facts.leaf_1.ebx >> 16 & 0xff;
     if (numbers.shared_per_thread > 0 && threads > 0) numbers.shared_per_thread /= threads;
   }
   if (multithreaded && has_l3 && !facts.l3.inclusive) {
@@ -68,20 +82,25 @@ void share_last_level(const CpuFacts& facts, CacheNumbers& numbers) {
   }
 }
 
-CacheNumbers leaf_4_numbers(const CpuFacts& facts) {
-  const uint64_t absent = facts.vendor == CpuVendor::kIntel ? ~0UL : 0;
+CacheNumbers intel_numbers(const CpuFacts& facts) {
+  const Geometry code = geometry(facts, CacheKind::kL1Code, facts.l1_code);
+  const Geometry data = geometry(facts, CacheKind::kL1Data, facts.l1_data);
+  const Geometry l2 = geometry(facts, CacheKind::kL2, facts.l2);
+  const Geometry l3 = geometry(facts, CacheKind::kL3, facts.l3);
   CacheNumbers numbers;
-  numbers.l1_code_size = or_absent(facts.l1_code.size, facts.l1_code, absent);
-  numbers.l1_code_line = or_absent(facts.l1_code.line, facts.l1_code, absent);
-  numbers.l1_data_size = or_absent(facts.l1_data.size, facts.l1_data, absent);
-  numbers.l1_data_ways = or_absent(facts.l1_data.ways, facts.l1_data, absent);
-  numbers.l1_data_line = or_absent(facts.l1_data.line, facts.l1_data, absent);
-  numbers.l2_size = or_absent(facts.l2.size, facts.l2, absent);
-  numbers.l2_ways = or_absent(facts.l2.ways, facts.l2, absent);
-  numbers.l2_line = or_absent(facts.l2.line, facts.l2, absent);
-  numbers.l3_size = or_absent(facts.l3.size, facts.l3, absent);
-  numbers.l3_ways = or_absent(facts.l3.ways, facts.l3, absent);
-  numbers.l3_line = or_absent(facts.l3.line, facts.l3, absent);
+  numbers.l1_code_size = code.size;
+  numbers.l1_code_line = code.line;
+  numbers.l1_data_size = data.size;
+  numbers.l1_data_ways = data.ways;
+  numbers.l1_data_line = data.line;
+  numbers.l2_size = l2.size;
+  numbers.l2_ways = l2.ways;
+  numbers.l2_line = l2.line;
+  numbers.l3_size = l3.size;
+  numbers.l3_ways = l3.ways;
+  numbers.l3_line = l3.line;
+  if (facts.vendor == CpuVendor::kIntel)
+    numbers.l4_size = geometry(facts, CacheKind::kL4, facts.l4).size;
   numbers.data = static_cast<int64_t>(numbers.l1_data_size);
   numbers.shared = static_cast<int64_t>(numbers.l3_size);
   numbers.shared_per_thread = numbers.shared;
@@ -243,7 +262,7 @@ CacheNumbers cache_numbers(const CpuRules& rules, const CpuFacts& facts) {
   switch (facts.vendor) {
     case CpuVendor::kIntel:
     case CpuVendor::kZhaoxin:
-      return leaf_4_numbers(facts);
+      return intel_numbers(facts);
     case CpuVendor::kAmd:
     case CpuVendor::kHygon:
       return amd_numbers(rules, facts);

@@ -133,22 +133,26 @@ void put_members(Writer& out, const Member (&members)[kCount], const CpuFeatures
 }
 
 /// Words that libc never reads and a normal start does not ask for.
-void complete_words(const Layout& layout, std::byte* image) {
+void complete_words(const Layout& layout, const arch::CpuFacts& cpu, std::byte* image) {
   struct Row {
     FeatureEntry entry;
     uint32_t leaf;
+    uint32_t active_ebx;
   };
-  constexpr Row kRows[] = {{kLeaf80000007, 0x80000007},
-                           {kLeaf80000008, 0x80000008},
-                           {kLeaf19, 0x19},
-                           {kLeaf14, 0x14},
-                           {kLeaf24, 0x24}};
+  constexpr Row kRows[] = {{kLeaf80000007, 0x80000007, 0},
+                           {kLeaf80000008, 0x80000008, 1U << 9},
+                           {kLeaf19, 0x19, 0},
+                           {kLeaf14, 0x14, 1U << 4},
+                           {kLeaf24, 0x24, 7U << 16}};
   for (const Row& row : kRows) {
+    const bool extended = row.leaf >= 0x80000000U;
     if (row.entry >= layout.cpu_features.features_count ||
-        arch::cpuid(row.leaf & 0x80000000U).eax < row.leaf)
+        arch::cpuid(row.leaf & 0x80000000U).eax < row.leaf ||
+        (extended && cpu.vendor == arch::CpuVendor::kOther))
       continue;
     const arch::CpuidLeaf leaf = arch::cpuid(row.leaf);
-    const uint32_t words[4] = {leaf.eax, leaf.ebx, leaf.ecx, leaf.edx};
+    const uint32_t words[6] = {leaf.eax, leaf.ebx, leaf.ecx,
+                               leaf.edx, 0,        leaf.ebx & row.active_ebx};
     copy_bytes(image + layout.cpu_features.features + row.entry * sizeof(FeatureEntryWords), words,
                sizeof words);
   }
@@ -167,8 +171,10 @@ class ReleaseFacts final : public Description {
     tunables_.start(layout, envp, secure);
     say_warnings(tunables_);
     if (layout.cpu_features.size > sizeof features_) return;
-    summary_ = fill_cpu_features(layout, cpu, hwcap2, tunables_, features_);
-    complete_words(layout, features_);
+    arch::CpuFacts facts = cpu;
+    if (cpu.xcr0 != 0 && cpu.max_leaf >= 13) facts.leaf_d_0 = arch::cpuid(13);
+    summary_ = fill_cpu_features(layout, facts, hwcap2, tunables_, features_);
+    complete_words(layout, cpu, features_);
   }
 
   [[nodiscard]] const char* release() const override { return release_; }

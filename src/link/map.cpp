@@ -160,9 +160,12 @@ void note_tls(Module& module) {
   module.tls.first_byte = image.tls_vaddr & (image.tls_align - 1);
 }
 
-// A listing runs no code of the object.
+// A listing runs no code of the object, nor does what only tells of the C library.
 Status check_isa(const Linker& linker, const Image& image) {
-  if (linker.options->mode == Mode::kList || linker.options->trace_objects) return Done{};
+  const Mode mode = linker.options->mode;
+  const bool tells = mode == Mode::kList || mode == Mode::kVersion || mode == Mode::kListTunables ||
+                     mode == Mode::kListDiagnostics;
+  if (tells || linker.options->trace_objects) return Done{};
   const uint32_t needed = gnu_property(image, arch::Native::kIsaNeededProperty);
   if ((needed & ~linker.isa_level) == 0) return Done{};
   return Error{.code = Errc::kIsaLevelTooLow, .value = needed};

@@ -83,6 +83,25 @@ Machine recorded_epyc() {
   return machine;
 }
 
+// Haswell as QEMU makes it by default: leaf 2 and leaf 4 describe different caches.
+Machine emulated_haswell() {
+  Machine machine;
+  machine.leaves = {
+      {{0, 0}, {13, 0x756e6547, 0x6c65746e, 0x49656e69}},
+      {{1, 0}, {0x306c4, 0x800, 0xfefa3203, 0x0f8bfbff}},
+      {{2, 0}, {1, 0, 0x4d, 0x2c307d}},
+      {{7, 0}, {0, 0x7a9, 0, 0}},
+      {{13, 1}, {1, 0x340, 0, 0}},
+      {{0x80000001, 0}, {0, 0, 0x21, 0x2c100800}},
+      {{4, 0}, {0x121, 0x01c0003f, 0x3f, 1}},
+      {{4, 1}, {0x122, 0x01c0003f, 0x3f, 1}},
+      {{4, 2}, {0x143, 0x03c0003f, 0xfff, 1}},
+      {{4, 3}, {0x163, 0x03c0003f, 0x3fff, 6}},
+  };
+  machine.xcr0 = 7;
+  return machine;
+}
+
 struct Filled {
   Filled(int minor, const CpuFacts& facts, const char* variable = nullptr, uint64_t hwcap2 = 2)
       : layout(*find_layout(minor)) {
@@ -258,6 +277,8 @@ TEST(CpuFacts, SizeOfTheVectorState) {
   EXPECT_EQ(standard.saver, arch::StateSaver::kXsave);
   EXPECT_EQ(standard.bytes, 2688U);
   EXPECT_EQ(arch::vector_state(recorded_epyc().read()).bytes, 832U);
+  without_xsavec.leaves[{0, 0}] = kAmdVendor;
+  EXPECT_EQ(arch::vector_state(without_xsavec.read()).bytes, 2688U) << "Intel's layout, named AMD";
   EXPECT_EQ(arch::vector_state(CpuFacts{}).saver, arch::StateSaver::kFxsave);
 }
 
@@ -266,16 +287,108 @@ TEST(CpuFacts, ReadsFewLeaves) {
   EXPECT_EQ(epyc.read().cpuid_count, 8);
   EXPECT_EQ(epyc.reads, 8U);
   Machine guest = recorded_guest();
-  const CpuFacts facts = guest.read();
+  guest.read();
   EXPECT_EQ(guest.reads, 10U);
-  EXPECT_TRUE(facts.xsavec_known);
+  Machine emulated = emulated_haswell();
+  EXPECT_TRUE(emulated.read().has_leaf_2);
+  EXPECT_EQ(emulated.reads, 10U) << "leaf 2 in place of leaf 7.1";
   Machine metal = recorded_guest();
   metal.leaves[{1, 0}].ecx &= ~(1U << 31);
   metal.leaves[{11, 1}] = {0, 64, 0x201, 0};
   const CpuFacts metal_facts = metal.read();
-  EXPECT_EQ(metal.reads, 10U);
+  EXPECT_EQ(metal.reads, 12U);
   EXPECT_EQ(metal_facts.threads_per_package, 64U);
-  EXPECT_TRUE(metal_facts.xsavec_known);
+  EXPECT_FALSE(metal_facts.has_leaf_2);
+}
+
+// Values of the real loaders' --list-diagnostics on these processors.
+TEST(CpuCaches, DescriptorsContradictLeaf4) {
+  const CpuFacts facts = emulated_haswell().read();
+  for (const int minor : {36, 41, 43}) {
+    const Filled filled(minor, facts);
+    const CpuFeatures& at = filled.layout.cpu_features;
+    EXPECT_EQ(filled.quad(at.level1_icache_linesize), 64U);
+    EXPECT_EQ(filled.quad(at.level1_dcache_size), 0x8000U);
+    EXPECT_EQ(filled.quad(at.level2_cache_size), 0x200000U);
+    EXPECT_EQ(filled.quad(at.level2_cache_assoc), 8U);
+    EXPECT_EQ(filled.quad(at.level3_cache_size), 0x1000000U);
+    EXPECT_EQ(filled.quad(at.level4_cache_size), 0U);
+    EXPECT_EQ(filled.quad(at.shared_cache_size), 0x1000000U);
+  }
+}
+
+TEST(CpuCaches, OldProcessorsAreKnownByDescriptors) {
+  Machine conroe;
+  conroe.leaves = {
+      {{0, 0}, {10, 0x756e6547, 0x6c65746e, 0x49656e69}},
+      {{1, 0}, {0x6fb, 0x20800, 0xe3fd, 0xbfebfbff}},
+      {{2, 0}, {0x05b0b101, 0x005657f0, 0, 0x2cb43049}},
+      {{4, 0}, {0x04000121, 0x01c0003f, 0x3f, 1}},
+      {{0x80000001, 0}, {0, 0, 1, 0x20100800}},
+  };
+  const Filled filled(36, conroe.read());
+  const CpuFeatures& at = filled.layout.cpu_features;
+  EXPECT_EQ(filled.quad(at.level1_icache_size), 0x8000U);
+  EXPECT_EQ(filled.quad(at.level2_cache_size), 0x400000U);
+  EXPECT_EQ(filled.quad(at.level2_cache_assoc), 16U);
+  EXPECT_EQ(filled.quad(at.level3_cache_size), 0U);
+  EXPECT_EQ(filled.quad(at.shared_cache_size), 0x400000U);
+  EXPECT_EQ(filled.quad(at.non_temporal_threshold), 0x180000U);
+}
+
+TEST(CpuCaches, DescriptorsAreReadInOrder) {
+  const auto source = [](CpuidLeaf leaf, CacheKind kind) {
+    CpuFacts facts;
+    facts.leaf_2 = leaf;
+    return described_cache(facts, kind).source;
+  };
+  EXPECT_EQ(source({1, 0, 0, 0x7d}, CacheKind::kL2), CacheSource::kDescriptor);
+  EXPECT_EQ(source({1, 0, 0, 0x7d}, CacheKind::kL3), CacheSource::kNone);
+  EXPECT_EQ(source({1, 0, 0x8000007d, 0}, CacheKind::kL2), CacheSource::kNone);
+  EXPECT_EQ(source({0x7d, 0, 0, 0}, CacheKind::kL2), CacheSource::kNone) << "a count";
+  EXPECT_EQ(source({1, 0xff, 0, 0x7d}, CacheKind::kL2), CacheSource::kLeaf4);
+  EXPECT_EQ(source({1, 0x7d, 0xff, 0}, CacheKind::kL2), CacheSource::kDescriptor);
+  EXPECT_EQ(source({1, 0x7d, 0xff, 0}, CacheKind::kL4), CacheSource::kLeaf4);
+  EXPECT_EQ(source({1, 0x40, 0, 0}, CacheKind::kL3), CacheSource::kUnknown);
+  EXPECT_EQ(source({1, 0x40, 0, 0}, CacheKind::kL1Data), CacheSource::kNone);
+}
+
+TEST(CpuCaches, AFourthLevelOutsideGuests) {
+  Machine metal = recorded_guest();
+  metal.leaves[{4, 4}] = cache_leaf(3, 4, 15, 16, 131072);
+  const Filled guest(36, metal.read());
+  EXPECT_EQ(guest.quad(guest.layout.cpu_features.level4_cache_size), ~0UL);
+  metal.leaves[{1, 0}].ecx &= ~(1U << 31);
+  const Filled filled(36, metal.read());
+  EXPECT_EQ(filled.quad(filled.layout.cpu_features.level4_cache_size), 128U << 20);
+}
+
+TEST(CpuFeatures, OfAnUnknownVendorNothingIsBelieved) {
+  Machine machine = recorded_guest();
+  machine.leaves[{0, 0}].ebx = 0x78787878;
+  const CpuFacts facts = machine.read();
+  EXPECT_EQ(arch::isa_levels(facts), 0U);
+  const Filled filled(36, facts);
+  EXPECT_EQ(filled.word(filled.layout.cpu_features.isa_1), 0U);
+}
+
+TEST(CpuFeatures, ZhaoxinHasNoStepping) {
+  Machine machine = recorded_guest();
+  machine.leaves[{0, 0}] = {0x20, 0x68532020, 0x20206961, 0x68676e61};
+  machine.leaves[{1, 0}].eax = 0x507b3;
+  const Filled filled(43, machine.read());
+  const CpuFeatures& at = filled.layout.cpu_features;
+  EXPECT_EQ(filled.word(at.model), 0x5bU);
+  EXPECT_EQ(filled.word(at.stepping), 0U);
+}
+
+TEST(CpuFeatures, SizesOfTheProcessorItselfCount) {
+  CpuFacts facts = recorded_guest().read();
+  facts.leaf_d_0 = {0xff, 0xa88, 0xa88, 0};  // bound registers are there, not enabled
+  const Filled filled(36, facts);
+  const CpuFeatures& at = filled.layout.cpu_features;
+  EXPECT_EQ(filled.word(at.xsave_state_full_size), 0xb00U);
+  EXPECT_EQ(filled.quad(at.xsave_state_size), 0xa00U);
 }
 
 TEST(CpuFacts, NeverExceedsTheLimitNorTripsOverNonsense) {
@@ -283,9 +396,9 @@ TEST(CpuFacts, NeverExceedsTheLimitNorTripsOverNonsense) {
   const auto random = [&engine] { return static_cast<uint32_t>(engine()); };
   for (int round = 0; round < 20000; ++round) {
     Machine machine;
-    for (const uint32_t leaf : {0U, 1U, 7U, 4U, 11U, 13U, 0x80000001U, 0x80000005U, 0x80000006U,
+    for (const uint32_t leaf : {0U, 1U, 2U, 7U, 4U, 11U, 13U, 0x80000001U, 0x80000005U, 0x80000006U,
                                 0x80000008U, 0x8000001dU}) {
-      for (uint32_t subleaf = 0; subleaf < 4; ++subleaf) {
+      for (uint32_t subleaf = 0; subleaf < 5; ++subleaf) {
         if (random() % 4 == 0) continue;
         machine.leaves[{leaf, subleaf}] = {random(), random(), random(), random()};
       }
@@ -296,7 +409,8 @@ TEST(CpuFacts, NeverExceedsTheLimitNorTripsOverNonsense) {
     machine.leaves[{0, 0}] = vendor;
     machine.xcr0 = random();
     const CpuFacts facts = machine.read();
-    ASSERT_LE(machine.reads, arch::kMaxCpuid);
+    const bool guest = (facts.leaf_1.ecx >> 31) != 0;
+    ASSERT_LE(machine.reads, guest ? arch::kMaxCpuidOfGuest : arch::kMaxCpuid);
     for (const int minor : {36, 41, 43}) {
       const Filled filled(minor, facts);
       const CpuFeatures& at = filled.layout.cpu_features;
