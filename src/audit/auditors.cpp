@@ -71,8 +71,9 @@ const char* Auditors::look_for(Linker& linker, const Module& requester, const ch
 void Auditors::opened(Linker& linker, Module& module) {
   if (used == 0 || in_auditor(linker, module)) return;
   AuditRecord* record = record_of(linker, module);
-  // The loader has been reported once; in other namespaces it is the same.
-  if (record == nullptr || module.stands_for != nullptr) return;
+  if (record == nullptr) return;
+  if (module.stands_for != nullptr && !linker.personality->audit_rules().loader_in_each_space)
+    return;
   for (uint32_t i = 0; i < used; ++i) {
     if (functions[i].open == nullptr) continue;
     State& state = record->states[i];

@@ -4,7 +4,6 @@
 #include <arch/native.h>
 
 #include <prelude/base/string.h>
-#include <prelude/debugger/debugger.h>
 
 #include <utility>
 
@@ -98,10 +97,11 @@ void unload(Linker& linker, Namespace& space, Module* const* list, uint32_t coun
 }
 
 // Finalises and forgets: whatever looks for the object from here on must not find it.
-void finalise(Linker& linker, Namespace& space, Module& module) {
+void finalise(Linker& linker, Namespace& space, Module& module, bool first) {
   // libc keeps locks of its own while finalisers run (__cxa_finalize): a fork waits for their end.
   const Change change(linker);
   (void)run_finaliser(linker, module);
+  if (first) tell_removal(linker, space, Removal::kFirstClose);
   if (linker.auditor != nullptr) linker.auditor->closed(linker, module);
   module.removed = true;
   if (module.global) remove_from_list(linker, *space.global, module);
@@ -168,16 +168,19 @@ void collect(Linker& linker, Namespace& space, const Module* closed) {
     if (!keep) list[gone++] = list[i];
   }
   const uint64_t ties = linker.ties;
+  const bool told =
+      gone != 0 && linker.auditor != nullptr && personality.audit_rules().removal_before_close;
   personality.end_change(linker);
-  for (uint32_t i = 0; i < gone; ++i) finalise(linker, space, *list[i]);
+  for (uint32_t i = 0; i < gone; ++i) finalise(linker, space, *list[i], i == 0);
   const Change change(linker);
   if (may_be_needed(linker, ties, list, gone)) gone = spare_reopened(linker, space, list, gone);
   if (gone != 0) {
+    tell_removal(linker, space, Removal::kUnload);
     debugger::announce(space, debugger::Stage::kUnmapStart);
-    if (linker.auditor != nullptr) linker.auditor->activity(linker, space, Activity::kDelete);
     unload(linker, space, list, gone);
-    if (linker.auditor != nullptr) linker.auditor->activity(linker, space, Activity::kConsistent);
-    debugger::announce(space, debugger::Stage::kUnmapComplete);
+    announce_end(linker, space, debugger::Stage::kUnmapComplete, true);
+  } else if (told) {
+    linker.auditor->activity(linker, space, Activity::kConsistent);
   }
   linker.heap.release_array(list, count);
   drop_if_empty(linker, space);

@@ -2,7 +2,6 @@
 #include <prelude/dl/dl.h>
 
 #include <prelude/base/string.h>
-#include <prelude/debugger/debugger.h>
 
 namespace prelude::dl {
 namespace {
@@ -138,7 +137,7 @@ Status place_at_once(Linker& linker, Batch& batch) {
 // nothing was added.
 void tell_complete(Linker& linker, Batch& batch, bool relocated) {
   if (linker.auditor == nullptr || (relocated && !batch.announced)) return;
-  if (linker.personality->complete_means_relocated() == relocated)
+  if (linker.personality->audit_rules().complete_when_relocated == relocated)
     linker.auditor->activity(linker, *batch.space, Activity::kConsistent);
 }
 
@@ -171,11 +170,9 @@ Status link_new(Linker& linker, Batch& batch, Module& root) {
       return Error{.code = Errc::kOutOfMemory, .object = root.path};
   }
   debugger::announce(*batch.space, debugger::Stage::kMapComplete, &root);
+  batch.mapping_announced = true;
   debugger::announce(*batch.space, debugger::Stage::kRelocStart);
-  if (const Status status = relocate_new(linker, batch, root); !status) {
-    tell_complete(linker, batch, true);
-    return status;
-  }
+  PRELUDE_TRY(relocate_new(linker, batch, root));
   if ((batch.mode & kOpenGlobal) != 0 &&
       !reserve_in_list(linker, *batch.space->global, root.closure.count))
     return Error{.code = Errc::kOutOfMemory, .object = root.path};
@@ -200,13 +197,16 @@ void abandon(Linker& linker, Batch& batch) {
   Namespace& space = *batch.space;
   const bool told = batch.first_entered == nullptr;
   const bool mapped = !batch.modules.empty();
-  if (told && mapped) debugger::announce(space, debugger::Stage::kUnmapStart);
+  const bool heard = batch.announced;
+  if (told && mapped) {
+    tell_failure(linker, batch);
+    debugger::announce(space, debugger::Stage::kUnmapStart);
+  }
   for (Module* module : batch.modules) module->removed = true;
   if (mapped) forget_removed();
   roll_back(linker, batch);
-  if (told)
-    debugger::announce(space,
-                       mapped ? debugger::Stage::kUnmapComplete : debugger::Stage::kMapFailed);
+  const auto end = mapped ? debugger::Stage::kUnmapComplete : debugger::Stage::kMapFailed;
+  if (told) announce_end(linker, space, end, heard);
 }
 
 // strings of the error may belong to modules that go away with the batch

@@ -442,6 +442,9 @@ struct Behaviour {
   bool tunable_string_pair = false;       ///< string tunables are {const char*, size_t}, not char*
   bool tunables_strict = false;           ///< 2.39+: one malformed part voids all of GLIBC_TUNABLES
   bool told_when_relocated = false;       ///< 2.41+: auditors hear of complete objects later
+  bool told_before_closing = false;       ///< 2.41+: and of a removal before the first close
+  bool told_of_each_loader = false;       ///< 2.41+: and of the loader in every namespace
+  bool told_after_debugger = false;       ///< 2.41+: and of what is complete behind the debugger
   uint16_t tid_address = kAbsent;         ///< offset in struct pthread for set_tid_address
   uint16_t rseq_feature_size = kAbsent;   ///< __rseq_size where it does not come from auxv
   uint16_t rseq_min_size = kAbsent;       ///< smallest area given to the kernel

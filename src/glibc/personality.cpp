@@ -186,8 +186,13 @@ class GlibcPersonality final : public Personality {
     return Done{};
   }
 
-  bool complete_means_relocated() override {
-    return state().layout != nullptr && state().layout->behaviour.told_when_relocated;
+  AuditRules audit_rules() override {
+    if (!active()) return {};
+    const Behaviour& b = state().layout->behaviour;
+    return {.complete_when_relocated = b.told_when_relocated,
+            .removal_before_close = b.told_before_closing,
+            .loader_in_each_space = b.told_of_each_loader,
+            .debugger_first = b.told_after_debugger};
   }
   bool libc_initialises_program() override { return program_has_libc(); }
 

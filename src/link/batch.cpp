@@ -63,24 +63,11 @@ void trace_removal(Linker& linker, const Batch& batch) {
   linker.heap.release_array(list, count);
 }
 
-// A failed request looks to auditors like a close of what it had brought.
-void tell_auditors(Linker& linker, const Batch& batch) {
-  const size_t count = batch.modules.size();
-  auto* list = linker.heap.make_array<Module*>(count);
-  if (list == nullptr) return;
-  copy_bytes(list, batch.modules.data(), count * sizeof(Module*));
-  (void)sort_closure(linker, list, static_cast<uint32_t>(count), false, true);
-  for (size_t i = 0; i < count; ++i) linker.auditor->closed(linker, *list[i]);
-  linker.heap.release_array(list, count);
-  linker.auditor->activity(linker, *batch.space, Activity::kDelete);
-}
-
 }  // namespace
 
 void roll_back(Linker& linker, Batch& batch) {
   Personality& personality = *linker.personality;
   trace_removal(linker, batch);
-  if (linker.auditor != nullptr && batch.announced) tell_auditors(linker, batch);
   for (Module* module : batch.pinned) module->no_delete = false;
   if (linker.init_first != nullptr && linker.init_first->in_new_batch) linker.init_first = nullptr;
   if (batch.root != nullptr)
@@ -106,8 +93,6 @@ void roll_back(Linker& linker, Batch& batch) {
   release_retired(linker);
   drop_if_empty(linker, *batch.space);
   personality.space_changed(linker, *batch.space);
-  if (linker.auditor != nullptr && batch.announced)
-    linker.auditor->activity(linker, *batch.space, Activity::kConsistent);
   batch.modules.release(linker.heap);
   batch.pending.release(linker.heap);
   batch.late_tls.release(linker.heap);

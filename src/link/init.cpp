@@ -204,6 +204,12 @@ bool run_finaliser(Linker& linker, Module& module) {
 
 namespace {
 
+// Compat: 2.36 leaves out the loader in other namespaces here, though not in a dlclose.
+void tell_of_end(Linker& linker, Module& module) {
+  if (module.stands_for == nullptr || linker.personality->audit_rules().loader_in_each_space)
+    linker.auditor->closed(linker, module);
+}
+
 void finalise_space(Linker& linker, Namespace& space) {
   linker.personality->begin_change(linker);
   const uint32_t count = space.count;
@@ -220,7 +226,7 @@ void finalise_space(Linker& linker, Namespace& space) {
   linker.personality->end_change(linker);
   for (uint32_t i = 0; sorted && i < used; ++i) {
     const bool had_turn = run_finaliser(linker, *list[i]);
-    if (had_turn && linker.auditor != nullptr) linker.auditor->closed(linker, *list[i]);
+    if (had_turn && linker.auditor != nullptr) tell_of_end(linker, *list[i]);
     --list[i]->open_count;
   }
 }

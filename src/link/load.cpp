@@ -266,11 +266,17 @@ bool tells_of_request(Errc code) {
   }
 }
 
-void tell_auditors(Linker& linker, Batch& batch, Module& module) {
-  if (!batch.start_up && !batch.for_auditor && !batch.announced)
-    linker.auditor->activity(linker, *batch.space, Activity::kAdd);
-  batch.announced = true;
-  linker.auditor->opened(linker, module);
+// Auditors hear of the change before a debugger does.
+void tell_of_change(Linker& linker, Batch& batch) {
+  if (linker.auditor != nullptr && !batch.announced) {
+    if (!batch.start_up && !batch.for_auditor)
+      linker.auditor->activity(linker, *batch.space, Activity::kAdd);
+    batch.announced = true;
+  }
+  if (batch.first_entered != nullptr) {
+    batch.first_entered(*batch.space);
+    batch.first_entered = nullptr;
+  }
 }
 
 Status enter(Linker& linker, Batch& batch, const LoadRequest& request, Module& module) {
@@ -297,11 +303,8 @@ Status enter(Linker& linker, Batch& batch, const LoadRequest& request, Module& m
   // Complete before it can be seen: others walk the list without a lock.
   linker.personality->module_ready(linker, module);
   append_to_namespace(linker, space, module);
-  if (batch.first_entered != nullptr) {
-    batch.first_entered(space);
-    batch.first_entered = nullptr;
-  }
-  if (linker.auditor != nullptr) tell_auditors(linker, batch, module);
+  tell_of_change(linker, batch);
+  if (linker.auditor != nullptr) linker.auditor->opened(linker, module);
   return Done{};
 }
 

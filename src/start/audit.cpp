@@ -87,7 +87,11 @@ void load_auditors() {
   }
   auditors.opened(linker, *linker.program);
   auditors.opened(linker, *linker.self);
-  auditors.activity(linker, linker.base_space, Activity::kAdd);
+}
+
+void tell_of_start() {
+  if (linker.auditor != nullptr)
+    linker.auditor->activity(linker, linker.base_space, Activity::kAdd);
 }
 
 // Compat: behind the preloads (glibc 2.36).

@@ -83,13 +83,14 @@ void check(const Status& status) {
 
 uint64_t lap(uint64_t since) { return arch::cycles() - since; }
 
-// Before there is a library: a debugger that stops here must not look at one that is not relocated
-// yet.
-void tell_debugger() {
+void show_debugger() {
   const glibc::DebuggerSymbols symbols = glibc::debugger_symbols();
   debugger::start(linker, symbols.root, symbols.stop, world.base);
-  debugger::announce(linker.base_space, debugger::Stage::kInitStart);
 }
+
+// Before there is a library: a debugger that stops here must not look at one that is not relocated
+// yet.
+void tell_debugger() { debugger::announce(linker.base_space, debugger::Stage::kInitStart); }
 
 void load_all(Batch& batch, Array<Module*>& roots) {
   const uint64_t since = arch::cycles();
@@ -97,10 +98,15 @@ void load_all(Batch& batch, Array<Module*>& roots) {
     load_program(batch);
   else
     adopt_program();
-  tell_debugger();
+  const bool audited = wants_auditors();
+  show_debugger();
+  if (!audited) tell_debugger();
   adopt_self_and_vdso();
-  if (wants_auditors()) [[unlikely]]
+  if (audited) [[unlikely]] {
     load_auditors();
+    tell_debugger();
+    tell_of_start();
+  }
   if (!roots.push(linker.heap, linker.program)) fail(linker, {.code = Errc::kOutOfMemory});
   load_preloads(batch, roots);
   if (linker.auditor != nullptr) [[unlikely]]
@@ -223,9 +229,7 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   commit(linker, batch);
   linker.batch = nullptr;
   linker.personality->space_changed(linker, linker.base_space);
-  if (linker.auditor != nullptr)
-    linker.auditor->activity(linker, linker.base_space, Activity::kConsistent);
-  debugger::announce(linker.base_space, debugger::Stage::kInitComplete);
+  dl::announce_end(linker, linker.base_space, debugger::Stage::kInitComplete, true);
   say_statistics();
   protect_self();
   if (linker.options->secure || linker.options->seal) seal_objects();

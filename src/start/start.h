@@ -98,6 +98,8 @@ bool wants_auditors();
 /// Loads the auditors and tells them of the program and the loader. The first thread gets its
 /// block.
 void load_auditors();
+/// Tells them that libraries are coming; a debugger knows it by then.
+void tell_of_start();
 void show_vdso();
 // ---- secure.cpp
 /// Opens missing standard descriptors of a secure process, or ends it; ends a secure loader that

@@ -3,6 +3,7 @@
 // personality.
 #pragma once
 
+#include <prelude/debugger/debugger.h>
 #include <prelude/link/linker.h>
 
 #include <cstdint>
@@ -29,6 +30,16 @@ bool is_open_handle(const Linker& linker, const void* handle);
 
 /// The name of the object that a handle stood for before it was closed, or null.
 const char* closed_name(const Linker& linker, const void* handle);
+
+// ---- tell.cpp
+/// The two moments of a removal at which a release may tell of it.
+enum class Removal : uint8_t { kFirstClose, kUnload };
+/// Called at both.
+void tell_removal(Linker& linker, Namespace& space, Removal moment);
+/// A failed request looks to auditors like a close of what it had brought.
+void tell_failure(Linker& linker, const Batch& batch);
+/// The end of a change, for debuggers, and for auditors that have `heard` of its beginning.
+void announce_end(Linker& linker, Namespace& space, debugger::Stage stage, bool heard);
 
 /// An address range and the object it belongs to.
 struct FoundObject {

@@ -75,9 +75,10 @@ struct Batch {
   uint32_t mode = 0;
   bool start_up = false;
   bool tls_added = false;
-  bool starts_global = false;  ///< its root's closure is the global list of the namespace
-  bool for_auditor = false;    ///< brings in an auditor: its bindings are not watched
-  bool announced = false;      ///< auditors know that modules are being added
+  bool starts_global = false;      ///< its root's closure is the global list of the namespace
+  bool for_auditor = false;        ///< brings in an auditor: its bindings are not watched
+  bool announced = false;          ///< auditors know that modules are being added
+  bool mapping_announced = false;  ///< debuggers know that all are
 };
 
 /// Memory or an object that readers may still hold.

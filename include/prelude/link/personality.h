@@ -4,6 +4,7 @@
 #pragma once
 
 #include <prelude/base/result.h>
+#include <prelude/link/auditor.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -80,9 +81,8 @@ class Personality {
   }
   /// Auditors will be loaded now, before the program's libraries.
   virtual void expect_auditors(Linker& linker) { (void)linker; }
-  /// True when auditors hear that opened objects are complete when these are relocated, false when
-  /// they are mapped.
-  virtual bool complete_means_relocated() { return false; }
+  /// Asked at each of the moments in question: the libc may be known late.
+  virtual AuditRules audit_rules() { return {}; }
   /// True when the program's own initialisers are run by the libc's start code.
   virtual bool libc_initialises_program() { return false; }
   /// May the object that asks for an executable stack have one?

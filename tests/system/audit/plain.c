@@ -75,6 +75,11 @@ static void other_spaces(void) {
   call_plug(base);
   void *math = dlmopen(LM_ID_BASE, "libm.so.6", RTLD_LAZY);
   printf("%d\n", math != 0);
+  step("failures in another namespace");
+  printf("%d\n", dlmopen(LM_ID_NEWLM, "./lackdep.so", RTLD_NOW) != 0);
+  printf("%d\n", dlmopen(LM_ID_NEWLM, "./lacksym.so", RTLD_NOW) != 0);
+  step("a namespace that stays");
+  printf("%d\n", dlmopen(LM_ID_NEWLM, "./dep.so", RTLD_LAZY) != 0);
 }
 
 static void children(void) {

@@ -71,9 +71,10 @@ unsigned int la_objclose(uintptr_t *cookie) {
 }
 
 void la_activity(uintptr_t *cookie, unsigned int flag) {
-  say("activity %s of %s\n",
+  static const char *const states[] = {"consistent", "add", "delete"};
+  say("activity %s of %s, program's r_debug %s\n",
       flag == LA_ACT_CONSISTENT ? "CONSISTENT" : flag == LA_ACT_ADD ? "ADD" : flag == LA_ACT_DELETE ? "DELETE" : "?",
-      who(cookie));
+      who(cookie), states[_r_debug.r_state]);
 }
 
 void la_preinit(uintptr_t *cookie) { say("preinit %s\n", who(cookie)); }

@@ -115,6 +115,12 @@ TEST(Behaviour, DiffersAsTheContractSays) {
   EXPECT_FALSE(at(41).behaviour.exec_stack_on_dlopen);
   EXPECT_FALSE(at(36).behaviour.told_when_relocated);
   EXPECT_TRUE(at(41).behaviour.told_when_relocated);
+  EXPECT_FALSE(at(36).behaviour.told_before_closing);
+  EXPECT_TRUE(at(41).behaviour.told_before_closing);
+  EXPECT_FALSE(at(36).behaviour.told_of_each_loader);
+  EXPECT_TRUE(at(41).behaviour.told_of_each_loader);
+  EXPECT_FALSE(at(36).behaviour.told_after_debugger);
+  EXPECT_TRUE(at(41).behaviour.told_after_debugger);
   EXPECT_FALSE(at(36).behaviour.closed_goes_first);
   EXPECT_TRUE(at(41).behaviour.closed_goes_first);
   EXPECT_EQ(at(41).behaviour.tid_address, at(41).pthread.tid);
