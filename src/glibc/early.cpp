@@ -58,7 +58,7 @@ Status begin_early(Linker& linker, const Batch& batch) {
   }
   fill_link_map(*state().layout, *linker.self);
   update_tls(linker);
-  return Done{};
+  return prepare_stacks(linker);  // auditors may start threads
 }
 
 void start_early(Linker& linker, const Batch& batch) {

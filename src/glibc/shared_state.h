@@ -131,7 +131,7 @@ void prepare_main_thread(Linker& linker, char* block);
 void start_main_thread(char* block);
 void reserve_rseq(Linker& linker);
 // ---- stacks.cpp
-/// Start-up: what the objects loaded by then ask for.
+/// Start-up: what the objects loaded by then ask for. With auditors once more when all are.
 Status prepare_stacks(const Linker& linker);
 /// An object wants an executable stack.
 Status grant_executable_stack(const Linker& linker);

@@ -85,6 +85,7 @@ int open_thread_stack(char* thread) {
 }
 
 Status prepare_stacks(const Linker& linker) {
+  if (state().stacks_executable) return Done{};  // an auditor or the program has asked before
   const Layout& layout = *state().layout;
   const Module* wanting = nullptr;
   for (const Module* module = linker.base_space.first; module != nullptr && wanting == nullptr;
