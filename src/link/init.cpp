@@ -221,8 +221,7 @@ void finalise_space(Linker& linker, Namespace& space) {
     ++module->open_count;  // a finaliser that closes objects must not take them away from this walk
     list[used++] = module;
   }
-  const bool pin = space.index == 0 || linker.closed_goes_first;
-  const bool sorted = list != nullptr && sort_closure(linker, list, used, pin, true);
+  const bool sorted = list != nullptr && sort_closure(linker, list, used, space.index == 0, true);
   linker.personality->end_change(linker);
   for (uint32_t i = 0; sorted && i < used; ++i) {
     const bool had_turn = run_finaliser(linker, *list[i]);
