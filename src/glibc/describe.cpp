@@ -137,13 +137,14 @@ void complete_words(const Layout& layout, const arch::CpuFacts& cpu, std::byte* 
   struct Row {
     FeatureEntry entry;
     uint32_t leaf;
-    uint32_t active_ebx;
+    uint32_t active_ebx;  ///< bits that need nothing of the system
   };
+  constexpr uint32_t kWbnoinvd = 1U << 9, kPtwrite = 1U << 4, kVectorLengths = 7U << 16;
   constexpr Row kRows[] = {{kLeaf80000007, 0x80000007, 0},
-                           {kLeaf80000008, 0x80000008, 1U << 9},
+                           {kLeaf80000008, 0x80000008, kWbnoinvd},
                            {kLeaf19, 0x19, 0},
-                           {kLeaf14, 0x14, 1U << 4},
-                           {kLeaf24, 0x24, 7U << 16}};
+                           {kLeaf14, 0x14, kPtwrite},
+                           {kLeaf24, 0x24, kVectorLengths}};
   for (const Row& row : kRows) {
     const bool extended = row.leaf >= 0x80000000U;
     if (row.entry >= layout.cpu_features.features_count ||
@@ -151,10 +152,10 @@ void complete_words(const Layout& layout, const arch::CpuFacts& cpu, std::byte* 
         (extended && cpu.vendor == arch::CpuVendor::kOther))
       continue;
     const arch::CpuidLeaf leaf = arch::cpuid(row.leaf);
-    const uint32_t words[6] = {leaf.eax, leaf.ebx, leaf.ecx,
-                               leaf.edx, 0,        leaf.ebx & row.active_ebx};
-    copy_bytes(image + layout.cpu_features.features + row.entry * sizeof(FeatureEntryWords), words,
-               sizeof words);
+    FeatureEntryWords entry = {.cpuid = {leaf.eax, leaf.ebx, leaf.ecx, leaf.edx}, .active = {}};
+    entry.active[kEbx] = leaf.ebx & row.active_ebx;
+    copy_bytes(image + layout.cpu_features.features + row.entry * sizeof entry, &entry,
+               sizeof entry);
   }
 }
 
