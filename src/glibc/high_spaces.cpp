@@ -36,9 +36,21 @@ PhdrInfo describe(Linker& linker, Module& module) {
   return info;
 }
 
-// A callback that leaves by an exception stays counted as a reader for ever: then what is closed
-// later is not given back. A lock would stay locked.
-int iterate_phdr(PhdrCallback callback, void* data) {
+// An exception or the end of a thread may leave through iterate_phdr(), whose frame has this for
+// its personality (Itanium C++ ABI: Exception Handling, 1.6.2): what a destructor would do is done
+// here, as no code of ours has landing pads.
+extern "C" [[gnu::used, gnu::visibility("hidden")]] int prelude_reader_left(int, int actions,
+                                                                            uint64_t, void*,
+                                                                            void*) {
+  constexpr int kCleanupPhase = 2, kContinueUnwind = 8;
+  if ((actions & kCleanupPhase) != 0) __atomic_fetch_sub(&the_linker->readers, 1, __ATOMIC_RELEASE);
+  return kContinueUnwind;
+}
+
+// Counted as a reader: what is closed meanwhile is not given back before the end.
+[[gnu::noinline]] int iterate_phdr(PhdrCallback callback, void* data) {
+  constexpr int kRelativeWord = 0x1b;  // DW_EH_PE_pcrel, DW_EH_PE_sdata4
+  asm volatile(".cfi_personality %c0, prelude_reader_left" : : "i"(kRelativeWord));
   Linker& linker = *the_linker;
   const Module* caller = dl::module_at(reinterpret_cast<uint64_t>(__builtin_return_address(0)));
   const Namespace& space = *linker.spaces[caller != nullptr ? caller->name_space : 0];

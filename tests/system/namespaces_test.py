@@ -138,6 +138,7 @@ def main():
         c.expect(outcome.status == 0, f"many namespaces: {outcome}")
         c.expect(outcome.out.count("constructor") == outcome.out.count("destructor") == 120, "a constructor for each")
         c.library("other.so", "int opened_here(void) { return 5; }")
+        c.library("given.so", "int given_back(void) { return 6; }")
         c.library("high.so", source("high.cc"), "-xc++", "-xnone", "./other.so", "-Wl,-rpath,.", "-Wl,--no-as-needed", "-lstdc++", "-lm", "-lgcc_s")
         c.compile("high", HIGH)
         low = c.same(["{ld}", "./high", "3"])

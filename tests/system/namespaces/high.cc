@@ -43,6 +43,15 @@ static int look(dl_phdr_info* info, size_t, void* bytes) {
   return 0;
 }
 
+static bool is_mapped(const char* name) {
+  char line[4096];
+  bool found = false;
+  FILE* maps = fopen("/proc/self/maps", "r");
+  while (fgets(line, sizeof line, maps) != nullptr) found = found || strstr(line, name) != nullptr;
+  fclose(maps);
+  return found;
+}
+
 extern "C" void describe() {
   word++;
   unsigned long long before = 0, after = 0;
@@ -57,6 +66,8 @@ extern "C" void describe() {
   } catch (int number) {
     printf("left with %d\n", number);
   }
+  if (void* handle = dlopen("./given.so", RTLD_NOW)) dlclose(handle);
+  printf("still mapped: %d\n", is_mapped("/given.so"));
   try {
     throw std::runtime_error("thrown and caught");
   } catch (const std::exception& error) {
