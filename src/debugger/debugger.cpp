@@ -6,6 +6,7 @@ namespace prelude::debugger {
 namespace {
 
 constinit RDebug* first_record = nullptr;
+constinit RDebug* copy_of_first = nullptr;
 constinit BreakFunction call_break = nullptr;
 
 RDebug& record_of(Namespace& space) { return space.index == 0 ? *first_record : space.debug; }
@@ -26,6 +27,8 @@ void start(Linker& linker, RDebug& record, BreakFunction break_function, uint64_
   *static_cast<uint64_t*>(program.address(program.debug_slot)) =
       reinterpret_cast<uint64_t>(&record);
 }
+
+void follow(RDebug& copy) { copy_of_first = &copy; }
 
 namespace {
 
@@ -93,6 +96,7 @@ void announce(Namespace& space, Stage stage, const Module* opened) {
   if (stage != Stage::kRelocStart && stage != Stage::kRelocComplete) {
     record.r_map = space.first;
     record.r_state = state_after(stage);
+    if (space.index == 0 && copy_of_first != nullptr) copy_of_first->r_state = record.r_state;
     call_break();
   }
   pass_probe(stage, space.index, &record, opened);

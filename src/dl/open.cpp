@@ -43,12 +43,15 @@ Status promote(Linker& linker, Namespace& space, Module& module, uint32_t mode) 
 // What is there already needs no loading, and its initialisers are somebody else's: those of an
 // object whose constructor opens it again are under way.
 Status open_again(Linker& linker, Namespace& space, Module& module, uint32_t mode) {
-  trace_opened(linker, module);
+  const bool marks = (mode & kOpenNoDelete) != 0 && !module.no_delete;
+  const bool joins = (mode & kOpenGlobal) != 0 && !module.global;
+  if (!linker.quiet_reopen || module.open_count == 1 || marks || joins)
+    trace_opened(linker, module);
   if ((mode & kOpenNoDelete) != 0) {
-    if (!module.no_delete && linker.tracer.wants(Topic::kFiles))
+    if (marks && linker.tracer.wants(Topic::kFiles))
       linker.tracer.emit({.kind = EventKind::kNoDelete,
                           .topic = Topic::kFiles,
-                          .file = module.path,
+                          .file = module.map.l_name,
                           .ns = module.name_space});
     module.no_delete = true;
     ++linker.ties;

@@ -445,6 +445,9 @@ struct Behaviour {
   bool told_before_closing = false;       ///< 2.41+: and of a removal before the first close
   bool told_of_each_loader = false;       ///< 2.41+: and of the loader in every namespace
   bool told_after_debugger = false;       ///< 2.41+: and of what is complete behind the debugger
+  bool follows_debug_copy = false;        ///< 2.41+: the program's copy of _r_debug is kept up
+  bool relocates_first = false;           ///< 2.41+: traced before the loader looks for malloc
+  bool quiet_reopen = false;              ///< 2.43: a dlopen that changes nothing is not traced
   uint16_t tid_address = kAbsent;         ///< offset in struct pthread for set_tid_address
   uint16_t rseq_feature_size = kAbsent;   ///< __rseq_size where it does not come from auxv
   uint16_t rseq_min_size = kAbsent;       ///< smallest area given to the kernel

@@ -3,6 +3,7 @@
 #include "shared_state.h"
 
 #include <prelude/base/string.h>
+#include <prelude/debugger/debugger.h>
 
 namespace prelude::glibc {
 namespace {
@@ -100,6 +101,31 @@ void show_imports(Linker& linker) {
   }
 }
 
+// The loader's own, when it has its place in the list.
+void trace_relocation(Linker& linker, EventKind kind) {
+  if (linker.self->map.l_prev != nullptr && linker.tracer.wants(Topic::kReloc))
+    linker.tracer.emit({.kind = kind, .topic = Topic::kReloc, .object = linker.self->path});
+}
+
+// A program that is not position-independent and names _r_debug has the record copied into it when
+// it is relocated, as it is at that moment.
+void follow_debug_copy(Linker& linker) {
+  SymbolQuery query = make_query("_r_debug");
+  if (linker.tracer.wants(Topic::kSymbols) || linker.tracer.wants(Topic::kBindings)) {
+    const Definition found = find_symbol(linker, query, linker.program->scope, nullptr);
+    if (found.symbol != nullptr) trace_binding(linker, *linker.program, query, found, false);
+  }
+  const Module& program = *linker.program;
+  const elf::Symbol* copy = find_in_object(program.record, query);
+  if (copy == nullptr || copy->size < offsetof(RDebug, r_ldbase)) return;
+  const LoadSegment* s = program.image.memory_segment(copy->value, copy->size);
+  if (s == nullptr || (s->flags & elf::kPfW) == 0) return;
+  // Nor where the memory is, or will be, read-only by RELRO.
+  const uint64_t at = program.image.bias + copy->value;
+  if (at < program.relro_end && at + copy->size > program.relro_start) return;
+  debugger::follow(*static_cast<RDebug*>(program.image.address(copy->value)));
+}
+
 class GlibcPersonality final : public Personality {
  public:
   void vdso_adopted(Linker& linker) override { trace_vdso(linker); }
@@ -118,6 +144,7 @@ class GlibcPersonality final : public Personality {
       PRELUDE_TRY(sort_root(linker, *linker.program, true));
     }
     linker.closed_goes_first = s.layout->behaviour.closed_goes_first;
+    linker.quiet_reopen = s.layout->behaviour.quiet_reopen;
     linker.program->open_count = 1;  // start-up counts as one dlopen
     fill_program_facts(linker);
     PRELUDE_TRY(prepare_stacks(linker));
@@ -159,19 +186,17 @@ class GlibcPersonality final : public Personality {
   Status relocated(Linker& linker) override {
     if (!program_has_libc()) return Done{};
     LibcFunctions& f = state().functions;
+    const Behaviour& behaviour = state().layout->behaviour;
+    if (behaviour.relocates_first) trace_relocation(linker, EventKind::kRelocBegin);
     find_allocator(linker, "calloc", f.calloc);
     find_allocator(linker, "free", f.free);
     find_allocator(linker, "malloc", f.malloc);
     find_allocator(linker, "realloc", f.realloc);
-    const bool told = linker.self->map.l_prev != nullptr && linker.tracer.wants(Topic::kReloc);
-    if (told)
-      linker.tracer.emit(
-          {.kind = EventKind::kRelocBegin, .topic = Topic::kReloc, .object = linker.self->path});
+    if (!behaviour.relocates_first) trace_relocation(linker, EventKind::kRelocBegin);
     find_functions(linker);
     if (linker.auditor != nullptr) show_imports(linker);
-    if (told)
-      linker.tracer.emit(
-          {.kind = EventKind::kRelocEnd, .topic = Topic::kReloc, .object = linker.self->path});
+    trace_relocation(linker, EventKind::kRelocEnd);
+    if (behaviour.follows_debug_copy) follow_debug_copy(linker);
     if (f.malloc == nullptr || f.calloc == nullptr || f.free == nullptr ||
         f.mutex_lock == nullptr || f.mutex_unlock == nullptr || f.mutex_trylock == nullptr)
       return Error{

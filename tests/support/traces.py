@@ -61,15 +61,12 @@ REASON = re.compile(r"\d+: (    \((no such file|incompatible ELF .*)\)|TCB (de)?
 RESOLVER = re.compile(r"\d+: (symbol=__vdso_\w+;  lookup in file=linux-vdso|binding file linux-vdso\.so)")
 
 
-# Later releases look for a copy of _r_debug in the program, keep one vdso function more, and say at another place,
-# or not at all, that they relocate themselves.
-LATER = re.compile(r"\d+: (symbol=(_r_debug|__vdso_getrandom);|binding file .*`(_r_debug|__vdso_getrandom)'"
-                   r"|relocation processing: \S*/(ld|ld\.so|ld-linux\S*)$)")
+# Later releases keep one vdso function more. They look it up first of all, when ours does not know the release yet.
+LATER = re.compile(r"\d+: (symbol=__vdso_getrandom;|binding file .*`__vdso_getrandom')")
+
 
 def explained(lines):
-    lines = [line for line in lines if not OWN_IMPORTS.match(line) and not REASON.match(line)]
-    if loader.ROOT:
-        lines = [line for line in lines if not LATER.match(line) and line[3:] != ""]
+    lines = [line for line in lines if not OWN_IMPORTS.match(line) and not REASON.match(line) and not LATER.match(line)]
     return ([line for line in lines if not RESOLVER.match(line)]
             + sorted(line for line in lines if RESOLVER.match(line)))
 

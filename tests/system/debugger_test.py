@@ -169,8 +169,36 @@ def test_stops(c):
         c.expect(outcome.status == 0, str(outcome))
 
 
+COPIES = '''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <link.h>
+#include <stdio.h>
+static void show(const char *when) {
+  struct r_debug *loaders = dlsym(RTLD_NEXT, "_r_debug");
+  printf("%s: version %d of %d, state %d, list %d, %s\\n", when, _r_debug.r_version, loaders->r_version, _r_debug.r_state,
+         _r_debug.r_map == loaders->r_map, loaders == &_r_debug ? "one record" : "a copy"); }
+int main(void) {
+  show("start");
+  void *handle = dlopen("./one.so", RTLD_NOW); show("open");
+  dlclose(handle); show("close");
+  dlmopen(LM_ID_NEWLM, "./one.so", RTLD_NOW); show("namespace");
+  return 0; }
+'''
+
+
+def test_copy(c):
+    """A program that is not position-independent and names _r_debug has a copy of it. From 2.41 on its state follows."""
+    c.library("one.so", "int a;")
+    for name, options in (("copies", ["-fno-pie", "-no-pie"]), ("shares", ["-fpie", "-pie"])):
+        c.compile(name, COPIES, *options)
+        outcome = c.same(["{ld}", "./" + name])
+        c.expect(outcome.status == 0 and "namespace: version" in outcome.out, str(outcome))
+
+
 def test(c):
     test_stops(c)
+    test_copy(c)
     if installed("gdb"):
         test_gdb_probes(c)
     if installed("perf"):

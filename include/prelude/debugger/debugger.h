@@ -12,6 +12,9 @@ using BreakFunction = void (*)();
 /// Fills the record of the first namespace and stores its address behind the program's DT_DEBUG.
 void start(Linker& linker, RDebug& record, BreakFunction break_function, uint64_t loader_base);
 
+/// The program's own copy of that record: its state follows from now on.
+void follow(RDebug& copy);
+
 /// Each is a probe of the same name.
 enum class Stage : uint8_t {
   kInitStart,     ///< before the libraries of the start-up

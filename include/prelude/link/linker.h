@@ -128,6 +128,7 @@ struct Linker {
   bool self_protected = false;  ///< the loader's own constant data is read-only by now
   bool lazy_allowed = true;
   bool sort_by_moving = false;     ///< the order of releases before 2.35, see order.h
+  bool quiet_reopen = false;       ///< no line of a trace for a dlopen that changes nothing
   bool closed_goes_first = false;  ///< the object that is closed is finalised before all others
   void* lazy_stub = nullptr;       ///< what GOT[2] of a lazily bound object holds
   void* watched_stub = nullptr;    ///< the same where each call is reported

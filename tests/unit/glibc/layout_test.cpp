@@ -121,6 +121,10 @@ TEST(Behaviour, DiffersAsTheContractSays) {
   EXPECT_TRUE(at(41).behaviour.told_of_each_loader);
   EXPECT_FALSE(at(36).behaviour.told_after_debugger);
   EXPECT_TRUE(at(41).behaviour.told_after_debugger);
+  EXPECT_FALSE(at(36).behaviour.follows_debug_copy);
+  EXPECT_TRUE(at(41).behaviour.follows_debug_copy);
+  EXPECT_FALSE(at(41).behaviour.quiet_reopen);
+  EXPECT_TRUE(at(43).behaviour.quiet_reopen);
   EXPECT_FALSE(at(36).behaviour.closed_goes_first);
   EXPECT_TRUE(at(41).behaviour.closed_goes_first);
   EXPECT_EQ(at(41).behaviour.tid_address, at(41).pthread.tid);
