@@ -51,6 +51,15 @@ Status store_bytes(Linker& linker, Module& module, uint64_t vaddr, const void* b
   return Done{};
 }
 
+// A symbol's size is what its author wrote; what it counts too much is there to read as long as it
+// lies in the last page of its segment.
+bool mapped_for_copying(const Image& image, uint64_t vaddr, uint64_t bytes, uint64_t page) {
+  const LoadSegment* s = image.memory_segment(vaddr, 0);
+  if (s == nullptr) return false;
+  const uint64_t end = (s->vaddr + s->memsz + page - 1) & ~(page - 1);
+  return bytes <= end - vaddr;
+}
+
 bool remark_overflow(Linker& linker, const Module& module, uint32_t symbol, const char* type) {
   const Image& image = module.image;
   if (linker.remark != nullptr)
@@ -105,7 +114,7 @@ class LiveBinder {
     const Image& from = bound.module->image;
     if (last_.symbol->visibility() == elf::kStvProtected && !may_copy_protected(symbol))
       return false;
-    if (from.memory_segment(bound.value - from.bias, bytes) == nullptr)
+    if (!mapped_for_copying(from, bound.value - from.bias, bytes, linker_.host.page_size))
       return fail({.code = Errc::kBadField,
                    .object = bound.module->path,
                    .subject = "st_size of a copied symbol",

@@ -271,7 +271,8 @@ int main(int argc, char** argv) {
 
 
 def copies(c):
-    """Copy relocations: sizes that grew and shrank, several names of one object, the library's own view."""
+    """Copy relocations: sizes that grew and shrank, several names of one object, the library's own view, a size
+    that counts more than the library has."""
     for declared, real in ((2, 2), (2, 6), (6, 2)):
         c.library("libcopied.so", "int table[%d] = {1, 2}; int* view(void) { return table; }" % declared)
         program = c.compile("copy%d%d" % (declared, real), HEAD + "extern int table[%d]; int* view(void);"
@@ -285,6 +286,10 @@ def copies(c):
               "int same(void) { return &first == &second; }")
     program = c.compile("alias", HEAD + "extern int first, second; int same(void);"
                         "int main(void) { printf(\"%d %d %d\\n\", first, second, same()); }", "./libalias.so", "-no-pie", "-fno-pie")
+    everywhere(c, "./" + program)
+    c.library("libbeyond.so", "__asm__(\".data\\n.globl beyond\\n.type beyond, @object\\n.size beyond, 56\\nbeyond: .long 56\");")
+    program = c.compile("beyond", HEAD + "extern int beyond[14]; int main(void) { printf(\"%d\\n\", beyond[0]); }",
+                        "./libbeyond.so", "-no-pie", "-fno-pie")
     everywhere(c, "./" + program)
     c.library("libover.so", "int first = 50; int table[2] = {60, 61};")
     everywhere(c, "./alias", LD_PRELOAD="./libover.so")
