@@ -158,6 +158,18 @@ void release_chain(const ThreadMemory& memory, void* chain) {
   }
 }
 
+bool is_growing(const char* block) {
+  const TlsThread* const thread = TlsRegistry::thread_of(dtv_of(block));
+  return thread != nullptr && thread->growing;
+}
+
+DtvEntry* make_longer_dtv(Linker& linker, TlsThread* thread, size_t entries) {
+  if (thread != nullptr) thread->growing = true;
+  DtvEntry* longer = linker.tls.make_dtv(linker.thread_memory, entries);
+  if (thread != nullptr) thread->growing = false;
+  return longer;
+}
+
 // The DTV of the calling thread, long enough and new enough for the module. No lock is held while
 // memory is asked for or given back: an allocator may use thread-local storage or wait for threads
 // that do.
@@ -168,9 +180,10 @@ DtvEntry* current_dtv(Linker& linker, char* block, size_t id) {
     const size_t wanted = linker.tls.entries_wanted(dtv_of(block), id);
     if (wanted == 0) break;
     linker.personality->unlock_tls(linker);
-    DtvEntry* longer = linker.tls.make_dtv(memory, wanted);
-    if (longer == nullptr) return nullptr;
     DtvEntry* old = dtv_of(block);
+    DtvEntry* longer = make_longer_dtv(linker, TlsRegistry::thread_of(old), wanted);
+    if (longer == nullptr) return nullptr;
+    old = dtv_of(block);
     const bool use = old[-1].value < longer[-1].value;  // the allocation may have come here itself
     if (use) {
       TlsRegistry::move_dtv(longer, old);
@@ -188,6 +201,11 @@ DtvEntry* current_dtv(Linker& linker, char* block, size_t id) {
 
 // The block of the module in the calling thread, made now if it has none.
 char* block_of(Linker& linker, char* block, size_t id) {
+  // An allocator that counts in dynamic storage comes here for what it has, while the longer vector
+  // waits for it.
+  if (is_growing(block))
+    if (void* present = dynamic_block_if_present(linker, block, id); present != nullptr)
+      return static_cast<char*>(present);
   DtvEntry* dtv = current_dtv(linker, block, id);
   if (dtv == nullptr) return nullptr;
   if (dtv[id].value != kTlsUnallocated) return reinterpret_cast<char*>(dtv[id].value);

@@ -175,7 +175,12 @@ bool TlsRegistry::catch_up(TlsThread& thread) {
 }
 
 bool TlsRegistry::enter_thread(TlsThread& thread, char* block, DtvEntry* dtv) {
-  thread = {threads_, nullptr, block, 0, true};
+  thread = {.next = threads_,
+            .previous = nullptr,
+            .block = block,
+            .areas = 0,
+            .fresh = true,
+            .growing = false};
   if (!catch_up(thread)) {
     while (thread.areas-- != 0) unmap_for(mapper_, areas_[thread.areas], block);
     return false;

@@ -102,7 +102,9 @@ size_t TlsRegistry::entries_wanted(const DtvEntry* dtv, size_t id) const {
 }
 
 void* TlsRegistry::refresh(DtvEntry* dtv, size_t id) const {
-  const size_t wanted = slot_generation(id);
+  // Behind the present every later access would come here again.
+  const size_t own = slot_generation(id), published = generation_now();
+  const size_t wanted = own < published ? published : own;
   if (dtv[0].value >= wanted) return nullptr;
   void* chain = nullptr;
   size_t index = 0;

@@ -84,6 +84,7 @@ struct TlsThread {
   char* block;   ///< its thread pointer
   size_t areas;  ///< how many it has mapped
   bool fresh;    ///< all of them are still zero
+  bool growing;  ///< asks for the memory of a longer vector
 };
 
 struct TlsIndex {
@@ -158,8 +159,8 @@ class TlsRegistry {
   [[nodiscard]] size_t entries_wanted(const DtvEntry* dtv, size_t id) const;
   /// Moves the entries to the longer vector `fresh`, which make_dtv() gave.
   static void move_dtv(DtvEntry* fresh, const DtvEntry* dtv);
-  /// Brings a DTV that is long enough up to the generation of module `id`. Gives a chain of blocks
-  /// to free, linked through their first words.
+  /// Brings a DTV that is long enough up to the present, and to the generation of module `id` if
+  /// that is still to come. Gives a chain of blocks to free, linked through their first words.
   [[nodiscard]] void* refresh(DtvEntry* dtv, size_t id) const;
 
  private:

@@ -183,6 +183,18 @@ TEST_F(Threads, VectorsForgetReusedSlots) {
   end(dtv);
 }
 
+TEST_F(Threads, AnyRefreshReachesThePresent) {
+  FakeModule first(16, 16, "first"), second(16, 16, "second");
+  add(first);
+  registry.publish_generation();
+  DtvEntry* dtv = vector();
+  add(second);
+  registry.publish_generation();
+  EXPECT_EQ(registry.refresh(dtv, 1), nullptr);
+  EXPECT_EQ(dtv[0].value, prelude_tls_generation);
+  end(dtv);
+}
+
 TEST_F(Threads, LongerVectorsKeepTheEntries) {
   FakeModule a(8, 8);
   add(a);
