@@ -80,7 +80,11 @@ constinit const ObjectTable* fixed_objects = &nothing;
 
 bool index_start_up(Linker& linker) {
   uint32_t count = 0;
+  // Auditors run before anybody has needed the loader, which then is in no list.
+  const bool unlisted =
+      linker.self->map.l_prev == nullptr && linker.base_space.first != linker.self;
   auto each = [&](auto visit) {
+    if (unlisted) visit(*linker.self);
     for (const Namespace* space : linker.spaces)
       for (Module* module = space->first; module != nullptr; module = module->map.l_next)
         if (module->kind != ModuleKind::kOpened && module->stands_for == nullptr) visit(*module);

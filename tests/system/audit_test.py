@@ -314,6 +314,26 @@ def test_own_worlds(c):
     c.expect(outcome.status == 0 and "194 194" in outcome.out, f"{outcome}")
 
 
+FINDS_CALLER = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+unsigned la_version(unsigned v) {
+  struct dl_find_object found; char* here = __builtin_return_address(0);
+  int status = _dl_find_object(here, &found);
+  printf("%d %d\\n", status, status == 0 && (char*)found.dlfo_map_start <= here && here < (char*)found.dlfo_map_end);
+  fflush(stdout); return v; }
+"""
+
+
+def test_caller(c):
+    """The loader is among the objects while nobody has needed it yet: unwinders go through its frames."""
+    c.library("finds.so", FINDS_CALLER)
+    for program in ("/bin/true", "/bin/ls"):
+        outcome = c.same(["{ld}", program, "--version"], {"LD_AUDIT": "./finds.so"})
+        c.expect(outcome.out.startswith("0 1\n"), f"{outcome}")
+
+
 def test_programs(c):
     build(c)
     same(c, ["{ld}", "/bin/ls", "/usr/share/misc"], {"LD_AUDIT": "./plt.so"})
@@ -332,4 +352,4 @@ def test_programs(c):
 
 if __name__ == "__main__":
     comparison.run_cases([test_start, test_later, test_where_named, test_refusals, test_search, test_wishes, test_calls,
-                          test_threads, test_own_worlds, test_programs])
+                          test_threads, test_own_worlds, test_caller, test_programs])
