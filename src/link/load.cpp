@@ -96,8 +96,8 @@ Status open_path(Linker& linker, const LoadRequest& request, Candidate& candidat
                             : linker.program;
   if (owner != nullptr) origin = owner->origin;
   // What a secure program gives to dlopen is its own business; what its files name is not left to
-  // the current directory.
-  if (linker.options->secure && !request.by_dlopen && request.name[0] != '/' &&
+  // the current directory. (Nobody owns the program of a command line.)
+  if (linker.options->secure && owner != nullptr && !request.by_dlopen && request.name[0] != '/' &&
       !contains(request.name, '$'))
     return keep_error(linker, {.code = Errc::kBadField,
                                .object = request.name,

@@ -128,6 +128,13 @@ constexpr ShortName kUnsafe[] = {
     "TZDIR",
 };
 
+bool wants_secure_mode(const char* entry) {
+  std::string_view name;
+  const char* value;
+  return split_entry(entry, name, value) && name == "GLIBC_TUNABLES"sv &&
+         asks_for_secure_mode(value);
+}
+
 bool is_unsafe(std::string_view name) {
   if (has_prefix(name, "LD_"sv) || has_prefix(name, "PRELUDE_"sv)) return true;
   for (const ShortName& unsafe : kUnsafe)
@@ -140,6 +147,11 @@ bool is_unsafe(std::string_view name) {
 void read_environment(char** envp, ParsedOptions& out) {
   for (; *envp != nullptr; ++envp) {
     const char* entry = *envp;
+    if (entry[0] == 'G' && wants_secure_mode(entry)) [[unlikely]] {
+      out = ParsedOptions{};
+      out.options.secure = true;
+      return;
+    }
     if (entry[0] != 'L' || entry[1] != 'D' || entry[2] != '_') continue;
     std::string_view name;
     const char* value;

@@ -9,14 +9,13 @@ namespace prelude {
 void parse_options(const Process& process, bool direct, ParsedOptions& out) {
   out = ParsedOptions{};
   Options& options = out.options;
-  options.direct = direct;
   options.secure = process.secure;
-  if (process.secure) {
+  if (!options.secure) options::read_environment(process.envp, out);
+  options.direct = direct;
+  if (options.secure) {
     options.hints = false;
     options::read_secure_environment(process.envp, options);
     options::remove_unsafe_variables(process.envp);
-  } else {
-    options::read_environment(process.envp, out);
   }
   if (direct) options::read_command_line(process, out);
   options::choose_json_topics(options);

@@ -4,9 +4,12 @@
 
 #include <prelude/options/options.h>
 
+#include <string_view>
+
 namespace prelude::options {
 
-/// Reads the LD_* variables of a process that is not secure.
+/// Reads the LD_* variables of a process that is not secure, unless it asks to be one: then only
+/// Options::secure is set.
 void read_environment(char** envp, ParsedOptions& out);
 
 /// Of a secure process: notes the two variables that still have a say (see Options::refuse_trace
@@ -18,6 +21,9 @@ void remove_unsafe_variables(char** envp);
 
 /// Decides what of the trace is JSON; the rest stays in debug_mask.
 void choose_json_topics(Options& options);
+
+/// Does a value of GLIBC_TUNABLES ask for secure mode?
+bool asks_for_secure_mode(std::string_view tunables);
 
 /// Adds the words of one LD_DEBUG value.
 void add_debug_words(const char* words, ParsedOptions& out);

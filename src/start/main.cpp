@@ -50,6 +50,7 @@ void read_options(uint64_t* stack) {
   guard_secure_start(direct);
   parse_options(world.stack.process, direct, world.parsed);
   const Options& options = world.parsed.options;
+  world.stack.process.secure = options.secure;  // the environment may ask for it
   constexpr int kSecureTrace = 5;
   if (options.refuse_trace) sys::exit_group(kSecureTrace);
   for (int i = 0; i < world.parsed.warning_count; ++i) warn_about_word(world.parsed.warnings[i]);

@@ -200,6 +200,30 @@ def test_secure_trace(c):
             c.expect((outcome.status, outcome.out, outcome.err) == (5, "", ""), str(outcome))
 
 
+SEES_ENVIRONMENT = """
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+int main(int n, char **v) {
+  for (int i = 1; i < n; i++) printf("%d%d ", getenv(v[i]) != 0, secure_getenv(v[i]) != 0);
+  puts(""); return 0; }
+"""
+
+
+def test_secure_by_tunable(c):
+    """The judge knows the tunable from 2.40 on; ours under any release, as none is known when it is read."""
+    c.compile("sees", SEES_ENVIRONMENT)
+    names = ["PLAIN", "TMPDIR", "LD_WARN", "GLIBC_TUNABLES"]
+    environment = {name: "1" for name in names}
+    for text, wanted in (("glibc.rtld.enable_secure=1", "10 00 00 00 \n"), ("glibc.rtld.enable_secure=0", "11 11 11 11 \n")):
+        environment["GLIBC_TUNABLES"] = text
+        outcome = c.run("candidate", ["{ld}", "./sees", *names], environment)
+        c.expect((outcome.status, outcome.out, outcome.err) == (0, wanted, ""), f"{text}: {outcome}")
+    environment = {"GLIBC_TUNABLES": "glibc.rtld.enable_secure=1", "LD_DEBUG": "all", "LD_PRELOAD": "./none.so", "LD_BIND_NOW": "1"}
+    outcome = c.run("candidate", ["{ld}", "./sees", "LD_DEBUG"], environment)
+    c.expect((outcome.status, outcome.out) == (0, "00 \n"), f"nothing has an effect: {outcome}")
+
+
 def test(c):
     os.mkdir("stub")
     build(c)
@@ -209,6 +233,7 @@ def test(c):
     test_names(c)
     test_keep_exe(c)
     test_secure_trace(c)
+    test_secure_by_tunable(c)
 
 
 if __name__ == "__main__":

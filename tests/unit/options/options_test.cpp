@@ -233,6 +233,38 @@ TEST(Secure, NothingHasAnEffect) {
   EXPECT_TRUE(start.environment().empty());
 }
 
+TEST(Secure, ATunableAsksForIt) {
+  for (const char* tunables :
+       {"glibc.rtld.enable_secure=1", "a=b:glibc.rtld.enable_secure=0x01",
+        "glibc.rtld.enable_secure=0:glibc.rtld.enable_secure=1", ":x:glibc.rtld.enable_secure=1"}) {
+    Start start({"ld.so", "prog"}, {"LD_DEBUG=all:what", "LD_LIBRARY_PATH=/a", "A=1",
+                                    std::string("GLIBC_TUNABLES=") + tunables, "LD_WARN=1"});
+    const ParsedOptions parsed = start.parse(true);
+    EXPECT_TRUE(parsed.options.secure && parsed.options.direct) << tunables;
+    EXPECT_FALSE(parsed.options.hints || parsed.options.warn);
+    EXPECT_EQ(parsed.options.library_path, nullptr);
+    EXPECT_EQ(parsed.options.debug_mask, 0U);
+    EXPECT_EQ(parsed.warning_count, 0);
+    EXPECT_EQ(start.environment(), std::vector<std::string>{"A=1"});
+  }
+}
+
+TEST(Secure, OtherTunablesDoNot) {
+  for (const char* tunables :
+       {"", ":", "glibc.rtld.enable_secure",
+        "glibc.rtld.enable_secure=", "glibc.rtld.enable_secure=0", "glibc.rtld.enable_secure=2",
+        "glibc.rtld.enable_secure=10", "glibc.rtld.enable_secure=1x", "glibc.rtld.enable_secure=1:",
+        "glibc.rtld.enable_secure=1=1", "glibc.rtld.enable_secure=1:x",
+        "glibc.rtld.enable_secure=1:glibc.rtld.enable_secure=0", "glibc.rtld.enable_securex=1",
+        "xglibc.rtld.enable_secure=1", "glibc.rtld.enable_secure=0x"}) {
+    Start start({"prog"}, {std::string("GLIBC_TUNABLES=") + tunables, "LD_WARN=1"});
+    const ParsedOptions parsed = start.parse(false);
+    EXPECT_FALSE(parsed.options.secure) << tunables;
+    EXPECT_TRUE(parsed.options.warn);
+    EXPECT_EQ(start.environment().size(), 2U);
+  }
+}
+
 TEST(Secure, RemovesEveryUnsafeName) {
   const std::vector<std::string> unsafe = {"GCONV_PATH",
                                            "GETCONF_DIR",
