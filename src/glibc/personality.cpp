@@ -39,7 +39,12 @@ bool fits(const Module& libc, const Layout& layout) {
   return true;
 }
 
-void* allocate_for_threads(size_t bytes) { return state().functions.calloc(1, bytes); }
+// From malloc and not from calloc: a program may have replaced that alone (glibc 2.36, 2.41).
+void* allocate_for_threads(size_t bytes) {
+  void* block = state().functions.malloc(bytes);
+  if (block != nullptr) fill_zero(block, bytes);
+  return block;
+}
 void release_for_threads(void* block) { state().functions.free(block); }
 void* allocate_early(size_t bytes) { return the_linker->heap.allocate(bytes); }
 void release_early(void*) {}

@@ -103,6 +103,24 @@ int main(void) {
   return pthread_join(other, 0); }
 '''
 
+# A program that replaces malloc and nothing else: a thread's block comes from it.
+REPLACES_MALLOC = '''
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+void *__libc_malloc(size_t);
+static int watched, calls, (*value)(void);
+void *malloc(size_t n) { calls += watched; return __libc_malloc(n); }
+static void *use(void *a) { watched = 1; a = value() == 7 ? a : 0; watched = 0; return a; }
+int main(void) {
+  pthread_t t; void *h = dlopen("./big.so", RTLD_NOW), *r;
+  if (!h) { puts(dlerror()); return 1; }
+  value = (int (*)(void))dlsym(h, "value");
+  if (pthread_create(&t, 0, use, h) || pthread_join(t, &r)) return 1;
+  printf("%d %d\\n", calls > 0, r == h); return 0; }
+'''
+
 
 def source(name):
     with open(os.path.join(HERE, "tls", name)) as file:
@@ -157,6 +175,10 @@ def main():
         c.compile("counted", COUNTED, "./allocator.so", "-Wl,-rpath,.", "-pthread")
         outcome = c.run("candidate", ["{ld}", "./counted"])
         c.expect((outcome.status, outcome.out) == (0, "780 1\n780 1\n"), f"an allocator with dynamic storage: {outcome}")
+        c.library("big.so", "__thread char data[5000] = {7}; int value(void) { return data[0] + data[4999]; }")
+        c.compile("replaces_malloc", REPLACES_MALLOC, "-pthread")
+        outcome = c.same(["{ld}", "./replaces_malloc"])
+        c.expect(outcome.out == "1 1\n", f"malloc of the program: {outcome}")
         dialects = (["-mtls-dialect=gnu"], ["-mtls-dialect=gnu2"])
         for options in dialects:
             late_libraries(range(1, 41), "global-dynamic", lambda n: 5000, lambda n: 1 << n % 13, options)
