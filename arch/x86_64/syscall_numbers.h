@@ -32,6 +32,7 @@ enum class SyscallNumber : long {
   kNewfstatat = 262,
   kReadlinkat = 267,
   kSetRobustList = 273,
+  kPrlimit64 = 302,
   kMemfdCreate = 319,
   kRseq = 334,
   kMseal = 462,

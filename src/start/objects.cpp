@@ -218,32 +218,11 @@ void adopt_self_and_vdso() {
   linker.personality->vdso_adopted(linker);
 }
 
-namespace {
-
-// The kernel tells where the headers and the entry are, PT_PHDR where the headers wanted to be.
-// Without one the file header tells it, which normally lies just before them.
-uint64_t bias_of_program(const elf::ProgramHeader* headers, uint16_t count, uint64_t entry) {
-  const auto at = reinterpret_cast<uint64_t>(headers);
-  for (uint16_t i = 0; i < count; ++i)
-    if (headers[i].type == elf::kPtPhdr) return at - headers[i].vaddr;
-  if (at % linker.host.page_size != sizeof(elf::FileHeader)) return 0;
-  const auto* header = at_address<const elf::FileHeader>(at - sizeof(elf::FileHeader));
-  return header->phoff == sizeof(elf::FileHeader) && header->phnum == count ? entry - header->entry
-                                                                            : 0;
-}
-
-}  // namespace
-
 void adopt_program() {
   const InitialStack& stack = world.stack;
   const auto* headers = at_address<const elf::ProgramHeader>(stack.value(elf::kAtPhdr));
   const auto count = static_cast<uint16_t>(stack.value(elf::kAtPhnum));
-  if (headers == nullptr)
-    fail(linker, {.code = Errc::kBadField,
-                  .object = linker.program_name,
-                  .subject = "e_phoff",
-                  .context = "program headers inside a PT_LOAD segment"});
-  const uint64_t bias = bias_of_program(headers, count, stack.value(elf::kAtEntry));
+  const uint64_t bias = bias_of_mapped_program(headers, count, stack.value(elf::kAtEntry));
   Module* program = must(
       adopt_object(linker, headers, count, stack.value(elf::kAtEntry), bias, linker.program_name));
   if (program->image.dynamic_size == 0)

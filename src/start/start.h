@@ -90,6 +90,9 @@ void set_up_search();
 // ---- objects.cpp
 void adopt_self_and_vdso();
 void adopt_program();
+/// The load bias of a program that the kernel has mapped. Ends the process where its memory is not
+/// what its headers say.
+uint64_t bias_of_mapped_program(const elf::ProgramHeader* first, uint16_t count, uint64_t entry);
 /// Direct mode: finds and maps the program named on the command line. May hand over to the kernel.
 void load_program(Batch& batch);
 void load_preloads(Batch& batch, Array<Module*>& roots);

@@ -191,6 +191,17 @@ Ret<Done> move_mapping(void* from, size_t bytes, void* to) {
   return done(arch::syscall(SyscallNumber::kMremap, from, bytes, bytes, kMayMove | kFixed, to));
 }
 
+// The kernel reads new limits before it looks for which resource they are: EFAULT or EINVAL, and no
+// change. Loaders make this call anyway, which counts under a filter.
+bool can_read(const void* byte) {
+  constexpr int32_t kFault = 14;
+  constexpr uint64_t kLimitBytes = 16;
+  constexpr long kNoResource = 0x7fffffff;
+  const auto at = reinterpret_cast<uint64_t>(byte) & ~(kLimitBytes - 1);
+  if (at == 0) return false;  // that would be no new limits
+  return arch::syscall(SyscallNumber::kPrlimit64, 0, kNoResource, at, nullptr) != -kFault;
+}
+
 Ret<Done> seal(void* at, size_t bytes) {
   return done(arch::syscall(SyscallNumber::kMseal, at, bytes, 0));
 }

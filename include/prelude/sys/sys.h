@@ -76,6 +76,10 @@ Ret<Done> move_mapping(void* from, size_t bytes, void* to);
 /// No later call can change, move or unmap these pages (Linux 6.10: mseal).
 Ret<Done> seal(void* at, size_t bytes);
 
+/// Whether the byte can be read: a look at it would be a signal else. For memory that others have
+/// mapped from a file.
+bool can_read(const void* byte);
+
 /// Writes all of it; errors other than EINTR end the try and are ignored.
 void write_all(int fd, const char* text, size_t bytes);
 /// Standard error as the sink of a Writer.
