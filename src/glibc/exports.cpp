@@ -106,7 +106,9 @@ PRELUDE_EXPORT void _dl_get_tls_static_info(size_t* size, size_t* align) {
 }
 
 PRELUDE_EXPORT Module* _dl_find_dso_for_object(uint64_t address) {
-  return prelude::dl::module_at(address);
+  Module* module = prelude::dl::module_at(address);
+  if (module != nullptr) prelude::glibc::show_symbols(*state().layout, *module);
+  return module;
 }
 
 PRELUDE_EXPORT void _dl_rtld_di_serinfo(Module* module, void* pointer, bool counting) {

@@ -119,4 +119,26 @@ void update_link_map(const Layout& layout, Module& module) {
   set<int64_t>(&module, f.l_tls_offset, module.tls.offset);
 }
 
+void show_symbols(const Layout& layout, Module& module) {
+  if (module.shown) return;
+  module.shown = true;
+  static constexpr elf::Dynamic kNothing{};
+  auto* info = &field<const elf::Dynamic*>(&module, layout.link_map.l_info);
+  const auto fill = [&](int64_t tag) {
+    const elf::Dynamic*& entry = info[layout.info.slot(tag)];
+    if (entry == nullptr) entry = &kNothing;
+    return entry->value;
+  };
+  // Compat: these three are read unasked (glibc 2.36).
+  fill(elf::kDtSymTab);
+  fill(elf::kDtStrTab);
+  const bool strings_end = fill(elf::kDtStrSz) <= module.image.strings_size;
+  const bool has_gnu_hash = info[layout.info.slot(elf::kDtGnuHash)] != nullptr;
+  if (strings_end && has_gnu_hash == (module.image.gnu_hash.bloom != nullptr) &&
+      symbols_are_walkable(module.image))
+    return;
+  fill(elf::kDtGnuHash);  // with it the buckets count
+  set<uint32_t>(&module, layout.link_map.l_nbuckets, 0);
+}
+
 }  // namespace prelude::glibc

@@ -118,6 +118,9 @@ void* function_of(const Module& libc, const char* name);
 // ---- link_map_view.cpp
 void fill_link_map(const Layout& layout, Module& module);
 void update_link_map(const Layout& layout, Module& module);
+/// Before libc walks over the module's symbols, as dladdr does: where the walk would leave the
+/// tables, libc sees none.
+void show_symbols(const Layout& layout, Module& module);
 // ---- globals.cpp
 void fill_globals(Linker& linker);
 /// What the program's own objects decide: its search list, the number of auditors.

@@ -274,7 +274,7 @@ const LoadSegment* Image::memory_segment(uint64_t vaddr, uint64_t bytes) const {
 
 bool Image::executable(uint64_t vaddr) const {
   const LoadSegment* s = segment_at(*this, vaddr);
-  return s != nullptr && (s->flags & elf::kPfX) != 0 && vaddr - s->vaddr < s->memsz;
+  return s != nullptr && (s->flags & elf::kPfX) != 0 && vaddr - s->vaddr < s->filesz;
 }
 
 }  // namespace prelude

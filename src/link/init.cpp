@@ -43,11 +43,49 @@ Function function_at(uint64_t address) {
   return reinterpret_cast<Function>(address);
 }
 
-bool callable(const Linker& linker, const Module& module, uint64_t address) {
-  if (module.image.executable(address - module.image.bias)) return true;
+bool in_code(const Linker& linker, uint64_t address) {
   const Module* owner = module_of_address(linker, address);
   return owner != nullptr && owner->image.executable(address - owner->image.bias);
 }
+
+// Those of a request under way are in no index yet.
+bool in_any_code(const Linker& linker, uint64_t address) {
+  for (const Namespace* space : linker.spaces)
+    for (const Module* module = space->first; module != nullptr; module = module->map.l_next)
+      if (module->image.executable(address - module->image.bias)) return true;
+  return false;
+}
+
+// Whether entries of an array, as relocation left them, can be called. A function of another object
+// comes into an array by a symbol: where no relocation has one, an address out there went astray.
+class EntryCheck {
+ public:
+  using InCode = bool (*)(const Linker&, uint64_t);
+  EntryCheck(const Linker& linker, const Image& image, const FunctionArray& array, InCode in_code)
+      : linker_(linker), image_(image), array_(array), in_code_(in_code) {}
+
+  bool callable(uint64_t entry) {
+    if (image_.executable(entry - image_.bias)) return true;
+    if (!searched_) has_symbols_ = find_symbols();
+    searched_ = true;
+    return has_symbols_ && in_code_(linker_, entry);
+  }
+
+ private:
+  [[nodiscard]] bool find_symbols() const {
+    for (uint64_t i = 0; i < image_.rela_count; ++i)
+      if (image_.rela[i].symbol() != 0 &&
+          image_.rela[i].offset - array_.vaddr < array_.count * sizeof(uint64_t))
+        return true;
+    return false;
+  }
+
+  const Linker& linker_;
+  const Image& image_;
+  const FunctionArray& array_;
+  InCode in_code_;
+  bool searched_ = false, has_symbols_ = false;
+};
 
 void refuse_call(Linker& linker, const Module& module, const char* what) {
   if (linker.remark != nullptr) linker.remark(linker, what, module.path, nullptr);
@@ -64,20 +102,13 @@ Error bad_entry(const Module& module, uint64_t entry) {
           .value = entry - module.image.bias};
 }
 
-// Those of a request under way are in no index yet.
-bool in_any_code(const Linker& linker, uint64_t address) {
-  for (const Namespace* space : linker.spaces)
-    for (const Module* module = space->first; module != nullptr; module = module->map.l_next)
-      if (module->image.executable(address - module->image.bias)) return true;
-  return false;
-}
-
 void call_array(Linker& linker, Module& module, const FunctionArray& array) {
   const auto* entries = static_cast<const uint64_t*>(module.image.address(array.vaddr));
+  EntryCheck check(linker, module.image, array, in_code);
   for (uint64_t i = 0; i < array.count; ++i) {
     const uint64_t entry = entries[i];
     if (is_marker(entry)) continue;
-    if (!callable(linker, module, entry)) linker.fatal(linker, bad_entry(module, entry));
+    if (!check.callable(entry)) linker.fatal(linker, bad_entry(module, entry));
     function_at<Initialiser>(entry)(linker.process.argc, linker.process.argv, linker.process.envp);
   }
 }
@@ -91,7 +122,11 @@ void trace_call(const Linker& linker, EventKind kind, const Module& module) {
 void initialise(Linker& linker, Module& module) {
   if (module.init_called) return;
   module.init_called = true;
-  if (module.kind == ModuleKind::kProgram && linker.personality->libc_initialises_program()) return;
+  if (module.kind == ModuleKind::kProgram && linker.personality->libc_initialises_program()) {
+    if (const Status status = check_initialisers(linker, module); !status)
+      linker.fatal(linker, status.error());
+    return;
+  }
   trace_call(linker, EventKind::kInit, module);
   if (!module.is_self && !module.is_vdso) {
     if (module.image.init != 0)
@@ -105,10 +140,11 @@ void initialise(Linker& linker, Module& module) {
 void finalise_array(Linker& linker, Module& module) {
   const FunctionArray& array = module.image.fini_array;
   const auto* entries = static_cast<const uint64_t*>(module.image.address(array.vaddr));
+  EntryCheck check(linker, module.image, array, in_code);
   for (uint64_t i = array.count; i-- > 0;) {
     const uint64_t entry = entries[i];
     if (is_marker(entry)) continue;
-    if (!callable(linker, module, entry)) {
+    if (!check.callable(entry)) {
       refuse_call(linker, module, "finaliser outside executable memory left out");
       continue;
     }
@@ -121,10 +157,9 @@ void finalise_array(Linker& linker, Module& module) {
 Status check_initialisers(const Linker& linker, const Module& module) {
   const FunctionArray& array = module.image.init_array;
   const auto* entries = static_cast<const uint64_t*>(module.image.address(array.vaddr));
+  EntryCheck check(linker, module.image, array, in_any_code);
   for (uint64_t i = 0; i < array.count; ++i)
-    if (!is_marker(entries[i]) && !module.image.executable(entries[i] - module.image.bias) &&
-        !in_any_code(linker, entries[i]))
-      return bad_entry(module, entries[i]);
+    if (!is_marker(entries[i]) && !check.callable(entries[i])) return bad_entry(module, entries[i]);
   return Done{};
 }
 

@@ -293,10 +293,12 @@ class LiveBinder {
     return fail({.code = Errc::kProtectedCopy, .object = definer.path, .subject = name});
   }
 
+  // A symbol that is none of TLS is the fault of who refers to it.
   bool check_tls(const Bound& bound) {
     if (bound.module->tls.module_id != 0 && bound.value <= bound.module->tls.memsz) return true;
+    const bool is_tls = last_.symbol != nullptr && last_.symbol->type() == elf::kSttTls;
     return fail({.code = Errc::kBadField,
-                 .object = bound.module->path,
+                 .object = is_tls ? bound.module->path : module_.path,
                  .subject = "TLS symbol value",
                  .context = "an offset inside a PT_TLS segment",
                  .value = bound.value});

@@ -28,13 +28,22 @@ CALLING = r'''
 #include <stdio.h>
 __attribute__((constructor)) static void constructor(void) { puts("never"); }
 '''
+WITH_SYMBOL = r'''
+extern void stranger(void);
+__attribute__((section(".init_array"), used)) static void (*entry)(void) = stranger;
+'''
 STARTED = '#include <stdio.h>\nint main(void) { puts("ran"); return 0; }'
 OPENER = r'''
+#define _GNU_SOURCE
 #include <dlfcn.h>
+#include <link.h>
 #include <stdio.h>
+void stranger(void) { puts("stranger"); }
 int main(int argc, char **argv) {
   void *first = dlopen(argv[1], RTLD_NOW);
+  Dl_info nearest;
   if (!first) fprintf(stderr, "%s\n", dlerror());
+  else if (!dladdr(((struct link_map *)first)->l_ld, &nearest)) return 8;
   void *second = dlopen("libm.so.6", RTLD_NOW);
   puts(second && dlsym(second, "cos") ? "goes on" : "broken");
   return second ? 0 : 9;
@@ -42,7 +51,8 @@ int main(int argc, char **argv) {
 '''
 GNU_HASH, STRTAB, STRSZ, SYMTAB, RELA, RELASZ, RELACOUNT = 0x6ffffef5, 5, 10, 6, 7, 8, 0x6ffffff9
 VERNEED, VERNEEDNUM, HASH, INIT_ARRAY, INIT_ARRAYSZ, VERSYM = 0x6ffffffe, 0x6fffffff, 4, 25, 27, 0x6ffffff0
-NOTE, RELRO, PROPERTY, STACK, INTERP = 4, 0x6474e552, 0x6474e553, 0x6474e551, 3
+NOTE, RELRO, PROPERTY, STACK, INTERP, PHDR = 4, 0x6474e552, 0x6474e553, 0x6474e551, 3, 6
+LOOS = 0x6000000d
 HUGE = (0, 1, 7, 8, 0xfff, 0x7fffffff, 0xffffffff, 1 << 40, (1 << 47) - 1, (1 << 63) - 1, (1 << 64) - 8, (1 << 64) - 1)
 
 
@@ -62,6 +72,10 @@ def words(tag, changes):
 
 def tag_value(tag, value):
     return lambda file: file.dynamic(tag, value)
+
+
+def without(tag):
+    return lambda file: file.dynamic(tag, 0, LOOS)
 
 
 def segment(kind, index, **fields):
@@ -146,6 +160,8 @@ def cases():
         yield f"relocation targets {value:#x}", relocation_targets(value)
         yield f"names {value:#x}", names(value & 0xffffffff)
         yield f"version chain {value:#x}", need_chain(value & 0xffffffff)
+    for tag in (GNU_HASH, STRTAB, STRSZ, SYMTAB, RELA, HASH, VERSYM):
+        yield f"no tag {tag:#x}", without(tag)
     for index in range(4):
         for value in (0, 1, 3, 0x80000000, 0xffffffff):
             yield f"gnu hash word {index} = {value:#x}", words(GNU_HASH, [(index, value)])
@@ -170,7 +186,7 @@ class Runs:
         self.count = 0
         self.failures = []
 
-    def run(self, what, command, env=None, allowed=(0, 1, 2, 127)):
+    def run(self, what, command, env=None, allowed=(0, 1, 2, 127), says=b""):
         self.count += 1
         variables = {"PATH": os.environ["PATH"], "LC_ALL": "C", **(env or {})}
         try:
@@ -183,6 +199,8 @@ class Runs:
             self.fail(what, command, f"status {done.returncode}: {done.stderr[-300:]}")
         elif done.returncode == 127 and not done.stderr.strip():
             self.fail(what, command, "silent")
+        elif says not in done.stdout + done.stderr:
+            self.fail(what, command, f"says {done.stderr[-300:]}")
         if command[1:2] == ["./opener"] and 0 in allowed and b"goes on" not in done.stdout:
             self.fail(what, command, f"does not go on: {done.stderr[-300:]}")
 
@@ -272,6 +290,94 @@ def test_pointers_into_the_plt(runs, _):
                 runs.run(f"constructor at PLT0 + {distance}, {binding}", command, allowed=(127,))
 
 
+def cut_without_zeros(file, size):
+    """The kernel itself clears what follows the bytes of a segment, and ends a program where it cannot."""
+    data = file.segments(PT_LOAD)[-1]
+    file.put(data + 40, "Q", file.get(data + 32, "Q")).cut(size)
+
+
+MOVED = "without the first of the headers"  # at fixed addresses nobody needs it
+
+
+def kernel_cases(size):
+    """Damages that the kernel does not notice: it finds the interpreter and maps the program."""
+    yield "whole", lambda file: None
+    for value in HUGE + (0x41, 0x1040, 0x2004, (1 << 64) - 0x1000):
+        yield f"own headers at {value:#x}", segment(PHDR, 0, vaddr=value)
+    for kind in (0, NOTE, 0x70000000):
+        yield f"first load of type {kind:#x}", segment(PT_LOAD, 0, type=kind)
+        yield f"no own headers, first load of type {kind:#x}", lambda file, kind=kind: (
+            file.segment(PHDR, 0, "p_type", 0), file.segment(PT_LOAD, 0, "p_type", kind))
+    yield "first load nobody may read", segment(PT_LOAD, 0, flags=0)
+    yield "first load without bytes", segment(PT_LOAD, 0, filesz=0)
+    yield MOVED, lambda file: file.header("e_phoff", 64 + 56).header("e_phnum", file.get(56, "H") - 1)
+    for cut in range(0x1000, size & -0x1000, 0x800):
+        yield f"cut at {cut:#x}", lambda file, cut=cut: cut_without_zeros(file, cut)
+
+
+def test_started_by_the_kernel(runs, _):
+    """By PT_INTERP, the program is in memory before anybody has looked at it."""
+    for kind in ("-pie", "-no-pie"):
+        gcc("program", STARTED, kind, "-Wl,-dynamic-linker," + OURS)
+        whole = File("program")
+        data = whole.segments(PT_LOAD)[-1]
+        ending = lambda what: {"whole": (0,), MOVED: (0, 127)}.get(what, (127,))
+        for what, damage in kernel_cases(whole.get(data + 8, "Q") + whole.get(data + 32, "Q")):
+            file = File("program")
+            damage(file)
+            if os.path.exists("damaged"):
+                os.unlink("damaged")
+            os.chmod(file.write("damaged"), 0o755)
+            runs.run(f"{kind} started by the kernel, {what}", ["./damaged"], allowed=ending(what))
+
+
+def array_word(file, tag):
+    """File offset of an array's first word, and of the relocation that fills it."""
+    array = file.get(file.dynamic_offset(tag) + 8, "Q")
+    at, size = table(RELA)(file), file.get(file.dynamic_offset(RELASZ) + 8, "Q")
+    entry = next(entry for entry in range(at, at + size, 24) if file.get(entry, "Q") == array)
+    load = next(at for at in file.segments(PT_LOAD) if 0 <= array - file.get(at + 16, "Q") < file.get(at + 32, "Q"))
+    return array - file.get(load + 16, "Q") + file.get(load + 8, "Q"), entry
+
+
+def test_functions_of_others(runs, _):
+    """A constructor of another object is called where a symbol leads to it, and not where a number does."""
+    gcc("opener", OPENER, "-no-pie", "-rdynamic")
+    listed = subprocess.run(["nm", "opener"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    stranger = int(re.search(r"([0-9a-f]+) T stranger", listed).group(1), 16)
+    gcc("libvictim.so", WITH_SYMBOL, "-shared", "-fPIC", "-nostdlib")
+    runs.run("constructor by symbol", [OURS, "./opener", "./libvictim.so"], allowed=(0,), says=b"stranger")
+    gcc("whole-array.so", CALLING, "-shared", "-fPIC")
+    file = File("whole-array.so")
+    word, relocation = array_word(file, INIT_ARRAY)
+    other = table(RELA)(file)
+    other += 24 if other == relocation else 0
+    file.data[relocation:relocation + 24] = file.data[other:other + 24]  # twice, and the word stays as it is
+    file.put(word, "Q", stranger)
+    os.unlink("libvictim.so")
+    file.write("libvictim.so")
+    runs.run("constructor by number", [OURS, "./opener", "./libvictim.so"], allowed=(0,), says=b"init array entry")
+    gcc("opener", OPENER)
+
+
+def relocations_of(file, name):
+    for entry in range(table(RELA)(file), table(RELA)(file) + file.get(file.dynamic_offset(RELASZ) + 8, "Q"), 24):
+        at = table(STRTAB)(file) + file.get(table(SYMTAB)(file) + 24 * file.get(entry + 12, "I"), "I")
+        if file.data[at:at + len(name) + 1] == name + b"\0":
+            yield entry
+
+
+def test_blame(runs, _):
+    """A relocation of TLS that names no symbol of TLS: its object is at fault, not that of the symbol."""
+    gcc("whole-plt.so", CALLING, "-shared", "-fPIC", "-fno-plt")
+    for kind in (16, 18):
+        file = File("whole-plt.so")
+        file.put(next(relocations_of(file, b"puts")) + 8, "I", kind)
+        os.unlink("libvictim.so")
+        file.write("libvictim.so")
+        runs.run(f"puts by relocation {kind}", [OURS, "./opener", "./libvictim.so"], allowed=(0,), says=b"libvictim.so: TLS symbol")
+
+
 def test_files_that_change(runs, _):
     """Another process replaces the file, and cuts or extends it; cut under a mapping, that is SIGBUS by the kernel."""
     stop = threading.Event()
@@ -304,7 +410,8 @@ def main():
         File("whole.so").write("libvictim.so")
         gcc("started", STARTED, "-Wl,--no-as-needed", "libvictim.so", "-Wl,-rpath,.")
         gcc("opener", OPENER)
-        for test in (test_damaged, test_cut, test_strange_files, test_pointers_into_the_plt, test_files_that_change):
+        for test in (test_damaged, test_cut, test_strange_files, test_pointers_into_the_plt,
+                     test_started_by_the_kernel, test_functions_of_others, test_blame, test_files_that_change):
             before = runs.count
             test(runs, share)
             print(f"{test.__name__}: {runs.count - before} runs", flush=True)

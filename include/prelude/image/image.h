@@ -130,6 +130,7 @@ struct Image {
   [[nodiscard]] const void* file_bytes(uint64_t vaddr, uint64_t bytes) const {
     return file_segment(vaddr, bytes) == nullptr ? nullptr : address(vaddr);
   }
+  /// Whether code of the file lies at vaddr; the zeros behind a segment's bytes are none.
   [[nodiscard]] bool executable(uint64_t vaddr) const;
   /// A NUL-terminated string of the table, or null when the offset is outside.
   [[nodiscard]] const char* string(uint64_t offset) const {
@@ -163,6 +164,10 @@ enum class MapStyle : uint8_t { kEconomical, kSeparate };
 /// 1 + 4 * segment_count).
 uint32_t plan_mapping(const Image& image, uint64_t page_size, MapStep* steps,
                       MapStyle style = MapStyle::kEconomical);
+
+/// Whether one can walk over all symbols by the object's hash table, or up to its strings where it
+/// has none, without a look at any bound. Reads the whole table.
+bool symbols_are_walkable(const Image& image);
 
 /// The 32-bit value of a GNU property (`type`) of the object, or 0.
 uint32_t gnu_property(const Image& image, uint32_t type);

@@ -50,6 +50,7 @@ struct Module {
   bool deepbind;
   bool phdr_owned;
   bool gave_unique;  ///< one of its definitions is the namespace's unique one
+  bool shown;        ///< libc may walk over its symbols
   uint32_t scope_count, scope_capacity;
   uint32_t path_hash;       ///< of hashed_path
   const char* hashed_path;  ///< what l_name was when somebody last asked; programs may replace it

@@ -380,6 +380,39 @@ TEST_F(HashWords, SysvCountsAreChecked) {
   EXPECT_STREQ(with(elf::kDtHash, 1, 2), "accepted");
 }
 
+bool walkable(ElfBuilder& builder, int64_t table, uint64_t word, uint32_t value) {
+  std::vector<uint8_t> file = builder.build();
+  std::memcpy(file.data() + builder.at(table) + 4 * word, &value, sizeof value);
+  const LoadedObject object(file);
+  EXPECT_TRUE(object.ok()) << object.status().error().subject;
+  return object.ok() && symbols_are_walkable(object.image());
+}
+
+TEST(Dynamic, AWalkOverAllSymbolsStaysInsideTheHashTable) {
+  ElfBuilder gnu = sample();
+  gnu.hash(HashTables::kGnu);
+  gnu.build();
+  const uint64_t table = gnu.at(elf::kDtGnuHash);
+  uint32_t bloom = 0, buckets = 0;
+  const std::vector<uint8_t> file = gnu.build();
+  std::memcpy(&buckets, file.data() + table, 4);
+  std::memcpy(&bloom, file.data() + table + 8, 4);
+  const uint64_t bucket = 4 + 2 * uint64_t{bloom}, chain = bucket + buckets;
+  EXPECT_TRUE(walkable(gnu, elf::kDtGnuHash, 3, 6));
+  for (uint64_t i = 0; i < buckets; ++i) {
+    EXPECT_FALSE(walkable(gnu, elf::kDtGnuHash, bucket + i, 1)) << "below the first symbol";
+    EXPECT_FALSE(walkable(gnu, elf::kDtGnuHash, bucket + i, 1000)) << "above the last";
+  }
+  EXPECT_FALSE(walkable(gnu, elf::kDtGnuHash, chain + 1, 0)) << "without end";
+
+  ElfBuilder sysv = sample();
+  sysv.hash(HashTables::kSysv);
+  EXPECT_TRUE(walkable(sysv, elf::kDtHash, 1, 4));
+  ElfBuilder none = sample();
+  none.hash(HashTables::kNone);
+  EXPECT_FALSE(walkable(none, elf::kDtStrTab, 0, 0)) << "other tables lie before the strings";
+}
+
 TEST(Dynamic, EmptyGnuHashTableIsFine) {
   ElfBuilder builder;
   std::vector<uint8_t> file = builder.build();  // no symbols: the filter is zero

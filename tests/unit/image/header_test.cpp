@@ -226,6 +226,13 @@ TEST_F(ProgramHeaders, BelowTheFirstSegmentIsNothing) {
   EXPECT_FALSE(image.executable(0x4010));
 }
 
+TEST_F(ProgramHeaders, ZerosBehindCodeAreNoCode) {
+  headers = {load(0x4000, 0, 0x10, 0x800, kR | kX)};
+  ASSERT_TRUE(decode().ok());
+  EXPECT_TRUE(image.executable(0x400f));
+  EXPECT_FALSE(image.executable(0x4010));
+}
+
 TEST_F(ProgramHeaders, UnreadableSegmentsHoldNoTables) {
   headers[0].flags = kX;
   ASSERT_TRUE(decode().ok());
