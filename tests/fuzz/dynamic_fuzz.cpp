@@ -35,6 +35,18 @@ void look_up(const test::LoadedObject& object, const VersionTable& versions, Ver
     }
 }
 
+// As libc's dladdr does it: by the hash table, with no bound.
+void walk_symbols(const Image& image) {
+  if (image.gnu_hash.bloom == nullptr || !symbols_are_walkable(image)) return;
+  for (uint32_t b = 0; b < image.gnu_hash.bucket_count; ++b) {
+    uint32_t index = image.gnu_hash.buckets[b];
+    while (index != 0) {
+      if (image.symbols[index].name == UINT32_MAX) break;
+      if ((image.gnu_hash.chain_zero[index++] & 1) != 0) break;
+    }
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -59,5 +71,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   for_each_version_def(
       image, [](void*, const char*, uint32_t, uint16_t) { return true; }, nullptr);
   look_up(object, *versions, names);
+  walk_symbols(image);
   return 0;
 }
