@@ -86,7 +86,14 @@ Status run_resolver(Linker& linker, const PendingResolver& pending) {
 class LiveBinder {
  public:
   LiveBinder(Linker& linker, Batch& batch, Module& module)
-      : linker_(linker), batch_(batch), module_(module) {}
+      : linker_(linker), batch_(batch), module_(module) {
+    // A word that only ends there counts, too. Where every call is reported slots are never written
+    // again.
+    if (module.relro_end > module.relro_start && module.plt_watch != PltWatch::kCalls) {
+      closed_start_ = module.relro_start - sizeof(uint64_t) + 1;
+      closed_bytes_ = module.relro_end - closed_start_;
+    }
+  }
 
   // The same symbol is often referenced several times in a row.
   const Bound* bind(uint32_t symbol, Use use) {
@@ -170,17 +177,9 @@ class LiveBinder {
 
   bool lazy(uint64_t* slot) {
     // The file's word is the address of the PLT entry's second half; anything else binds at once,
-    // as do slots that will be read-only
-    const auto address = reinterpret_cast<uint64_t>(slot);
-    // meanwhile. Where every call is reported the slot is never written again.
-    if (address < module_.relro_end && address + sizeof *slot > module_.relro_start &&
-        module_.plt_watch != PltWatch::kCalls)
-      return false;
-    if (code_ == nullptr || *slot - code_->vaddr >= code_->memsz) {
-      const LoadSegment* segment = module_.image.memory_segment(*slot, 1);
-      if (segment == nullptr || (segment->flags & elf::kPfX) == 0) return false;
-      code_ = segment;
-    }
+    // as do slots that will be read-only by the first call.
+    if (reinterpret_cast<uint64_t>(slot) - closed_start_ < closed_bytes_) return false;
+    if (*slot - code_start_ >= code_bytes_ && !find_code(*slot)) return false;
     *slot += module_.image.bias;
     return true;
   }
@@ -223,6 +222,14 @@ class LiveBinder {
     linker_.personality->module_changed(linker_, owner);
     return batch_.start_up || batch_.late_tls.push(linker_.heap, &owner) ||
            fail({.code = Errc::kOutOfMemory});
+  }
+
+  bool find_code(uint64_t vaddr) {
+    const LoadSegment* segment = module_.image.memory_segment(vaddr, 1);
+    if (segment == nullptr || (segment->flags & elf::kPfX) == 0) return false;
+    code_start_ = segment->vaddr;
+    code_bytes_ = segment->memsz;
+    return true;
   }
 
   static void store(uint64_t* slot, void (*entry)(), uint64_t argument) {
@@ -317,7 +324,8 @@ class LiveBinder {
   Bound bound_;  // what last_ means
   uint32_t last_symbol_ = UINT32_MAX;
   Use last_use_ = Use::kData;
-  const LoadSegment* code_ = nullptr;  // where the last lazy slot pointed
+  uint64_t code_start_ = 0, code_bytes_ = 0;      // where the last lazy slot pointed, vaddr
+  uint64_t closed_start_ = 0, closed_bytes_ = 0;  // addresses of slots that RELRO covers
   Error error_;
   Array<PendingResolver> pending_;
 };
