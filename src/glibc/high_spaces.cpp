@@ -49,8 +49,10 @@ extern "C" [[gnu::used, gnu::visibility("hidden")]] int prelude_reader_left(int,
 
 // Counted as a reader: what is closed meanwhile is not given back before the end.
 [[gnu::noinline]] int iterate_phdr(PhdrCallback callback, void* data) {
+#ifndef __cpp_exceptions               // hosted builds have the compiler's own
   constexpr int kRelativeWord = 0x1b;  // DW_EH_PE_pcrel, DW_EH_PE_sdata4
   asm volatile(".cfi_personality %c0, prelude_reader_left" : : "i"(kRelativeWord));
+#endif
   Linker& linker = *the_linker;
   const Module* caller = dl::module_at(reinterpret_cast<uint64_t>(__builtin_return_address(0)));
   const Namespace& space = *linker.spaces[caller != nullptr ? caller->name_space : 0];
