@@ -1,5 +1,7 @@
 #include "tunables.h"
 
+#include <prelude/options/assignments.h>
+
 #include <iterator>
 
 namespace prelude::glibc {
@@ -58,15 +60,8 @@ static_assert(aliases_can_be_found(kRows36, kText36));
 static_assert(aliases_can_be_found(kRows41, kText41));
 static_assert(aliases_can_be_found(kRows43, kText43));
 
-// std::string_view's own find functions may call what we do not have; these are loops.
-size_t find_any(std::string_view text, size_t from, char a, char b) {
-  while (from < text.size() && text[from] != a && text[from] != b) ++from;
-  return from;
-}
-
-std::string_view part(std::string_view text, size_t from, size_t to) {
-  return {text.data() + from, to - from};
-}
+using options::find_any;
+using options::part;
 
 int digit_of(char c, unsigned base) {
   if (c >= '0' && c <= '9') return c - '0' < static_cast<int>(base) ? c - '0' : -1;
@@ -183,29 +178,14 @@ void Tunables::read_lenient(std::string_view text) {
   }
 }
 
-// Takes the assignments apart; false when a name has no value or a value contains '='.
-bool Tunables::collect_strict(std::string_view text, Candidate* found) const {
-  size_t at = 0;
-  while (true) {
-    const size_t name_end = find_any(text, at, '=', ':');
-    if (name_end == text.size()) return false;
-    if (text[name_end] == ':') {
-      at = name_end + 1;
-      continue;
-    }
-    const size_t value_end = find_any(text, name_end + 1, '=', ':');
-    if (value_end < text.size() && text[value_end] == '=') return false;
-    const unsigned id = find_name(part(text, at, name_end));
-    if (id != kAbsent) found[id].text = part(text, name_end + 1, value_end);
-    if (value_end == text.size()) return true;
-    at = value_end + 1;
-  }
-}
-
 void Tunables::read_strict(std::string_view text) {
   if (text.empty()) return;
   Candidate found[kMaxTunables] = {};
-  if (!collect_strict(text, found)) {
+  const bool valid =
+      options::for_each_assignment(text, [&](std::string_view name, std::string_view value) {
+        if (const unsigned id = find_name(name); id != kAbsent) found[id].text = value;
+      });
+  if (!valid) {
     warn(text, kAbsent);
     return;
   }

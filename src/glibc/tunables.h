@@ -137,7 +137,6 @@ class Tunables {
   void read_variable(std::string_view name, std::string_view value, Candidate* aliases);
   void read_lenient(std::string_view text);
   void read_strict(std::string_view text);
-  bool collect_strict(std::string_view text, Candidate* found) const;
   void list_one(Writer& out, unsigned id, const TunableListing* computed, size_t count) const;
 
   TunableTable table_;
