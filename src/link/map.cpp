@@ -234,7 +234,10 @@ Status complete(Linker& linker, Module& module) {
 // fault, read first two.
 void touch_dynamic_page(const Image& image) {
   const LoadSegment* s = image.file_segment(image.dynamic_vaddr, image.dynamic_size);
-  if (s == nullptr || (s->flags & elf::kPfW) == 0) return;
+  // The vdso of qemu's user mode has a segment that says writable and is not; its dynamic section
+  // says the truth.
+  const bool writable = (image.dynamic_flags & elf::kPfW) != 0;
+  if (!writable || s == nullptr || (s->flags & elf::kPfW) == 0) return;
   arch::write_fault(image.address(image.dynamic_vaddr));
 }
 
