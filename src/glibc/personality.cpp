@@ -213,6 +213,7 @@ class GlibcPersonality final : public Personality {
     void (*early_init)(bool) = nullptr;
     find_function("__libc_early_init", early_init);
     if (early_init != nullptr) early_init(true);
+    if (state().early) expect_foreign_threads(linker);
     return Done{};
   }
 

@@ -155,6 +155,10 @@ void end_exclusive_change();
 // ---- spaces.cpp
 /// Refuses a C library whose structures are not those of the first one's.
 Status admit_libc(Linker& linker, const Batch& batch);
+/// Tells the program's libc that there are threads which it has not made: those of other C
+/// libraries. The loader calls its allocator on them, and that leaves out its locks while it knows
+/// of one thread only.
+void expect_foreign_threads(Linker& linker);
 /// Starts a C library of another namespace.
 void start_libc_copies(Linker& linker, const Batch& batch);
 // ---- high_spaces.cpp

@@ -36,13 +36,26 @@ Status admit_libc(Linker&, const Batch& batch) {
   return Done{};
 }
 
-void start_libc_copies(Linker&, const Batch& batch) {
+// Its definition in libc, and the program's copy where it has one.
+void expect_foreign_threads(Linker& linker) {
+  SymbolQuery query = make_query("__libc_single_threaded");
+  query.newest = true;
+  const Definition own{find_in_object(state().libc->record, query), state().libc};
+  const Definition seen = find_symbol(linker, query, linker.program->scope, nullptr);
+  for (const Definition& flag : {own, seen})
+    if (flag.symbol != nullptr)
+      __atomic_store_n(static_cast<char*>(flag.module->image.address(flag.symbol->value)), 0,
+                       __ATOMIC_RELAXED);
+}
+
+void start_libc_copies(Linker& linker, const Batch& batch) {
   if (batch.space->index == 0) return;
   for (const Module* module : batch.modules) {
     if (!is_libc(*module)) continue;
     watch_forks(*module);
     auto early_init = reinterpret_cast<void (*)(bool)>(function_of(*module, "__libc_early_init"));
     if (early_init != nullptr) early_init(false);
+    if (state().functions.malloc != nullptr) expect_foreign_threads(linker);
   }
 }
 

@@ -149,8 +149,10 @@ def main():
         # The system's loader crashes: a C library frees thread-local blocks that another one has allocated.
         c.library("starts.so", STARTS, "-pthread")
         c.compile("stacks", STACKS)
-        outcome = c.run("candidate", ["{ld}", "./stacks"])
-        c.expect(outcome.status == 0, f"threads of several C libraries: {outcome}")
+        # What goes wrong here goes wrong now and then: before the program's libc knew of the others' threads, one run in four.
+        for _ in range(10):
+            outcome = c.run("candidate", ["{ld}", "./stacks"])
+            c.expect(outcome.status == 0, f"threads of several C libraries: {outcome}")
         return c.finish()
 
 

@@ -1,8 +1,8 @@
 #include <prelude/order/order.h>
+#include <tests/support/test_heap.h>
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -20,16 +20,11 @@ uint32_t edge(void* context, uint32_t node, uint32_t k, bool weak) {
   return all[node][k];
 }
 
-void* get_pages(size_t bytes) { return std::calloc(1, bytes); }
-void give_pages(void* start, size_t) { std::free(start); }
-
 // The order as letters, node 0 being `a`.
 std::string sorted(Graph graph, bool pin_first = false, bool use_weak = false,
                    decltype(&sort_by_dependency) sort = sort_by_dependency) {
   const auto count = static_cast<uint32_t>(graph.direct.size());
-  static char memory[1 << 20];
-  Heap heap;
-  heap.start(memory, sizeof memory, get_pages, give_pages);
+  test::TestHeap heap;
   std::vector<uint32_t> order(count);
   const OrderGraph view{count, &graph, edge};
   EXPECT_TRUE(sort(view, pin_first, use_weak, order.data(), heap));
@@ -75,9 +70,7 @@ TEST(Order, DepthIsNoProblem) {
   constexpr uint32_t kCount = 20000;
   Graph graph;
   for (uint32_t i = 0; i < kCount; ++i) graph.direct.push_back({(i + 1) % kCount});
-  static char memory[1 << 20];
-  Heap heap;
-  heap.start(memory, sizeof memory, get_pages, give_pages);
+  test::TestHeap heap;
   std::vector<uint32_t> order(kCount);
   const OrderGraph view{kCount, &graph, edge};
   ASSERT_TRUE(sort_by_dependency(view, true, false, order.data(), heap));
