@@ -41,7 +41,7 @@ void expect_foreign_threads(Linker& linker) {
   SymbolQuery query = make_query("__libc_single_threaded");
   query.newest = true;
   const Definition own{find_in_object(state().libc->record, query), state().libc};
-  const Definition seen = find_symbol(linker, query, linker.program->scope, nullptr);
+  const Definition seen = find_in_lists(linker.program->scope, query, nullptr);
   for (const Definition& flag : {own, seen})
     if (flag.symbol != nullptr)
       __atomic_store_n(static_cast<char*>(flag.module->image.address(flag.symbol->value)), 0,
@@ -55,7 +55,8 @@ void start_libc_copies(Linker& linker, const Batch& batch) {
     watch_forks(*module);
     auto early_init = reinterpret_cast<void (*)(bool)>(function_of(*module, "__libc_early_init"));
     if (early_init != nullptr) early_init(false);
-    if (state().functions.malloc != nullptr) expect_foreign_threads(linker);
+    // With auditors it has been told when it began.
+    if (!state().early) expect_foreign_threads(linker);
   }
 }
 
