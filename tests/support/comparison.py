@@ -9,6 +9,7 @@ import difflib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -84,13 +85,16 @@ class Comparison:
         if loader.ROOT:
             environment["LD_LIBRARY_PATH"] = environment.get("LD_LIBRARY_PATH", "") + ":" + loader.LIBRARIES
         options.setdefault("stdin", subprocess.DEVNULL)
-        process = subprocess.Popen([fill(word) for word in command], env=environment, stdout=subprocess.PIPE,
-                                   stderr=subprocess.PIPE, **options)
+        words = [fill(word) for word in command]
+        process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   start_new_session=True, **options)
         try:
             out, err = process.communicate(timeout=60)
         except subprocess.TimeoutExpired:
-            process.kill()
+            # Its children too: one that hangs keeps the pipes open.
+            os.killpg(process.pid, signal.SIGKILL)
             out, err = process.communicate()
+            self.fail(f"{side}: no end after 60 s: {environment} {words}")
         return Outcome(process.returncode, *(self.normalise(text, side, process.pid) for text in (out, err)))
 
     def normalise(self, data, side, pid):

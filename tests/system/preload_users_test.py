@@ -26,6 +26,9 @@ PRELOADS = {
 }
 # Guards each block with pages of its own: interpreters run out of mappings.
 SLOW = {"libefence.so.0"}
+# A thread of its own holds its lock now and then; a child forked at that moment hangs at exit, under any loader.
+NO_FORK = {"libheaptrack_preload.so"}
+FORKING = ("bash", "perl", "threads")
 PYTHON = '''
 import ctypes, hashlib, json, ssl, sqlite3, subprocess, threading, time
 def work(n): found[n] = hashlib.sha256(b"x" * 100000 * (n + 1)).hexdigest()[:8]
@@ -122,7 +125,7 @@ def test(c):
                 print(f"left out: {library} is not installed")
                 continue
             for name in programs.commands:
-                if library in SLOW and name not in ("perl", "git"):
+                if library in SLOW and name not in ("perl", "git") or library in NO_FORK and name in FORKING:
                     continue
                 for direct in (False, True):
                     compare(c, programs, library, name, direct)
