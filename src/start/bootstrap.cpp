@@ -53,7 +53,6 @@ using namespace prelude;
 
 extern "C" void prelude_start(uint64_t* stack, prelude::arch::Handover* out) {
   const uint64_t started = prelude::arch::cycles();
-  prelude::start::prefault_own_data();
   // This page is read now and written soon: written first it takes one fault.
   prelude::arch::write_fault(const_cast<prelude::elf::Dynamic*>(_DYNAMIC));
   relocate_self(reinterpret_cast<uint64_t>(&__ehdr_start));

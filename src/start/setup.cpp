@@ -7,9 +7,6 @@
 #include <prelude/report/hints.h>
 #include <prelude/report/messages.h>
 
-/// Where our zero-filled data begins (ld.so.lds).
-extern "C" [[gnu::visibility("hidden")]] char prelude_zero_data[];
-
 namespace prelude::start {
 
 constinit Room<World> world_room;
@@ -45,15 +42,6 @@ uint32_t cache_level(uint32_t isa) {
 }
 
 }  // namespace
-
-void prefault_own_data() {
-  constexpr uint64_t kPage = arch::Native::kPageSize;
-  // What a program with one library needs of first_memory.
-  constexpr uint64_t kUsual = 6 * kPage;
-  const uint64_t low = (reinterpret_cast<uint64_t>(prelude_zero_data) + kPage - 1) & ~(kPage - 1);
-  const uint64_t high = (reinterpret_cast<uint64_t>(first_memory) + kUsual) & ~(kPage - 1);
-  (void)sys::map_zero_present(reinterpret_cast<void*>(low), high - low);
-}
 
 void set_up_linker() {
   const Options& options = world.parsed.options;

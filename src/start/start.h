@@ -67,9 +67,6 @@ inline constexpr const char* kCachePath = "/etc/ld.so.cache";
 extern Room<Linker> linker_room;
 inline constexpr Linker& linker = linker_room.object;
 
-/// Makes the zero pages of our own data that every start-up writes present by one call. Called
-/// before anything is written there and before self-relocation: must not use a pointer from data.
-void prefault_own_data();
 /// Everything from the relocated loader to the registers for the program's entry.
 void run(uint64_t* stack, uint64_t started, arch::Handover& out);
 

@@ -151,11 +151,6 @@ Ret<void*> map_file_present(void* at, size_t bytes, int fd, uint64_t offset) {
   return address(map(at, bytes, kProtRead | kProtWrite, flags, fd, offset));
 }
 
-Ret<void*> map_zero_present(void* at, size_t bytes) {
-  const int flags = kMapPrivate | kMapFixed | kMapPopulate | kMapAnonymous;
-  return address(map(at, bytes, kProtRead | kProtWrite, flags, -1, 0));
-}
-
 namespace {
 
 // Kernels before 4.17 take the flag for a hint and map elsewhere.

@@ -422,11 +422,6 @@ Ret<void*> map_file_present(void* at, size_t, int, uint64_t) {
   return at;
 }
 
-Ret<void*> map_zero_present(void* at, size_t) {
-  FAKE_ENTER("map_zero_present");
-  return at;
-}
-
 void write_all(int fd, const char* text, size_t bytes) {
   enter("write_all");
   world().outputs[fd].append(text, bytes);

@@ -61,10 +61,8 @@ Ret<size_t> current_directory(char* to, size_t capacity);
 Ret<void*> map_file(void* at, size_t bytes, int prot, int fd, uint64_t offset, bool fixed);
 /// Private zero pages. `fixed` as above.
 Ret<void*> map_anonymous(void* at, size_t bytes, int prot, bool fixed);
-/// Writable pages over what is at `at`, each of them present already (MAP_POPULATE): of a file, or
-/// zero.
+/// Writable pages of a file over what is at `at`, each of them present already (MAP_POPULATE).
 Ret<void*> map_file_present(void* at, size_t bytes, int fd, uint64_t offset);
-Ret<void*> map_zero_present(void* at, size_t bytes);
 /// As map_file, but never over an existing mapping (MAP_FIXED_NOREPLACE); for ET_EXEC.
 Ret<void*> map_file_exactly(void* at, size_t bytes, int prot, int fd, uint64_t offset);
 /// Private zero pages exactly there, but never over an existing mapping: kEEXIST.
