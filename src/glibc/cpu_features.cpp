@@ -1,5 +1,6 @@
-// Feature words and preferences. Rules of glibc 2.36, 2.41 and 2.43 (sysdeps/x86/cpu-features.c),
-// here as tables; checked against the real loaders' memory, see cpu_features_test.cpp.
+// Feature words and preferences. Rules of glibc 2.36, 2.41, 2.43 and 2.44
+// (sysdeps/x86/cpu-features.c), here as tables; checked against the memory of the real loaders, see
+// cpu_features_test.cpp.
 #include "cpu_features.h"
 
 #include <prelude/base/string.h>
@@ -125,7 +126,7 @@ constexpr ModelRow kModelRows[] = {
     {0x55, Tuning::kDefault, 2, false, true},     {0x66, Tuning::kDefault, 2, false, true},
 };
 
-// Skylake and later cores, up to 2.43's knowledge.
+// Skylake and later cores, up to 2.44's knowledge.
 constexpr uint8_t kLargeShareModels[] = {0x4e, 0x5e, 0x8e, 0x9e, 0xa5, 0xa6, 0x6a, 0x6c, 0x7d,
                                          0x7e, 0x9d, 0x8c, 0x8d, 0xa7, 0x8f, 0xb7, 0xba, 0xbf,
                                          0xcf, 0xaa, 0xac, 0xbd, 0xb5, 0xc5, 0xc6, 0xcc, 0xd5,
@@ -204,6 +205,8 @@ void tune_amd(const CpuRules& rules, const CpuFacts& facts, FeatureWords& words)
     prefer_all(words, {kFastUnalignedLoad, kFastCopyBackward});
     words.prefer(kAvxFastUnalignedLoad, false);
   }
+  const bool zen5 = facts.family == 0x1a;
+  if (zen5 && words.active(kLeaf7, kEbx, 16)) words.prefer(rules.prefer_evex512);
 }
 
 void tune_hygon(const CpuRules& rules, const CpuFacts& facts, FeatureWords& words) {
@@ -211,7 +214,8 @@ void tune_hygon(const CpuRules& rules, const CpuFacts& facts, FeatureWords& word
   words.prefer(rules.avoid_non_temporal_memset, false);
   if (!rules.tuned_hygon) return;
   if (facts.model < 4) words.prefer(kAvxFastUnalignedLoad, false);
-  if (facts.model == 7) words.prefer(rules.prefer_no_avx512);
+  if (facts.model == 7 || (facts.model == 8 && rules.tuned_newer_hygon))
+    words.prefer(rules.prefer_no_avx512);
 }
 
 void tune_zhaoxin(const CpuRules& rules, const CpuFacts& facts, FeatureWords& words) {

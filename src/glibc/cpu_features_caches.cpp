@@ -1,5 +1,5 @@
 // Cache geometry and the sizes at which libc's copy functions change their method. Rules of glibc
-// 2.36, 2.41 and 2.43 (sysdeps/x86/dl-cacheinfo.h).
+// 2.36, 2.41, 2.43 and 2.44 (sysdeps/x86/dl-cacheinfo.h).
 #include "cpu_features.h"
 
 namespace prelude::glibc {
@@ -242,18 +242,23 @@ bool above(uint64_t wanted, uint64_t minimum) {
   return static_cast<int64_t>(wanted) > static_cast<int64_t>(minimum);
 }
 
-void take_non_temporal(const Tunables& tunables, unsigned id, uint64_t& value) {
+bool take_non_temporal(const Tunables& tunables, unsigned id, uint64_t& value) {
   const uint64_t wanted = tunables.number(id);
-  if (wanted > Thresholds::kNonTemporalMinimum && wanted <= Thresholds::kNonTemporalMaximum)
-    value = wanted;
+  if (wanted <= Thresholds::kNonTemporalMinimum || wanted > Thresholds::kNonTemporalMaximum)
+    return false;
+  value = wanted;
+  return true;
 }
 
 uint64_t choose_rep_stosb(const CpuRules& rules, bool amd, const FeatureWords& words,
                           const Tunables& tunables, const Thresholds& values) {
   const unsigned id = tunables.ids().cpu_x86_rep_stosb_threshold;
   uint64_t result = tunables.number(id, 2048);
-  if (amd && rules.amd_prefers_vectors && !tunables.is_initialized(id)) result = ~0UL;
-  return words.prefers(rules.avoid_stosb) ? values.memset_non_temporal : result;
+  const bool chosen = tunables.is_initialized(id);
+  if (amd && rules.amd_prefers_vectors && !chosen) result = ~0UL;
+  const bool streams_first =
+      rules.stosb_until_streaming && !chosen && result > values.memset_non_temporal;
+  return words.prefers(rules.avoid_stosb) || streams_first ? values.memset_non_temporal : result;
 }
 
 }  // namespace
@@ -287,7 +292,9 @@ Thresholds thresholds(const CpuRules& rules, const CpuFacts& facts, const Featur
   const uint64_t shared = tunables.number(ids.cpu_x86_shared_cache_size);
   values.data = data != 0 ? data : static_cast<uint64_t>(caches.data);
   values.shared = shared != 0 ? shared : static_cast<uint64_t>(caches.shared);
-  take_non_temporal(tunables, ids.cpu_x86_non_temporal_threshold, values.non_temporal);
+  if (!take_non_temporal(tunables, ids.cpu_x86_non_temporal_threshold, values.non_temporal) &&
+      facts.vendor == CpuVendor::kHygon && rules.tuned_newer_hygon)
+    values.non_temporal = static_cast<uint64_t>(caches.shared_per_thread * 3 / 8);
   take_non_temporal(tunables, ids.cpu_x86_memset_non_temporal_threshold,
                     values.memset_non_temporal);
   const uint64_t rep_movsb = tunables.number(ids.cpu_x86_rep_movsb_threshold);

@@ -48,6 +48,7 @@ constexpr PreferredName kPreferredNames[] = {
     {"Prefer_FSRM", 0, &CpuRules::prefer_fsrm, Need::kNothing},
     {"Avoid_STOSB", 0, &CpuRules::avoid_stosb, Need::kNothing},
     {"Slow_SSE4_2", kSlowSse42, nullptr, Need::kSse42},
+    {"Prefer_EVEX512", 0, &CpuRules::prefer_evex512, Need::kAvx512},
     {"Fast_Rep_String", kFastRepString, nullptr, Need::kNothing},
     {"Prefer_No_AVX512", 0, &CpuRules::prefer_no_avx512, Need::kAvx512},
     {"Fast_Copy_Backward", kFastCopyBackward, nullptr, Need::kNothing},

@@ -112,6 +112,7 @@ constexpr PreferredName kPreferred[] = {
     {"Avoid_Short_Distance_REP_MOVSB", 0, &CpuRules::avoid_short_distance_rep_movsb},
     {"Avoid_Non_Temporal_Memset", 0, &CpuRules::avoid_non_temporal_memset},
     {"Avoid_STOSB", 0, &CpuRules::avoid_stosb},
+    {"Prefer_EVEX512", 0, &CpuRules::prefer_evex512},
 };
 
 Writer& put_key(Writer& out, const char* name) { return out.put("x86.cpu_features.").put(name); }

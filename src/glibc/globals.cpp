@@ -17,6 +17,7 @@ PRELUDE_CLOSED_AFTER_START alignas(64) std::byte
 void* __libc_stack_end = nullptr;
 PRELUDE_CLOSED_AFTER_START int __libc_enable_secure = 0;
 PRELUDE_CLOSED_AFTER_START char** _dl_argv = nullptr;
+PRELUDE_CLOSED_AFTER_START uint64_t __pointer_chk_guard = 0;
 PRELUDE_CLOSED_AFTER_START int64_t __rseq_offset = 0;
 PRELUDE_CLOSED_AFTER_START uint32_t __rseq_size = 0;
 const uint32_t __rseq_flags = 0;

@@ -10,6 +10,8 @@ constexpr Layout kLayouts[] = {
 #include "layouts/glibc_2_41_amd64.inc"
     ,
 #include "layouts/glibc_2_43_amd64.inc"
+    ,
+#include "layouts/glibc_2_44_amd64.inc"
 };
 
 constexpr bool consistent(const Layout& layout) {

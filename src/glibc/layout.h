@@ -471,8 +471,10 @@ struct CpuRules {
   bool tuned_by_model = false;        ///< share of the cache for cached copies depends on the model
   bool default_non_temporal = false;  ///< 64 MiB where no cache is known, not the minimum
   bool tuned_hygon = false;
-  bool apx_state = false;            ///< APX registers belong to the saved state
-  uint16_t register_area = kAbsent;  ///< bytes for integer registers in xsave_state_size
+  bool tuned_newer_hygon = false;      ///< 2.44: model 8; copies bypass the caches earlier
+  bool stosb_until_streaming = false;  ///< 2.44: not where memset bypasses the caches
+  bool apx_state = false;              ///< APX registers belong to the saved state
+  uint16_t register_area = kAbsent;    ///< bytes for integer registers in xsave_state_size
   // Bit numbers in `preferred`; the first ten are alike everywhere.
   uint16_t prefer_map_32bit_exec = kAbsent;
   uint16_t prefer_no_vzeroupper = kAbsent;
@@ -483,6 +485,7 @@ struct CpuRules {
   uint16_t avoid_short_distance_rep_movsb = kAbsent;
   uint16_t avoid_non_temporal_memset = kAbsent;
   uint16_t avoid_stosb = kAbsent;
+  uint16_t prefer_evex512 = kAbsent;
 };
 
 /// What libc.so.6 says about itself in its _thread_db_* objects (.dynsym, GLIBC_PRIVATE): the

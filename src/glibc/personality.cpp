@@ -92,6 +92,14 @@ const char* version_text(int release) {
   return out.c_str();
 }
 
+const char* served_text() {
+  static char text[64];
+  Writer out(text, sizeof text);
+  for (size_t i = 0; i < layout_count(); ++i)
+    out.put(i == 0 ? "2." : ", 2.").decimal(static_cast<uint64_t>(layouts()[i].minor));
+  return out.c_str();
+}
+
 // What the loader of an older release imports from libc, in its order: auditors look at it.
 void show_imports(Linker& linker) {
   if (state().layout->behaviour.catch_in_loader) return;
@@ -304,7 +312,7 @@ Status choose_layout(const Module& libc) {
   return Error{.code = Errc::kUnknownLibc,
                .object = libc.path,
                .subject = version_text(release),
-               .context = "2.36, 2.41, 2.43"};
+               .context = served_text()};
 }
 
 }  // namespace

@@ -24,6 +24,8 @@ PRELUDE_EXPORT extern std::byte _rtld_global_ro[];
 PRELUDE_EXPORT extern void* __libc_stack_end;
 PRELUDE_EXPORT extern int __libc_enable_secure;
 PRELUDE_EXPORT extern char** _dl_argv;
+/// From 2.44 on instead of the word in the thread block.
+PRELUDE_EXPORT extern uint64_t __pointer_chk_guard;
 PRELUDE_EXPORT extern int64_t __rseq_offset;
 PRELUDE_EXPORT extern uint32_t __rseq_size;
 PRELUDE_EXPORT extern const uint32_t __rseq_flags;

@@ -59,6 +59,7 @@ void prepare_main_thread(Linker& linker, char* block) {
   if (s.kernel.random != nullptr) copy_bytes(guards, s.kernel.random, sizeof guards);
   arch::write_tcb(block, arch::Native::kTcbStackGuard, guards[0] & ~uint64_t{0xff});
   arch::write_tcb(block, arch::Native::kTcbPointerGuard, guards[1]);
+  __pointer_chk_guard = guards[1];
   if (s.layout == nullptr) return;
   const Pthread& f = s.layout->pthread;
   auto* head = &field<ListHead>(_rtld_global, s.layout->rtld_global.dl_stack_user);

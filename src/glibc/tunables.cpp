@@ -17,6 +17,9 @@ constexpr TunableRow kRows41[] = {
 constexpr TunableRow kRows43[] = {
 #include "layouts/tunables_2_43_amd64.inc"
 };
+constexpr TunableRow kRows44[] = {
+#include "layouts/tunables_2_44_amd64.inc"
+};
 #undef PRELUDE_TUNABLE_ROWS
 
 #define PRELUDE_TUNABLE_TEXT
@@ -29,6 +32,9 @@ constexpr char kText41[] =
 constexpr char kText43[] =
 #include "layouts/tunables_2_43_amd64.inc"
     ;
+constexpr char kText44[] =
+#include "layouts/tunables_2_44_amd64.inc"
+    ;
 #undef PRELUDE_TUNABLE_TEXT
 
 #define PRELUDE_TUNABLE_IDS
@@ -40,6 +46,9 @@ constexpr TunableIds kIds41 = {
 };
 constexpr TunableIds kIds43 = {
 #include "layouts/tunables_2_43_amd64.inc"
+};
+constexpr TunableIds kIds44 = {
+#include "layouts/tunables_2_44_amd64.inc"
 };
 #undef PRELUDE_TUNABLE_IDS
 
@@ -59,6 +68,7 @@ constexpr bool aliases_can_be_found(const TunableRow (&rows)[kRows], const char*
 static_assert(aliases_can_be_found(kRows36, kText36));
 static_assert(aliases_can_be_found(kRows41, kText41));
 static_assert(aliases_can_be_found(kRows43, kText43));
+static_assert(aliases_can_be_found(kRows44, kText44));
 
 using options::find_any;
 using options::part;
@@ -89,6 +99,8 @@ TunableTable find_tunable_table(int minor) {
       return {kRows41, std::size(kRows41), kText41, kIds41};
     case 43:
       return {kRows43, std::size(kRows43), kText43, kIds43};
+    case 44:
+      return {kRows44, std::size(kRows44), kText44, kIds44};
     default:
       return {};
   }

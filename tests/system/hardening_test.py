@@ -119,10 +119,11 @@ int main(int argc, char **argv) {
   return write(1, "right\n", 6) != 6;
 }
 '''
-# Where things lie, and the two random words of the thread's control block.
+# Where things lie, and the two random words.
 PLACES = r'''
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <gnu/libc-version.h>
 #include <link.h>
 #include <stdio.h>
 #include <string.h>
@@ -132,6 +133,8 @@ int main(int argc, char **argv) {
   struct link_map *opened = dlopen(argv[1], RTLD_NOW);
   asm("mov %%fs:0x28, %0" : "=r"(canary));
   asm("mov %%fs:0x30, %0" : "=r"(guard));
+  if (strcmp(gnu_get_libc_version(), "2.44") >= 0)  /* no longer in the control block */
+    guard = *(unsigned long *)dlsym(RTLD_DEFAULT, "__pointer_chk_guard");
   memcpy(given, (void *)getauxval(AT_RANDOM), sizeof given);
   printf("%lx %lx %lx %lx %lx %lx %d\n", (unsigned long)main, _r_debug.r_ldbase, (unsigned long)dlsym(RTLD_DEFAULT, "puts"),
          opened->l_addr, canary, guard, canary == (given[0] & ~0xffUL) && guard == given[1]);

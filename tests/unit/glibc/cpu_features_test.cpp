@@ -165,9 +165,9 @@ TEST(CpuFeatures, RecordedIntelGuestWith236) {
   EXPECT_STREQ(filled.summary.platform, "haswell");
 }
 
-TEST(CpuFeatures, RecordedIntelGuestWith241And243) {
+TEST(CpuFeatures, RecordedIntelGuestWith241AndLater) {
   const CpuFacts facts = recorded_guest().read();
-  for (const int minor : {41, 43}) {
+  for (const int minor : {41, 43, 44}) {
     const Filled filled(minor, facts);
     const CpuFeatures& at = filled.layout.cpu_features;
     EXPECT_EQ(filled.active(kLeaf7, kEbx), 0xf1af0329U);
@@ -207,9 +207,54 @@ TEST(CpuFeatures, RecordedEpycGuest) {
   EXPECT_EQ(filled.summary.platform, nullptr);
 }
 
+// Read off 2.44's own --list-diagnostics on such a machine; otherwise as 2.43.
+TEST(CpuFeatures, StosbStopsWhereMemsetBypassesTheCachesWith244) {
+  const CpuFacts facts = recorded_epyc().read();
+  const Filled filled(44, facts);
+  const CpuFeatures& at = filled.layout.cpu_features;
+  EXPECT_EQ(filled.quad(at.memset_non_temporal_threshold), 0x1800000U);
+  EXPECT_EQ(filled.quad(at.rep_stosb_threshold), 0x1800000U);
+  const Filled wanted(44, facts, "GLIBC_TUNABLES=glibc.cpu.x86_rep_stosb_threshold=0x2000000");
+  EXPECT_EQ(wanted.quad(at.rep_stosb_threshold), 0x2000000U);
+}
+
+TEST(CpuFeatures, Zen5PrefersWideVectorsWith244) {
+  Machine machine = recorded_guest();
+  machine.leaves[{0, 0}] = {0xd, 0x68747541, 0x444d4163, 0x69746e65};
+  machine.leaves[{1, 0}].eax = 0xb00f21;
+  for (const int minor : {43, 44}) {
+    const Filled filled(minor, machine.read());
+    const uint32_t preferred = filled.word(filled.layout.cpu_features.preferred);
+    EXPECT_EQ(preferred >> 19, minor == 44 ? 1U : 0U);
+    const Filled without(minor, machine.read(), "GLIBC_TUNABLES=glibc.cpu.hwcaps=-Prefer_EVEX512");
+    EXPECT_EQ(without.word(filled.layout.cpu_features.preferred) >> 19, 0U);
+  }
+  machine.leaves[{1, 0}].eax = 0xa00f11;
+  const Filled zen3(44, machine.read());
+  EXPECT_EQ(zen3.word(zen3.layout.cpu_features.preferred) >> 19, 0U);
+}
+
+TEST(CpuFeatures, HygonStreamsEarlierWith244) {
+  Machine machine = recorded_guest();
+  machine.leaves[{0, 0}] = {0xd, 0x6f677948, 0x656e6975, 0x6e65476e};
+  machine.leaves[{1, 0}].eax = 0x900f81;  // family 0x18, model 8
+  machine.leaves[{0x80000006, 0}] = {0, 0, 0x02006140, 0x08009140};
+  for (const int minor : {43, 44}) {
+    const Filled filled(minor, machine.read());
+    const CpuFeatures& at = filled.layout.cpu_features;
+    const uint64_t share = filled.quad(at.shared_cache_size);
+    EXPECT_EQ(filled.quad(at.memset_non_temporal_threshold), share * 3 / 4);
+    EXPECT_EQ(filled.quad(at.non_temporal_threshold), share * 3 / (minor == 44 ? 8 : 4));
+    EXPECT_EQ(filled.word(at.preferred) >> 13 & 1, minor == 44 ? 1U : 0U);  // Prefer_No_AVX512
+    const Filled wanted(minor, machine.read(),
+                        "GLIBC_TUNABLES=glibc.cpu.x86_non_temporal_threshold=0x5000");
+    EXPECT_EQ(wanted.quad(at.non_temporal_threshold), 0x5000U);
+  }
+}
+
 TEST(CpuFeatures, NothingKnownGivesSafeThresholds) {
   const CpuFacts facts;
-  for (const int minor : {36, 41, 43}) {
+  for (const int minor : {36, 41, 43, 44}) {
     const Filled filled(minor, facts);
     const CpuFeatures& at = filled.layout.cpu_features;
     EXPECT_EQ(filled.quad(at.non_temporal_threshold), minor == 36 ? 0x4040U : 64U << 20);

@@ -11,12 +11,12 @@ namespace {
 const Layout& at(int minor) { return *find_layout(minor); }
 
 TEST(Layout, IsFoundForServedReleasesOnly) {
-  for (const int minor : {36, 41, 43}) {
+  for (const int minor : {36, 41, 43, 44}) {
     ASSERT_NE(find_layout(minor), nullptr);
     EXPECT_EQ(find_layout(minor)->minor, minor);
   }
-  for (const int minor : {-1, 0, 31, 35, 37, 42, 44}) EXPECT_EQ(find_layout(minor), nullptr);
-  EXPECT_EQ(layout_count(), 3U);
+  for (const int minor : {-1, 0, 31, 35, 37, 42, 45}) EXPECT_EQ(find_layout(minor), nullptr);
+  EXPECT_EQ(layout_count(), 4U);
   EXPECT_EQ(layouts()[0].minor, 36);
 }
 
@@ -24,6 +24,7 @@ TEST(Layout, HasTheSizesOfTheStructures) {
   EXPECT_EQ(at(36).rtld_global.size, 4336);
   EXPECT_EQ(at(41).rtld_global.size, 2888);
   EXPECT_EQ(at(43).rtld_global.size, 2120);
+  EXPECT_EQ(at(44).rtld_global.size, 2136);
   EXPECT_EQ(at(36).rtld_global_ro.size, 896);
   EXPECT_EQ(at(41).rtld_global_ro.size, 952);
   EXPECT_EQ(at(43).rtld_global_ro.size, 928);

@@ -53,13 +53,14 @@ struct Parsed {
 
 constexpr const char* kCheck = "glibc.malloc.check";
 constexpr const char* kTopPad = "glibc.malloc.top_pad";
-constexpr int kReleases[] = {36, 41, 43};
+constexpr int kReleases[] = {36, 41, 43, 44};
 
 TEST(TunableTable, HasTheNumbersOfTheRelease) {
   EXPECT_EQ(find_tunable_table(36).count, 37);
   EXPECT_EQ(find_tunable_table(41).count, 43);
   EXPECT_EQ(find_tunable_table(43).count, 37);
-  EXPECT_EQ(find_tunable_table(44).count, 0);
+  EXPECT_EQ(find_tunable_table(44).count, 36);
+  EXPECT_EQ(find_tunable_table(45).count, 0);
   EXPECT_EQ(find_tunable_table(36).name(36), kCheck);
   EXPECT_EQ(find_tunable_table(36).alias(36), "MALLOC_CHECK_");
   EXPECT_EQ(find_tunable_table(43).name(35), "glibc.rtld.nns");
