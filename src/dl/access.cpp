@@ -20,10 +20,8 @@ void set_dtv(char* block, DtvEntry* dtv) {
 
 uint64_t address_of(Linker& linker, const Definition& found) {
   if (found.symbol == nullptr) return 0;
-  const elf::Symbol& symbol = *found.symbol;
-  if (symbol.type() != elf::kSttGnuIfunc && symbol.shndx != elf::kShnAbs && is_sound(linker, found))
-      [[likely]]
-    return found.module->image.bias + symbol.value;
+  if (is_plain(found)) [[likely]]
+    return found.module->image.bias + found.symbol->value;
   const auto address = resolved_address(linker, found);
   if (!address) linker.fatal(linker, address.error());
   return *address;

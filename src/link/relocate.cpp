@@ -244,21 +244,17 @@ class LiveBinder {
       return nullptr;
     }
     last_ = *found;
-    if (!is_plain(use) && !describe(use)) return nullptr;
+    if (!take_plain(use) && !describe(use)) return nullptr;
     last_symbol_ = symbol;
     last_use_ = use;
     return &bound_;
   }
 
-  // Nearly every definition is an object's own, inside of it, and no IFUNC.
-  bool is_plain(Use use) {
-    if (last_.symbol == nullptr || use == Use::kTls) return false;
-    const elf::Symbol& symbol = *last_.symbol;
-    const Image& image = last_.module->image;
-    if (symbol.shndx == elf::kShnUndef || symbol.shndx == elf::kShnAbs ||
-        symbol.value > image.end || symbol.type() == elf::kSttGnuIfunc)
-      return false;
-    bound_ = {.value = image.bias + symbol.value, .size = symbol.size, .module = last_.module};
+  bool take_plain(Use use) {
+    if (last_.symbol == nullptr || use == Use::kTls || !is_plain(last_)) return false;
+    bound_ = {.value = last_.module->image.bias + last_.symbol->value,
+              .size = last_.symbol->size,
+              .module = last_.module};
     return true;
   }
 

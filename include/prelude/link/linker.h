@@ -282,6 +282,14 @@ inline bool is_sound(const Linker& linker, const Definition& found) {
     return false;
   return symbol.type() != elf::kSttGnuIfunc || image.executable(symbol.value);
 }
+/// True for nearly every definition: an object's own, inside of it, no IFUNC. Its address is its
+/// value and the object's bias, as definition_address() would find at more length. (Section
+/// indexes from SHN_ABS on are reserved.)
+inline bool is_plain(const Definition& found) {
+  const elf::Symbol& symbol = *found.symbol;
+  return symbol.shndx != elf::kShnUndef && symbol.shndx < elf::kShnAbs &&
+         symbol.value <= found.module->image.end && symbol.type() != elf::kSttGnuIfunc;
+}
 /// Lookup by name along scopes, as dlsym and libc ask for it.
 Definition find_symbol(Linker& linker, SymbolQuery& query, SearchList* const* scope,
                        const Module* skip_until);
