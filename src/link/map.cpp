@@ -162,10 +162,8 @@ void note_tls(Module& module) {
 
 // A listing runs no code of the object, nor does what only tells of the C library.
 Status check_isa(const Linker& linker, const Image& image) {
-  const Mode mode = linker.options->mode;
-  const bool tells = mode == Mode::kList || mode == Mode::kVersion || mode == Mode::kListTunables ||
-                     mode == Mode::kListDiagnostics;
-  if (tells || linker.options->trace_objects) return Done{};
+  const Options& options = *linker.options;
+  if (options.mode == Mode::kList || options.only_informs() || options.trace_objects) return Done{};
   const uint32_t needed = gnu_property(image, arch::Native::kIsaNeededProperty);
   if ((needed & ~linker.isa_level) == 0) return Done{};
   return Error{.code = Errc::kIsaLevelTooLow, .value = needed};

@@ -106,10 +106,6 @@ bool read_text(std::string_view word, const char* argument, Options& options) {
   return false;
 }
 
-bool needs_program(Mode mode) {
-  return mode == Mode::kRun || mode == Mode::kList || mode == Mode::kVerify;
-}
-
 }  // namespace
 
 void read_command_line(const Process& process, ParsedOptions& out) {
@@ -136,7 +132,7 @@ void read_command_line(const Process& process, ParsedOptions& out) {
   if (options.library_path != nullptr && *options.library_path == 0) options.library_path = nullptr;
   if (i < process.argc)
     options.program_index = i;
-  else if (needs_program(options.mode))
+  else if (!options.only_informs())
     out.usage = {UsageError::Kind::kMissingProgram, nullptr};
 }
 

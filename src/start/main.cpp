@@ -65,12 +65,6 @@ void read_options(uint64_t* stack) {
   }
 }
 
-// Such a mode prints facts and ends; no program is loaded.
-bool only_informs() {
-  const Mode mode = world.parsed.options.mode;
-  return mode != Mode::kRun && mode != Mode::kList && mode != Mode::kVerify;
-}
-
 void become_program_arguments() {
   const Options& options = world.parsed.options;
   drop_arguments(world.stack, options.program_index);
@@ -197,13 +191,14 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   read_options(stack);
   world.cpu = arch::read_cpu_facts();
   set_up_linker();
-  if (world.parsed.options.direct && !only_informs()) become_program_arguments();
+  const Options& options = world.parsed.options;
+  if (options.direct && !options.only_informs()) become_program_arguments();
   set_up_search();
   linker.personality = &glibc::make_personality({.auxv = world.stack.auxv,
                                                  .stack_end = world.stack.argc_word,
                                                  .cpu = world.cpu,
                                                  .debug_text = &world.debug_text});
-  if (only_informs()) print_and_exit(world.parsed.options.mode);
+  if (options.only_informs()) print_and_exit(options.mode);
   const arch::VectorState vectors = arch::vector_state(world.cpu);
   arch::use_vector_state(vectors);
   linker.lazy_stub = arch::lazy_binding_stub(vectors.saver);

@@ -79,6 +79,11 @@ struct Options {
   bool json = false;           ///< the answer as JSON
   const char* self = nullptr;  ///< argv[0] of the loader in direct mode
   int program_index = 0;       ///< index in argv of EXECUTABLE-FILE (direct mode)
+
+  /// The mode prints facts of the loader and ends; no program is loaded.
+  [[nodiscard]] bool only_informs() const {
+    return mode != Mode::kRun && mode != Mode::kList && mode != Mode::kVerify;
+  }
 };
 
 /// A usage error of direct mode; the words and the exit status are report's.
