@@ -120,23 +120,16 @@ void trace_relocation(Linker& linker, EventKind kind) {
     linker.tracer.emit({.kind = kind, .topic = Topic::kReloc, .object = linker.self->path});
 }
 
-// A program that is not position-independent and names _r_debug has the record copied into it when
-// it is relocated, as it is at that moment.
+// The record is copied as it is when the program is relocated.
 void follow_debug_copy(Linker& linker) {
-  SymbolQuery query = make_query("_r_debug");
+  constexpr const char* kName = "_r_debug";
   if (linker.tracer.wants(Topic::kSymbols) || linker.tracer.wants(Topic::kBindings)) {
+    SymbolQuery query = make_query(kName);
     const Definition found = find_symbol(linker, query, linker.program->scope, nullptr);
     if (found.symbol != nullptr) trace_binding(linker, *linker.program, query, found, false);
   }
-  const Module& program = *linker.program;
-  const elf::Symbol* copy = find_in_object(program.record, query);
-  if (copy == nullptr || copy->size < offsetof(RDebug, r_ldbase)) return;
-  const LoadSegment* s = program.image.memory_segment(copy->value, copy->size);
-  if (s == nullptr || (s->flags & elf::kPfW) == 0) return;
-  // Nor where the memory is, or will be, read-only by RELRO.
-  const uint64_t at = program.image.bias + copy->value;
-  if (at < program.relro_end && at + copy->size > program.relro_start) return;
-  debugger::follow(*static_cast<RDebug*>(program.image.address(copy->value)));
+  if (void* copy = program_copy(linker, kName, offsetof(RDebug, r_ldbase)); copy != nullptr)
+    debugger::follow(*static_cast<RDebug*>(copy));
 }
 
 class GlibcPersonality final : public Personality {
@@ -340,6 +333,18 @@ void find_functions(Linker& linker) {
   if (state().layout->behaviour.catch_in_loader) return;
   find_import(linker, "_dl_signal_exception", f.signal_exception);
   find_import(linker, "_dl_catch_error", f.catch_error);
+}
+
+void* program_copy(const Linker& linker, const char* name, uint64_t bytes) {
+  const Module& program = *linker.program;
+  SymbolQuery query = make_query(name);
+  const elf::Symbol* copy = find_in_object(program.record, query);
+  if (copy == nullptr || copy->size < bytes) return nullptr;
+  const LoadSegment* s = program.image.memory_segment(copy->value, copy->size);
+  if (s == nullptr || (s->flags & elf::kPfW) == 0) return nullptr;
+  const uint64_t at = program.image.bias + copy->value;
+  if (at < program.relro_end && at + copy->size > program.relro_start) return nullptr;
+  return program.image.address(copy->value);
 }
 
 void* libc_symbol(const char* name) { return function_of(*state().libc, name); }

@@ -112,7 +112,7 @@ struct State {
 extern Room<State> the_state;
 inline State& state() { return the_state.object; }
 
-/// Address of a libc function, private version or public default; null if absent.
+/// Address of a function or object of libc, private version or public default; null if absent.
 void* libc_symbol(const char* name);
 /// The same of a given libc.
 void* function_of(const Module& libc, const char* name);
@@ -160,7 +160,7 @@ Status admit_libc(Linker& linker, const Batch& batch);
 /// Tells the program's libc that there are threads which it has not made: those of other C
 /// libraries. The loader calls its allocator on them, and that leaves out its locks while it knows
 /// of one thread only.
-void expect_foreign_threads(Linker& linker);
+void expect_foreign_threads(const Linker& linker);
 /// Starts a C library of another namespace.
 void start_libc_copies(Linker& linker, const Batch& batch);
 // ---- high_spaces.cpp
@@ -181,6 +181,9 @@ void end_early();
 // ---- personality.cpp
 /// Chooses the layout that the mapped libc has, or refuses it, and fills the exported objects.
 Status settle_layout(Linker& linker, Module& libc);
+/// The program's copy of an object of libc's or of ours (gABI: copy relocation). Null where it has
+/// none, or none of that size in memory that stays writable.
+void* program_copy(const Linker& linker, const char* name, uint64_t bytes);
 /// The functions for locks and exceptions of state().libc.
 void find_functions(Linker& linker);
 // ---- slots.cpp

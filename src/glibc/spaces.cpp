@@ -36,16 +36,10 @@ Status admit_libc(Linker&, const Batch& batch) {
   return Done{};
 }
 
-// Its definition in libc, and the program's copy where it has one.
-void expect_foreign_threads(Linker& linker) {
-  SymbolQuery query = make_query("__libc_single_threaded");
-  query.newest = true;
-  const Definition own{find_in_object(state().libc->record, query), state().libc};
-  const Definition seen = find_in_lists(linker.program->scope, query, nullptr);
-  for (const Definition& flag : {own, seen})
-    if (flag.symbol != nullptr)
-      __atomic_store_n(static_cast<char*>(flag.module->image.address(flag.symbol->value)), 0,
-                       __ATOMIC_RELAXED);
+void expect_foreign_threads(const Linker& linker) {
+  constexpr const char* kFlag = "__libc_single_threaded";
+  for (void* flag : {libc_symbol(kFlag), program_copy(linker, kFlag, 1)})
+    if (flag != nullptr) __atomic_store_n(static_cast<char*>(flag), 0, __ATOMIC_RELAXED);
 }
 
 void start_libc_copies(Linker& linker, const Batch& batch) {
