@@ -156,8 +156,7 @@ constexpr uint64_t kAll = ~uint64_t{0}, kNone = 0;
 
 // Searches list[from..]. The walk is the hottest loop of the loader, so each way in has its own.
 [[gnu::always_inline]] inline Definition walk_list(const SearchList& list, SymbolQuery& query,
-                                                   uint32_t from, const Module* skip,
-                                                   uint32_t* position) {
+                                                   uint32_t from, const Module* skip) {
   const LookupRecord* const records = list.records;
   const LookupRecord* const end = records + list.count;
   const uint32_t hash = query.gnu_hash;
@@ -169,7 +168,6 @@ constexpr uint64_t kAll = ~uint64_t{0}, kNone = 0;
     if (!bloom_passes(*record, hash)) continue;
     const elf::Symbol* symbol = probe(*record, query);
     if (symbol == nullptr || record->module == skip) continue;
-    if (position != nullptr) *position = static_cast<uint32_t>(record - records);
     return {symbol, record->module};
   }
   return {};
@@ -243,14 +241,13 @@ const elf::Symbol* find_in_object(const LookupRecord& record, SymbolQuery& query
 }
 
 Definition find_in_list(const SearchList& list, SymbolQuery& query, uint32_t from,
-                        const Module* skip, uint32_t* position) {
-  return walk_list(list, query, from, skip, position);
+                        const Module* skip) {
+  return walk_list(list, query, from, skip);
 }
 
 Definition find_in_lists(SearchList* const* lists, SymbolQuery& query, const Module* skip) {
   for (; *lists != nullptr; ++lists)
-    if (const Definition found = walk_list(**lists, query, 0, skip, nullptr);
-        found.symbol != nullptr)
+    if (const Definition found = walk_list(**lists, query, 0, skip); found.symbol != nullptr)
       return found;
   return {};
 }

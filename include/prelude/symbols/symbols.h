@@ -77,9 +77,9 @@ struct Definition {
 const elf::Symbol* find_in_object(const LookupRecord& record, SymbolQuery& query);
 
 /// Searches list[from..] and gives the first object that defines the name. `skip` (may be null) is
-/// passed over. `position` receives the index of the hit.
+/// passed over.
 Definition find_in_list(const SearchList& list, SymbolQuery& query, uint32_t from,
-                        const Module* skip, uint32_t* position = nullptr);
+                        const Module* skip);
 
 /// Searches the lists of a null-terminated array, in order.
 Definition find_in_lists(SearchList* const* lists, SymbolQuery& query, const Module* skip);
