@@ -3,7 +3,6 @@
 // Below it there is only the surplus, then the thread's stack. What does not fit there goes to an
 // area far away, where the address space of every thread is free at that distance; each thread,
 // running or new, gets its own mapping there.
-#include <prelude/base/string.h>
 #include <prelude/tls/tls.h>
 
 namespace prelude {
@@ -161,11 +160,9 @@ void TlsRegistry::give_back(const TlsSegment& segment) {
 void TlsRegistry::fill_everywhere(const TlsSegment& segment) const {
   const TlsArea* area = area_of(segment);
   const bool clean = area != nullptr && !area->recycled;
-  for (const TlsThread* thread = threads_; thread != nullptr; thread = thread->next) {
-    char* to = thread->block - segment.offset;
-    copy_bytes(to, segment.image, segment.filesz);
-    if (!clean) fill_zero(to + segment.filesz, segment.memsz - segment.filesz);
-  }
+  for (const TlsThread* thread = threads_; thread != nullptr; thread = thread->next)
+    fill_tls_block(thread->block - segment.offset, segment,
+                   clean ? BlockMemory::kZero : BlockMemory::kUsed);
 }
 
 bool TlsRegistry::catch_up(TlsThread& thread) {

@@ -22,9 +22,9 @@ char* make_tls_block(const TlsSegment& segment, const ThreadMemory& memory, void
   return raw + (aligned - at);
 }
 
-void fill_tls_block(char* to, const TlsSegment& segment) {
+void fill_tls_block(char* to, const TlsSegment& segment, BlockMemory memory) {
   copy_bytes(to, segment.image, segment.filesz);
-  fill_zero(to + segment.filesz, segment.memsz - segment.filesz);
+  if (memory == BlockMemory::kUsed) fill_zero(to + segment.filesz, segment.memsz - segment.filesz);
 }
 
 DtvEntry* TlsRegistry::make_dtv(const ThreadMemory& memory, size_t entries) const {
@@ -65,11 +65,8 @@ DtvEntry* TlsRegistry::initialise_thread(char* tp, DtvEntry* dtv,
     const TlsSegment& segment = tls_of(*found->module);
     if (segment.offset == 0 || segment.offset == kTlsForcedDynamic) continue;
     char* block = tp - segment.offset;
-    if (fresh && area_of(segment) != nullptr)
-      copy_bytes(block, segment.image,
-                 segment.filesz);  // the rest is zero already: not even touched
-    else
-      fill_tls_block(block, segment);
+    const bool zero = fresh && area_of(segment) != nullptr;
+    fill_tls_block(block, segment, zero ? BlockMemory::kZero : BlockMemory::kUsed);
     dtv[id].value = reinterpret_cast<uint64_t>(block);
   }
   // A slot of a batch that is still being loaded has a generation that is not published yet.

@@ -188,8 +188,10 @@ class TlsRegistry {
 
 /// Allocates a dynamic block; the address to free goes to `to_free`. Null = out of memory.
 char* make_tls_block(const TlsSegment& segment, const ThreadMemory& memory, void*& to_free);
-/// Copies a TLS image to `to` and clears the rest.
-void fill_tls_block(char* to, const TlsSegment& segment);
+/// What a block's memory holds before it is filled. Zeros are not written, nor their pages touched.
+enum class BlockMemory : uint8_t { kZero, kUsed };
+/// Makes a block what the segment says: the TLS image, the rest zero.
+void fill_tls_block(char* to, const TlsSegment& segment, BlockMemory memory);
 
 }  // namespace prelude
 
