@@ -289,7 +289,9 @@ uint64_t xsave_standard_bytes(CpuVendor vendor, uint64_t mask) {
 }
 
 VectorState vector_state(const CpuFacts& facts) {
-  constexpr uint64_t kWanted = 0xee | uint64_t{1} << 19;  // as in vector_state.cpp
+  // SSE, AVX, bound registers, AVX-512 (three parts), APX registers. Not x87, which is empty at a
+  // call, and not the AMX tiles: nothing the stubs call touches them.
+  constexpr uint64_t kWanted = 0xee | uint64_t{1} << 19;
   VectorState state;
   if (facts.xcr0 == 0 || facts.max_leaf < 13) return state;
   const bool compact = (facts.leaf_d_1.eax & 2) != 0;

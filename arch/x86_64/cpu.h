@@ -81,7 +81,7 @@ const char* platform_token(const CpuFacts& facts);
 uint64_t xsave_compact_bytes(uint64_t mask);
 uint64_t xsave_standard_bytes(CpuVendor vendor, uint64_t mask);
 
-/// What detect_vector_state finds, without further CPUID instructions.
+/// How vector registers are kept, without further CPUID instructions.
 VectorState vector_state(const CpuFacts& facts);
 
 }  // namespace prelude::arch

@@ -15,10 +15,6 @@ struct VectorState {
   uint64_t bytes = 512;  ///< size of the save area, a multiple of 64
 };
 
-/// From facts already known: XCR0 (0 where the system does not use xsave) and the best instruction.
-VectorState vector_state_of(uint64_t xcr0, StateSaver best);
-/// The same from the processor itself; costs two CPUID instructions.
-VectorState detect_vector_state();
 void use_vector_state(const VectorState& state);
 /// The lazy binding stub that goes with `saver`, for GOT[2].
 void* lazy_binding_stub(StateSaver saver);
