@@ -116,12 +116,6 @@ Writer& Writer::hex(uint64_t value, size_t digits, char pad) {
   return put(std::string_view(text + at, kMaxDigits - at));
 }
 
-Writer& Writer::padded(std::string_view text, size_t width) {
-  put(text);
-  for (size_t i = text.size(); i < width; ++i) put(' ');
-  return *this;
-}
-
 Writer& Writer::escaped(std::string_view text, size_t limit) {
   size_t plain = 0, at = 0;  // text[plain..at) is printable and not written yet
   const size_t end = text.size() < limit ? text.size() : limit;

@@ -25,9 +25,7 @@ struct Raw {
     kRelaCount,
     kFlags1,
     kVerDef,
-    kVerDefNum,
     kVerNeed,
-    kVerNeedNum,
     kAuxiliary,
     kFilter,
     kAudit
@@ -45,12 +43,8 @@ struct Raw {
         return kFlags1;
       case kDtVerDef:
         return kVerDef;
-      case kDtVerDefNum:
-        return kVerDefNum;
       case kDtVerNeed:
         return kVerNeed;
-      case kDtVerNeedNum:
-        return kVerNeedNum;
       case kDtAuxiliary:
         return kAuxiliary;
       case kDtFilter:
@@ -254,16 +248,13 @@ Status read_sysv_hash(Image& image, const Raw& raw) {
 
 Status read_versions(Image& image, const Raw& raw) {
   struct Table {
-    int address, count;
+    int address;
     const char* name;
     const std::byte* Image::*start;
     uint64_t Image::*room;
-    uint64_t Image::*number;
   };
-  const Table tables[] = {{Raw::kVerDef, Raw::kVerDefNum, "DT_VERDEF", &Image::verdef,
-                           &Image::verdef_room, &Image::verdef_count},
-                          {Raw::kVerNeed, Raw::kVerNeedNum, "DT_VERNEED", &Image::verneed,
-                           &Image::verneed_room, &Image::verneed_count}};
+  const Table tables[] = {{Raw::kVerDef, "DT_VERDEF", &Image::verdef, &Image::verdef_room},
+                          {Raw::kVerNeed, "DT_VERNEED", &Image::verneed, &Image::verneed_room}};
   for (const Table& table : tables) {
     if (!raw.has(table.address)) continue;
     const uint64_t at = raw.get(table.address);
@@ -271,7 +262,6 @@ Status read_versions(Image& image, const Raw& raw) {
     if (room < 16 || at % 4 != 0) return bad_field(table.name, at, kInside);
     image.*table.start = static_cast<const std::byte*>(image.address(at));
     image.*table.room = room;
-    image.*table.number = raw.has(table.count) ? raw.get(table.count) : UINT64_MAX;
   }
   return Done{};
 }

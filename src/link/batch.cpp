@@ -86,8 +86,7 @@ void roll_back(Linker& linker, Batch& batch) {
     remove_from_namespace(linker, *batch.space, *batch.modules[i]);
   personality.unlock_lists(linker);
   personality.lock_tls(linker);
-  for (size_t i = batch.modules.size(); i-- > 0;)
-    if (batch.modules[i]->tls.module_id != 0) linker.tls.undo(*batch.modules[i]);
+  for (size_t i = batch.modules.size(); i-- > 0;) linker.tls.remove(*batch.modules[i]);
   personality.unlock_tls(linker);
   for (size_t i = batch.modules.size(); i-- > 0;) retire_object(linker, *batch.modules[i]);
   release_retired(linker);

@@ -111,13 +111,6 @@ void write_relocation_overflow(Writer& out, const char* program, const char* sym
   put_symbol(out, program, symbol).put("causes overflow in ").put(type).put(" relocation\n");
 }
 
-void write_relink(Writer& out, const char* program, const char* user, const char* provider,
-                  const char* symbol) {
-  put_name(put_name(out, program).put(": Relink `"), user);
-  put_name(out.put("' with `"), provider);
-  put_name(out.put("' for IFUNC symbol `"), symbol).put("'\n");
-}
-
 void write_cannot_execute(Writer& out, const char* loader, const char* file, int32_t number) {
   put_name(put_name(out, loader).put(": cannot execute "), file).put(": ");
   if (const char* name = execute_errno_name(number); name != nullptr)

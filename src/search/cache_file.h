@@ -14,17 +14,16 @@ class CacheFile {
  public:
   constexpr CacheFile() = default;
 
-  /// The mapped cache; null when the file is absent or bad (asked once, until drop or revalidate).
+  /// The mapped cache; null when the file is absent or bad (asked once, until it is revalidated).
   const CacheView* view(const char* path);
-
-  /// Unmaps; the next view() opens the file again.
-  void drop();
 
   /// The next view() looks whether the file is still the one that is mapped.
   void revalidate() { stale_ = true; }
 
  private:
   enum class Status : uint8_t { kUnknown, kMapped, kUnusable };
+  /// Unmaps; the next view() opens the file again.
+  void drop();
   void check(const char* path);
   [[nodiscard]] bool map(const char* path);
   [[nodiscard]] bool map_open_file(int fd);

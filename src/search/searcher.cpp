@@ -323,8 +323,4 @@ void Searcher::revalidate_cache() {
   if (state_ != nullptr) state_->cache.revalidate();
 }
 
-void Searcher::release_cache() {
-  if (state_ != nullptr) state_->cache.drop();
-}
-
 }  // namespace prelude

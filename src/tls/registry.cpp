@@ -76,8 +76,6 @@ void TlsRegistry::remove(Module& module) {
   segment.module_id = 0;
 }
 
-void TlsRegistry::undo(Module& module) { remove(module); }
-
 void TlsRegistry::publish_generation() {
   __atomic_store_n(&prelude_tls_generation, prelude_tls_generation + 1, __ATOMIC_RELEASE);
 }

@@ -23,8 +23,6 @@ class Writer {
   Writer& signed_decimal(int64_t value);
   /// Lower-case digits without prefix, padded to `digits`.
   Writer& hex(uint64_t value, size_t digits = 0, char pad = '0');
-  /// `text`, then blanks up to `width` columns.
-  Writer& padded(std::string_view text, size_t width);
   /// Names from outside: control characters and bytes that are no UTF-8 as \xNN, at most `limit`
   /// bytes.
   Writer& escaped(std::string_view text, size_t limit = 4096);

@@ -93,7 +93,6 @@ struct Image {
   const std::byte* verdef = nullptr;  ///< first record; bytes up to verdef_room
   const std::byte* verneed = nullptr;
   uint64_t verdef_room = 0, verneed_room = 0;
-  uint64_t verdef_count = 0, verneed_count = 0;
 
   const elf::Rela* rela = nullptr;
   uint64_t rela_count = 0, relative_count = 0;

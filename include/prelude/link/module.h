@@ -79,7 +79,6 @@ struct Module {
   uint64_t relro_start, relro_end;  ///< addresses, page-rounded; equal = none
   AuditRecord* audit;               ///< null = no auditor knows of it
 
-  [[nodiscard]] const char* display_name() const { return path; }
   [[nodiscard]] bool contains(uint64_t address) const {
     return address >= map_start && address < map_end;
   }

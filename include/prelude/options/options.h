@@ -111,7 +111,4 @@ struct ParsedOptions {
 /// one counts, as in glibc 2.36; LD_DEBUG adds up. Pure but for that.
 void parse_options(const Process& process, bool direct, ParsedOptions& out);
 
-/// The value of `name` in the environment (the first one), or null.
-const char* environment_value(char** envp, const char* name);
-
 }  // namespace prelude

@@ -98,9 +98,6 @@ class Relocator {
   }
   [[nodiscard]] const RelocCounts& counts() const { return counts_; }
 
-  /// A single entry, for lazy binding and tests.
-  [[nodiscard]] bool one(const elf::Rela& rela, bool plt_table) { return entry(rela, plt_table); }
-
  private:
   using Kind = arch::RelocKind;
   static constexpr uint64_t kPackedWords = 63;  // that one bitmap of DT_RELR stands for

@@ -60,8 +60,6 @@ void write_protected_copy(Writer& out, const char* symbol, const char* definer);
 /// `type` is the relocation's name, such as R_X86_64_32.
 void write_relocation_overflow(Writer& out, const char* program, const char* symbol,
                                const char* type);
-void write_relink(Writer& out, const char* program, const char* user, const char* provider,
-                  const char* symbol);
 void write_cannot_execute(Writer& out, const char* loader, const char* file, int32_t number);
 
 }  // namespace prelude::report

@@ -108,8 +108,6 @@ class Searcher {
 
   /// Drops the cache mapping when the file has been replaced; call before a dlopen search.
   void revalidate_cache();
-  /// Unmaps ld.so.cache (end of start-up).
-  void release_cache();
 
   /// The directories in effect for dlinfo(RTLD_DI_SERINFO) and --help: calls `each` with a path and
   /// the source, in search order, without hwcaps subdirectories, without looking whether they

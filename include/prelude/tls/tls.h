@@ -97,12 +97,10 @@ class TlsRegistry {
 
   /// Gives the module an id and a slot for the next generation.
   [[nodiscard]] bool add(Module& module, Heap& heap);
-  /// Takes the slot away; the id is reused later.
+  /// Takes the slot away, also one that was never published; the id is used again.
   void remove(Module& module);
   /// Makes all slots added or removed since the last call visible.
   void publish_generation();
-  /// Takes back what add() gave to modules that were never published.
-  void undo(Module& module);
 
   /// Places a block in the static area; false when it does not fit any more.
   [[nodiscard]] bool place_static(TlsSegment& segment);

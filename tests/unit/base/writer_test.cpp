@@ -51,12 +51,6 @@ TEST(Writer, Hex) {
   EXPECT_EQ(t.str(), "0 0000beef ffffffffffffffff    1");
 }
 
-TEST(Writer, Padded) {
-  Text t;
-  t.writer.padded("ab", 4).put('|').padded("abcdef", 4);
-  EXPECT_EQ(t.str(), "ab  |abcdef");
-}
-
 TEST(Writer, FullBufferWithoutSinkIsCut) {
   char buffer[4];
   Writer writer(buffer, sizeof(buffer));

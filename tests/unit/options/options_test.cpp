@@ -140,15 +140,6 @@ TEST(Environment, IgnoresWhatIsNoEntryOrNotOurs) {
   EXPECT_EQ(start.environment().size(), 9U);
 }
 
-TEST(Environment, ValueOfAName) {
-  std::string a = "AB=0", b = "A=1", c = "A=2", d = "B=", e = "C";
-  char* envp[] = {a.data(), b.data(), c.data(), d.data(), e.data(), nullptr};
-  EXPECT_STREQ(environment_value(envp, "A"), "1");
-  EXPECT_STREQ(environment_value(envp, "B"), "");
-  EXPECT_EQ(environment_value(envp, "C"), nullptr);
-  EXPECT_EQ(environment_value(envp, "D"), nullptr);
-}
-
 TEST(DebugWords, SplitsAtColonCommaAndBlank) {
   const ParsedOptions parsed = with_environment({"LD_DEBUG=::scopes,tls unused:,statistics "});
   EXPECT_EQ(parsed.options.debug_mask,

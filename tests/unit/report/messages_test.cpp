@@ -188,8 +188,6 @@ TEST(Warnings, Others) {
             "p: Symbol `s' has different size in shared object, consider re-linking\n");
   EXPECT_EQ(text_of([](Writer& out) { write_relocation_overflow(out, "p", "s", "R_X86_64_32"); }),
             "p: Symbol `s' causes overflow in R_X86_64_32 relocation\n");
-  EXPECT_EQ(text_of([](Writer& out) { write_relink(out, "p", "a", "b", "s"); }),
-            "p: Relink `a' with `b' for IFUNC symbol `s'\n");
 }
 
 }  // namespace

@@ -310,18 +310,6 @@ TEST_F(SearcherTest, RevalidationSeesAppearingAndVanishingCaches) {
   EXPECT_EQ(fake::mappings(), 0);
 }
 
-TEST_F(SearcherTest, ReleasedCacheIsMappedAgain) {
-  fake::add_file(kCachePath, CacheBuilder().add("a.so", "/x/a.so").build());
-  fake::add_file("/x/a.so");
-  start();
-  EXPECT_EQ(find("a.so"), FoundBy::kCache);
-  EXPECT_EQ(fake::mappings(), 1);
-  searcher_.release_cache();
-  searcher_.release_cache();
-  EXPECT_EQ(fake::mappings(), 0);
-  EXPECT_EQ(find("a.so"), FoundBy::kCache);
-}
-
 TEST_F(SearcherTest, ExpandGivesTheTextItselfWithoutToken) {
   start();
   const char* text = "/a/b.so";

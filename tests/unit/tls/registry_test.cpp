@@ -72,7 +72,7 @@ TEST_F(Tls, HighestIdFallsPastHoles) {
   EXPECT_EQ(registry.max_module_id(), 1U);
   EXPECT_EQ(add(d), 2U);
   EXPECT_EQ(add(b), 3U);  // the hole was forgotten with the ids above it
-  registry.undo(*b);
+  registry.remove(*b);
   EXPECT_EQ(registry.max_module_id(), 2U);
 }
 
