@@ -28,7 +28,7 @@ void give_back(void* block) {
 
 Module* libc_of(const Batch& batch) {
   for (Module* module : batch.modules)
-    if (module->image.soname != nullptr && equal(module->image.soname, "libc.so.6")) return module;
+    if (is_libc(*module)) return module;
   return nullptr;
 }
 

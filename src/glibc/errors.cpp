@@ -48,10 +48,6 @@ bool frames_are_ours() {
   sys::exit_group(127);
 }
 
-}  // namespace
-
-namespace {
-
 Raised join(std::string_view object, std::string_view text) {
   void* block = state().functions.malloc != nullptr
                     ? state().functions.malloc(text.size() + object.size() + 2)
@@ -138,10 +134,6 @@ int run_caught(Raised* exception, void (*operate)(void*), void* argument) {
   frame_slot() = outer;
   return *const_cast<volatile int32_t*>(&number);
 }
-
-}  // namespace
-
-namespace {
 
 [[gnu::noinline]] int catch_own_errors(const char** object, const char** text, bool* allocated,
                                        void (*operate)(void*), void* argument) {

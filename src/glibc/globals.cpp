@@ -159,7 +159,7 @@ void update_space(Linker& linker, Namespace& space) {
   set<uint32_t>(at, n.ns_nloaded, space.count);
   set<void*>(at, n.ns_main_searchlist, space.global);
   const bool has_libc = state().libc != nullptr && state().libc->name_space == space.index;
-  set<void*>(at, n.libc_map, has_libc ? state().libc : space.names.find("libc.so.6"));
+  set<void*>(at, n.libc_map, has_libc ? state().libc : space.names.find(kLibcSoname));
   if (space.first != nullptr) update_link_map(layout, *space.first);
 }
 

@@ -10,8 +10,6 @@ namespace {
 
 static_assert(kMaxLinkMapSize <= kLinkMapBytes);
 
-constexpr const char* kLibcSoname = "libc.so.6";
-
 const void* libc_object(const Module& libc, const char* name) {
   SymbolQuery query = make_query(name);
   query.newest = true;
@@ -287,10 +285,6 @@ class GlibcPersonality final : public Personality {
 };
 
 constinit GlibcPersonality the_personality;
-
-}  // namespace
-
-namespace {
 
 Status choose_layout(const Module& libc) {
   State& s = state();

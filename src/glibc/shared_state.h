@@ -7,6 +7,7 @@
 #include "tunables.h"
 
 #include <prelude/base/room.h>
+#include <prelude/base/string.h>
 #include <prelude/link/linker.h>
 #include <prelude/report/debug_text.h>
 
@@ -111,6 +112,11 @@ struct State {
 /// The one state of the module.
 extern Room<State> the_state;
 inline State& state() { return the_state.object; }
+
+inline constexpr const char* kLibcSoname = "libc.so.6";
+inline bool is_libc(const Module& module) {
+  return module.image.soname != nullptr && equal(module.image.soname, kLibcSoname);
+}
 
 /// Address of a function or object of libc, private version or public default; null if absent.
 void* libc_symbol(const char* name);

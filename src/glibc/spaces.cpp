@@ -2,18 +2,7 @@
 // structures.
 #include "shared_state.h"
 
-#include <prelude/base/string.h>
-
 namespace prelude::glibc {
-namespace {
-
-constexpr const char* kLibcSoname = "libc.so.6";
-
-bool is_libc(const Module& module) {
-  return module.image.soname != nullptr && equal(module.image.soname, kLibcSoname);
-}
-
-}  // namespace
 
 Status admit_libc(Linker&, const Batch& batch) {
   static char found[16];
