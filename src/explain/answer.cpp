@@ -6,8 +6,6 @@
 namespace prelude::explain {
 namespace {
 
-void to_stdout(void*, const char* text, size_t bytes) { sys::write_all(1, text, bytes); }
-
 bool same_library(const char* name, const char* wanted) {
   return equal(name, wanted) || equal(name, base_of(wanted));
 }
@@ -141,7 +139,7 @@ void SearchLog::note(const Event& event) {
 
 [[noreturn]] void answer(Linker& linker, const SearchLog& log) {
   char buffer[4096];
-  Writer out(buffer, sizeof buffer, to_stdout);
+  Writer out(buffer, sizeof buffer, sys::to_stdout);
   linker.tracer.silence();  // looking things up again is no part of a trace
   Answer to{linker, *linker.options, out, report::Json(out)};
   const int status = answer_question(to, log);

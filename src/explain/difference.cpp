@@ -14,8 +14,6 @@ constexpr char kObject = 'O', kLibrary = 'L', kBinding = 'B';
 int plan_file = -1;  // in a child: where its plan goes
 
 void to_file(void*, const char* text, size_t bytes) { sys::write_all(plan_file, text, bytes); }
-void to_stdout(void*, const char* text, size_t bytes) { sys::write_all(1, text, bytes); }
-
 bool write_binding(void* context, const Binding& binding) {
   Writer& out = *static_cast<Writer*>(context);
   const char* name = binding.user.image.string(binding.reference.name);
@@ -217,7 +215,7 @@ void start_difference(Process& process, const Options& options) {
   const char* variable = options.question_argument;
   if (make_plan(process, nullptr, now) || make_plan(process, variable, then)) return;
   char buffer[4096];
-  Writer out(buffer, sizeof buffer, to_stdout);
+  Writer out(buffer, sizeof buffer, sys::to_stdout);
   const int status = Difference(out, options.json).print(variable, now, then);
   out.flush();
   sys::exit_group(status);

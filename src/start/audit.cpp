@@ -3,7 +3,6 @@
 #include "start.h"
 
 #include <prelude/audit/audit.h>
-#include <prelude/base/string.h>
 #include <prelude/report/messages.h>
 
 namespace prelude::start {
@@ -24,15 +23,8 @@ void report_refusal(const char* name, const audit::Loaded& loaded) {
   out.flush();
 }
 
-// A secure program takes plain names, as it does of preloads.
-bool acceptable(const char* name) {
-  constexpr size_t kLongest = 255;
-  if (!linker.options->secure) return true;
-  return !contains(name, '/') && !contains(name, '$') && string_length(name) <= kLongest;
-}
-
 void load_one(const char* name) {
-  if (!acceptable(name)) return;
+  if (linker.options->secure && !is_plain_name(name)) return;
   const audit::Loaded loaded = audit::load(linker, name, linker.options->secure);
   report_refusal(name, loaded);
   audit::drop(linker, loaded);

@@ -13,8 +13,6 @@ namespace {
 
 constexpr const char* kLibc = "libc.so.6";
 
-void to_stdout(void*, const char* text, size_t bytes) { sys::write_all(1, text, bytes); }
-
 Module* try_load(const char* name) {
   Batch batch;
   batch.space = &linker.base_space;

@@ -9,17 +9,6 @@
 namespace prelude::start {
 namespace {
 
-void to_stdout(void*, const char* text, size_t bytes) { sys::write_all(1, text, bytes); }
-
-bool needs_something(const Image& image) {
-  bool needs = false;
-  for_each_dynamic(image, elf::kDtNeeded, [&](uint64_t) {
-    needs = true;
-    return false;
-  });
-  return needs;
-}
-
 void list_one(Writer& out, const Module& module) {
   const bool program = &module == linker.program;
   const char* name = program ? "" : module.names != nullptr ? module.names->name : module.path;
@@ -40,7 +29,7 @@ void list_missing(Writer& out, const Module* after) {
 
 // The namespace's list, with what was not found where it would have been.
 void list_all(Writer& out) {
-  if (!needs_something(linker.program->image)) {
+  if (!has_dynamic(linker.program->image, elf::kDtNeeded)) {
     report::write_statically_linked(out);
     return;
   }

@@ -135,14 +135,7 @@ void note_program(Module& program) {
 // What needs nothing and names no interpreter is for the kernel, a shared object too (Compat:
 // glibc 2.36).
 bool is_static(const Image& image) {
-  if (image.interp_size != 0) return false;
-  bool needs = false;
-  if (image.dynamic_size != 0)
-    for_each_dynamic(image, elf::kDtNeeded, [&](uint64_t) {
-      needs = true;
-      return false;
-    });
-  return !needs;
+  return image.interp_size == 0 && !has_dynamic(image, elf::kDtNeeded);
 }
 
 bool is_loader(const Image& image) {
@@ -281,12 +274,9 @@ bool is_separator(char c, bool file) {
   return c == ':' || c == ' ' || (file && (c == '\t' || c == '\n'));
 }
 
-// Of the user's list, a secure program takes plain names only. What root wrote down is taken as it
-// is.
+// What root wrote down is taken as it is.
 bool acceptable(const char* name, bool file) {
-  constexpr size_t kLongest = 255;
-  if (!linker.options->secure || file) return true;
-  return !contains(name, '/') && !contains(name, '$') && string_length(name) <= kLongest;
+  return !linker.options->secure || file || is_plain_name(name);
 }
 
 void preload_list(Batch& batch, Array<Module*>& roots, const char* text, size_t size,

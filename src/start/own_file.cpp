@@ -9,12 +9,6 @@
 namespace prelude::start {
 namespace {
 
-int protection(uint32_t flags) {
-  return ((flags & elf::kPfR) != 0 ? sys::kProtRead : 0) |
-         ((flags & elf::kPfW) != 0 ? sys::kProtWrite : 0) |
-         ((flags & elf::kPfX) != 0 ? sys::kProtExec : 0);
-}
-
 // The code that runs here is among the pages. Between the copy and the move nothing may write into
 // our data: all that changes lies on the stack.
 sys::Ret<Done> copy_pages(void* start, size_t bytes, int prot) {
@@ -34,7 +28,7 @@ sys::Ret<Done> leave_own_file() {
     const uint64_t start = s.vaddr & ~(page - 1);
     const uint64_t end = (s.vaddr + s.filesz + page - 1) & ~(page - 1);
     if (end == start) continue;
-    const auto copied = copy_pages(self.address(start), end - start, protection(s.flags));
+    const auto copied = copy_pages(self.address(start), end - start, protection_of(s.flags));
     if (!copied) return copied;
   }
   return Done{};

@@ -1,8 +1,8 @@
 // What a secure program needs before anything else happens: three open descriptors, so that no file
-// it opens later is taken for its standard input, output or error.
+// it opens later is taken for its standard input, output or error. And what it takes of its user.
 #include "start.h"
 
-#include <arch/native.h>
+#include <prelude/base/string.h>
 
 namespace prelude::start {
 namespace {
@@ -24,6 +24,11 @@ bool open_in_place(int wanted) {
 }
 
 }  // namespace
+
+bool is_plain_name(const char* name) {
+  constexpr size_t kLongest = 255;
+  return !contains(name, '/') && !contains(name, '$') && string_length(name) <= kLongest;
+}
 
 void guard_secure_start(bool direct) {
   if (!world.stack.process.secure) return;

@@ -82,6 +82,7 @@ void show_auxv();
 // ---- setup.cpp
 /// Where a Writer's text goes: what does not fit its buffer is not cut off.
 using sys::to_stderr;
+using sys::to_stdout;
 void set_up_linker();
 void set_up_search();
 // ---- objects.cpp
@@ -105,6 +106,9 @@ void show_vdso();
 /// Opens missing standard descriptors of a secure process, or ends it; ends a secure loader that
 /// was started directly.
 void guard_secure_start(bool direct);
+/// The only names of libraries that a secure program takes of its user: looked for in the default
+/// directories, nowhere else.
+bool is_plain_name(const char* name);
 // ---- own_file.cpp
 /// --keep-exe: where the program was found, and the word of the command line that names it.
 void note_program_file(const char* path, const char* word);

@@ -179,5 +179,10 @@ void for_each_dynamic(const Image& image, int64_t tag, Each each) {
   for (uint32_t i = 0; i < image.dynamic_count; ++i)
     if (image.dynamic[i].tag == tag && !each(image.dynamic[i].value)) return;
 }
+inline bool has_dynamic(const Image& image, int64_t tag) {
+  for (uint32_t i = 0; i < image.dynamic_count; ++i)
+    if (image.dynamic[i].tag == tag) return true;
+  return false;
+}
 
 }  // namespace prelude

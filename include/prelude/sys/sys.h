@@ -80,7 +80,10 @@ bool can_read(const void* byte);
 
 /// Writes all of it; errors other than EINTR end the try and are ignored.
 void write_all(int fd, const char* text, size_t bytes);
-/// Standard error as the sink of a Writer.
+/// Standard output and standard error as the sink of a Writer.
+inline void to_stdout(void* /*context*/, const char* text, size_t bytes) {
+  write_all(1, text, bytes);
+}
 inline void to_stderr(void* /*context*/, const char* text, size_t bytes) {
   write_all(2, text, bytes);
 }
