@@ -1,18 +1,13 @@
 // What auditors and debuggers are told of a change, in the order that the libc's release has.
 #include <prelude/dl/dl.h>
 
-#include <prelude/base/string.h>
-
 namespace prelude::dl {
 namespace {
 
-// In the order in which finalisers would run.
 void tell_closes(Linker& linker, const Batch& batch) {
   const size_t count = batch.modules.size();
-  auto* list = linker.heap.make_array<Module*>(count);
+  Module** const list = in_closing_order(linker, batch);
   if (list == nullptr) return;
-  copy_bytes(list, batch.modules.data(), count * sizeof(Module*));
-  (void)sort_closure(linker, list, static_cast<uint32_t>(count), false, true);
   for (size_t i = 0; i < count; ++i) linker.auditor->closed(linker, *list[i]);
   linker.heap.release_array(list, count);
 }

@@ -19,10 +19,6 @@ Module* caller_of(Linker& linker, const void* address) {
   return module != nullptr ? module : linker.program;
 }
 
-bool is_absence(Errc code) {
-  return code == Errc::kCannotOpen || code == Errc::kWrongClass || code == Errc::kWrongMachine;
-}
-
 // A dlopen that failed. The hint is the linker's until the lock is given up.
 [[noreturn]] void raise_open(Linker& linker, const Error& error) {
   char hint[2048];

@@ -45,22 +45,35 @@ void release_retired(Linker& linker) {
   linker.retired.clear();
 }
 
+Module** in_closing_order(Linker& linker, const Batch& batch) {
+  const size_t count = batch.modules.size();
+  auto* list = linker.heap.make_array<Module*>(count);
+  if (list == nullptr) return nullptr;
+  copy_bytes(list, batch.modules.data(), count * sizeof(Module*));
+  (void)sort_closure(linker, list, static_cast<uint32_t>(count), false, true);
+  return list;
+}
+
 namespace {
 
-// In the order in which finalisers would run.
 void trace_removal(Linker& linker, const Batch& batch) {
   const size_t count = batch.modules.size();
   if (count == 0 || !linker.tracer.wants(Topic::kFiles)) return;
-  auto* list = linker.heap.make_array<Module*>(count);
+  Module** const list = in_closing_order(linker, batch);
   if (list == nullptr) return;
-  copy_bytes(list, batch.modules.data(), count * sizeof(Module*));
-  (void)sort_closure(linker, list, static_cast<uint32_t>(count), false, true);
   for (size_t i = 0; i < count; ++i)
     linker.tracer.emit({.kind = EventKind::kFileRemoved,
                         .topic = Topic::kFiles,
                         .file = list[i]->path,
                         .ns = list[i]->name_space});
   linker.heap.release_array(list, count);
+}
+
+void release_lists(Linker& linker, Batch& batch) {
+  batch.modules.release(linker.heap);
+  batch.pending.release(linker.heap);
+  batch.late_tls.release(linker.heap);
+  batch.pinned.release(linker.heap);
 }
 
 }  // namespace
@@ -92,18 +105,12 @@ void roll_back(Linker& linker, Batch& batch) {
   release_retired(linker);
   drop_if_empty(linker, *batch.space);
   personality.space_changed(linker, *batch.space);
-  batch.modules.release(linker.heap);
-  batch.pending.release(linker.heap);
-  batch.late_tls.release(linker.heap);
-  batch.pinned.release(linker.heap);
+  release_lists(linker, batch);
 }
 
 void commit(Linker& linker, Batch& batch) {
   for (Module* module : batch.modules) module->in_new_batch = false;
-  batch.modules.release(linker.heap);
-  batch.pending.release(linker.heap);
-  batch.late_tls.release(linker.heap);
-  batch.pinned.release(linker.heap);
+  release_lists(linker, batch);
 }
 
 }  // namespace prelude

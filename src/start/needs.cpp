@@ -10,10 +10,6 @@ namespace {
 
 constexpr size_t kMostReported = 32;
 
-bool is_absence(Errc code) {
-  return code == Errc::kCannotOpen || code == Errc::kWrongClass || code == Errc::kWrongMachine;
-}
-
 bool continues_without() {
   return linker.options->trace_objects && linker.options->mode == Mode::kRun;
 }

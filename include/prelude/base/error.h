@@ -74,6 +74,11 @@ enum class Errc : uint16_t {
   kInternal,     ///< subject = what
 };
 
+/// The file is not there, or there for another machine: no fault of anybody's.
+constexpr bool is_absence(Errc code) {
+  return code == Errc::kCannotOpen || code == Errc::kWrongClass || code == Errc::kWrongMachine;
+}
+
 /// The strings are borrowed. They live at least until the batch that failed is rolled back.
 struct Error {
   Errc code = Errc::kNone;

@@ -332,6 +332,9 @@ bool run_finaliser(Linker& linker, Module& module);
 void run_all_finalisers(Linker& linker);
 
 // ---- batch.cpp
+/// The request's modules in the order in which finalisers would run: as many as it has, on the heap
+/// (release_array). Null when out of memory.
+Module** in_closing_order(Linker& linker, const Batch& batch);
 /// Takes back everything a failed request has done.
 void roll_back(Linker& linker, Batch& batch);
 /// The request's modules belong to the process from here on.
