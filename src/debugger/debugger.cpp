@@ -21,9 +21,7 @@ void start(Linker& linker, RDebug& record, BreakFunction break_function, uint64_
   record.r_ldbase = loader_base;
   record.r_map = linker.program;
   const Image& program = linker.program->image;
-  if (program.debug_slot == 0) return;
-  const LoadSegment* s = program.memory_segment(program.debug_slot, 8);
-  if (s == nullptr || (s->flags & elf::kPfW) == 0) return;
+  if (program.debug_slot == 0 || !program.writable(program.debug_slot, sizeof(uint64_t))) return;
   *static_cast<uint64_t*>(program.address(program.debug_slot)) =
       reinterpret_cast<uint64_t>(&record);
 }

@@ -26,10 +26,6 @@ uint64_t address_of(Linker& linker, const Definition& found) {
   return *address;
 }
 
-bool is_closed(const Module& module, uint64_t address) {
-  return address < module.relro_end && address + sizeof(uint64_t) > module.relro_start;
-}
-
 // A call mostly returns into the object whose PLT it went through. Those of a request under way are
 // in no index yet.
 bool is_module(Linker& linker, const void* pointer, uint64_t return_address) {
@@ -49,9 +45,8 @@ bool is_lazy_entry(const Module& module, uint64_t index) {
   if (arch::Native::kind_of(rela.type()) != arch::RelocKind::kJumpSlot ||
       rela.symbol() >= image.symbol_limit)
     return false;
-  const LoadSegment* s = image.memory_segment(rela.offset, sizeof(uint64_t));
-  const bool closed = is_closed(module, image.bias + rela.offset);
-  return s != nullptr && (s->flags & elf::kPfW) != 0 &&
+  const bool closed = module.touches_relro(image.bias + rela.offset, sizeof(uint64_t));
+  return image.writable(rela.offset, sizeof(uint64_t)) &&
          (!closed || module.plt_watch == PltWatch::kCalls);
 }
 
@@ -78,7 +73,8 @@ BoundCall bind_call(Linker& linker, Module& module, uint64_t index) {
 
 void store_call(Module& module, uint64_t index, uint64_t address) {
   auto* slot = static_cast<uint64_t*>(module.image.address(module.image.plt_rela[index].offset));
-  if (module.plt_watch == PltWatch::kCalls && is_closed(module, reinterpret_cast<uint64_t>(slot)))
+  if (module.plt_watch == PltWatch::kCalls &&
+      module.touches_relro(reinterpret_cast<uint64_t>(slot), sizeof *slot))
     return;
   __atomic_store_n(slot, address, __ATOMIC_RELEASE);
 }

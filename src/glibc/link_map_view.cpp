@@ -24,8 +24,8 @@ constexpr int64_t kAddressTags[] = {elf::kDtPltGot, elf::kDtHash,   elf::kDtStrT
 // bias itself. Nobody else of the loader needs these values any more. tests/system/rows_test.py
 bool put_addresses(const Layout& layout, Module& module) {
   const Image& image = module.image;
-  const LoadSegment* s = image.memory_segment(image.dynamic_vaddr, image.dynamic_size);
-  if ((image.dynamic_flags & elf::kPfW) == 0 || s == nullptr || (s->flags & elf::kPfW) == 0)
+  if ((image.dynamic_flags & elf::kPfW) == 0 ||
+      !image.writable(image.dynamic_vaddr, image.dynamic_size))
     return false;
   auto* info = &field<elf::Dynamic*>(&module, layout.link_map.l_info);
   for (const int64_t tag : kAddressTags)

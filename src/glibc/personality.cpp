@@ -334,10 +334,8 @@ void* program_copy(const Linker& linker, const char* name, uint64_t bytes) {
   SymbolQuery query = make_query(name);
   const elf::Symbol* copy = find_in_object(program.record, query);
   if (copy == nullptr || copy->size < bytes) return nullptr;
-  const LoadSegment* s = program.image.memory_segment(copy->value, copy->size);
-  if (s == nullptr || (s->flags & elf::kPfW) == 0) return nullptr;
-  const uint64_t at = program.image.bias + copy->value;
-  if (at < program.relro_end && at + copy->size > program.relro_start) return nullptr;
+  if (!program.image.writable(copy->value, copy->size)) return nullptr;
+  if (program.touches_relro(program.image.bias + copy->value, copy->size)) return nullptr;
   return program.image.address(copy->value);
 }
 

@@ -129,6 +129,11 @@ struct Image {
   [[nodiscard]] const void* file_bytes(uint64_t vaddr, uint64_t bytes) const {
     return file_segment(vaddr, bytes) == nullptr ? nullptr : address(vaddr);
   }
+  /// Whether a segment that may be written to holds all of it. RELRO is not looked at.
+  [[nodiscard]] bool writable(uint64_t vaddr, uint64_t bytes) const {
+    const LoadSegment* s = memory_segment(vaddr, bytes);
+    return s != nullptr && (s->flags & elf::kPfW) != 0;
+  }
   /// Whether code of the file lies at vaddr; the zeros behind a segment's bytes are none.
   [[nodiscard]] bool executable(uint64_t vaddr) const;
   /// A NUL-terminated string of the table, or null when the offset is outside.

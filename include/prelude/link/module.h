@@ -82,6 +82,10 @@ struct Module {
   [[nodiscard]] bool contains(uint64_t address) const {
     return address >= map_start && address < map_end;
   }
+  /// True where RELRO closes some of these bytes.
+  [[nodiscard]] bool touches_relro(uint64_t address, uint64_t bytes) const {
+    return address < relro_end && address + bytes > relro_start;
+  }
 };
 static_assert(offsetof(Module, map) == 0);
 static_assert(offsetof(Module, symbols) == kLinkMapBytes);
