@@ -1,3 +1,4 @@
+#include <prelude/base/align.h>
 #include <prelude/base/heap.h>
 #include <prelude/base/string.h>
 
@@ -16,8 +17,6 @@ constexpr int kMostKept = 4;
 constexpr size_t kLargestKept = size_t{1} << 20;
 // How far allocate looks along a free list for a block of unusual alignment.
 constexpr int kAlignedTries = 8;
-
-constexpr size_t round_up(size_t bytes, size_t to) { return (bytes + to - 1) & ~(to - 1); }
 
 bool aligned(const void* at, size_t align) {
   return (reinterpret_cast<uintptr_t>(at) & (align - 1)) == 0;

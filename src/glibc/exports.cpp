@@ -1,6 +1,7 @@
 // Functions exported under the names libc, sanitizers and debuggers import. A few lines each.
 #include "shared_state.h"
 
+#include <prelude/base/align.h>
 #include <prelude/base/string.h>
 #include <prelude/dl/dl.h>
 
@@ -70,7 +71,7 @@ PRELUDE_EXPORT void* _dl_allocate_tls(void* block) {
     raw = state().functions.calloc(1, size + align + sizeof(void*));
     if (raw == nullptr) return nullptr;
     const uint64_t tail = state().layout->pthread.size;
-    const uint64_t tp = (reinterpret_cast<uint64_t>(raw) + size - tail + align - 1) & ~(align - 1);
+    const uint64_t tp = prelude::round_up(reinterpret_cast<uint64_t>(raw) + size - tail, align);
     block = reinterpret_cast<void*>(tp);
     *reinterpret_cast<void**>(static_cast<char*>(block) + tail) = raw;
   }

@@ -3,6 +3,7 @@
 // of the first. So the C library of such a namespace gets another definition of that symbol.
 #include "shared_state.h"
 
+#include <prelude/base/align.h>
 #include <prelude/dl/dl.h>
 
 namespace prelude::glibc {
@@ -77,8 +78,8 @@ Status give_own_iteration(const Module& libc) {
   const LoadSegment* segment =
       libc.image.memory_segment(start - libc.image.bias, sizeof(elf::Symbol));
   if (segment == nullptr) return Done{};
-  const uint64_t page = state().kernel.page_size, first = start & ~(page - 1);
-  const uint64_t bytes = ((start + sizeof(elf::Symbol) + page - 1) & ~(page - 1)) - first;
+  const uint64_t page = state().kernel.page_size, first = round_down(start, page);
+  const uint64_t bytes = round_up(start + sizeof(elf::Symbol), page) - first;
   void* const at = reinterpret_cast<void*>(first);
   auto changed = sys::protect(at, bytes, sys::kProtRead | sys::kProtWrite);
   if (changed) {

@@ -3,6 +3,8 @@
 // Never in secure mode.
 #include "shared_state.h"
 
+#include <prelude/base/align.h>
+
 namespace prelude::glibc {
 namespace {
 
@@ -43,7 +45,7 @@ class LowLevelLock {
 // The kernel extends the change to the lowest page the stack will ever have.
 int open_main_stack() {
   const uint64_t page = state().kernel.page_size;
-  const uint64_t start = reinterpret_cast<uint64_t>(state().kernel.stack_end) & ~(page - 1);
+  const uint64_t start = round_down(reinterpret_cast<uint64_t>(state().kernel.stack_end), page);
   void* at = reinterpret_cast<void*>(start);
   const auto changed = sys::protect(at, page, kEverything | sys::kProtGrowsDown);
   return changed ? 0 : sys::raw(changed.error());

@@ -1,6 +1,7 @@
 // struct pthread of the first thread.
 #include "shared_state.h"
 
+#include <prelude/base/align.h>
 #include <prelude/base/string.h>
 
 namespace prelude::glibc {
@@ -49,7 +50,7 @@ void reserve_rseq(Linker& linker) {
   const uint64_t align = k.rseq_align > b.rseq_min_align ? k.rseq_align : b.rseq_min_align;
   const uint64_t size =
       k.rseq_feature_size > b.rseq_min_size ? k.rseq_feature_size : b.rseq_min_size;
-  state().rseq_offset = linker.tls.reserve_static((size + align - 1) & ~(align - 1), align);
+  state().rseq_offset = linker.tls.reserve_static(round_up(size, align), align);
 }
 
 void prepare_main_thread(Linker& linker, char* block) {

@@ -1,4 +1,5 @@
 // ELF header and program headers: from untrusted bytes to checked facts (gABI ch. 4 and 5).
+#include <prelude/base/align.h>
 #include <prelude/image/image.h>
 
 #include <algorithm>
@@ -34,9 +35,6 @@ Status check_ident(const elf::FileHeader& header, uint16_t machine) {
     return Error{.code = Errc::kWrongMachine, .value = header.machine};
   return status;
 }
-
-uint64_t round_down(uint64_t value, uint64_t to) { return value & ~(to - 1); }
-uint64_t round_up(uint64_t value, uint64_t to) { return (value + to - 1) & ~(to - 1); }
 
 // The highest address user space can have is below this on every machine served; it keeps all later
 // sums free of overflow.

@@ -1,5 +1,6 @@
 // From segments to the shortest list of mapping steps. The first step maps the whole span from the
 // file with the first segment's protection; segments that agree with it need no step of their own.
+#include <prelude/base/align.h>
 #include <prelude/image/image.h>
 
 namespace prelude {
@@ -10,9 +11,8 @@ struct Pages {
 };
 
 Pages pages_of(const LoadSegment& s, uint64_t page) {
-  const uint64_t mask = ~(page - 1);
-  return {s.vaddr & mask, (s.vaddr + s.filesz + page - 1) & mask,
-          (s.vaddr + s.memsz + page - 1) & mask};
+  return {round_down(s.vaddr, page), round_up(s.vaddr + s.filesz, page),
+          round_up(s.vaddr + s.memsz, page)};
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 
 #include <arch/native.h>
 
-#include <prelude/base/string.h>
+#include <prelude/base/align.h>
 
 namespace prelude {
 
@@ -40,7 +40,7 @@ Status place_start_up_tls(Linker& linker) {
   auto* raw = static_cast<char*>(linker.heap.allocate_for_ever(bytes, 64));
   if (raw == nullptr) return no_memory;
   const uint64_t below = tls.static_size() - tail;
-  auto tp_address = (reinterpret_cast<uint64_t>(raw) + below + align - 1) & ~(align - 1);
+  const uint64_t tp_address = round_up(reinterpret_cast<uint64_t>(raw) + below, align);
   char* tp = reinterpret_cast<char*>(tp_address);
   linker.initial_dtv = tls.make_dtv(linker.thread_memory);
   if (linker.tracer.wants(Topic::kTls))

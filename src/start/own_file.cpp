@@ -4,6 +4,7 @@
 // copies that belong to no file.
 #include "start.h"
 
+#include <prelude/base/align.h>
 #include <prelude/base/string.h>
 
 namespace prelude::start {
@@ -25,8 +26,8 @@ sys::Ret<Done> leave_own_file() {
   const uint64_t page = linker.host.page_size;
   for (uint32_t i = 0; i < self.segment_count; ++i) {
     const LoadSegment& s = self.segments[i];
-    const uint64_t start = s.vaddr & ~(page - 1);
-    const uint64_t end = (s.vaddr + s.filesz + page - 1) & ~(page - 1);
+    const uint64_t start = round_down(s.vaddr, page);
+    const uint64_t end = round_up(s.vaddr + s.filesz, page);
     if (end == start) continue;
     const auto copied = copy_pages(self.address(start), end - start, protection_of(s.flags));
     if (!copied) return copied;

@@ -4,6 +4,8 @@
 // system calls end a process for a call that their authors did not know.
 #include "start.h"
 
+#include <prelude/base/align.h>
+
 #include <string_view>
 
 namespace prelude::start {
@@ -33,8 +35,8 @@ bool seal_module(const Module& module, uint64_t page) {
   if (image.text_relocations) return true;  // late IFUNC results may go into its code
   for (uint32_t i = 0; i < image.segment_count; ++i) {
     const LoadSegment& s = image.segments[i];
-    const uint64_t start = (image.bias + s.vaddr) & ~(page - 1);
-    const uint64_t end = (image.bias + s.vaddr + s.memsz + page - 1) & ~(page - 1);
+    const uint64_t start = round_down(image.bias + s.vaddr, page);
+    const uint64_t end = round_up(image.bias + s.vaddr + s.memsz, page);
     if ((s.flags & elf::kPfW) == 0 && !seal_range(start, end)) return false;
   }
   return seal_range(module.relro_start, module.relro_end);

@@ -3,6 +3,7 @@
 // Below it there is only the surplus, then the thread's stack. What does not fit there goes to an
 // area far away, where the address space of every thread is free at that distance; each thread,
 // running or new, gets its own mapping there.
+#include <prelude/base/align.h>
 #include <prelude/tls/tls.h>
 
 namespace prelude {
@@ -25,15 +26,13 @@ constexpr int kTries = 512;
 // The default of glibc.rtld.optional_static_tls.
 constexpr uint64_t kOptionalBytes = 512;
 
-constexpr uint64_t round_up(uint64_t value, uint64_t to) { return (value + to - 1) & ~(to - 1); }
-
 struct PageRange {
   uint64_t start, bytes;
 };
 
 PageRange pages_of(const TlsArea& area, const char* block) {
   const uint64_t start = reinterpret_cast<uint64_t>(block) - area.distance;
-  const uint64_t first = start & ~(kPage - 1);
+  const uint64_t first = round_down(start, kPage);
   return {first, round_up(start + area.bytes, kPage) - first};
 }
 

@@ -1,4 +1,5 @@
 // Module ids, slots and the static layout.
+#include <prelude/base/align.h>
 #include <prelude/tls/tls.h>
 
 #include <prelude/base/string.h>
@@ -11,7 +12,6 @@ namespace prelude {
 namespace {
 
 constexpr size_t kSlotsPerList = 62;
-constexpr uint64_t round_up(uint64_t value, uint64_t to) { return (value + to - 1) & ~(to - 1); }
 
 TlsSlotList* make_slots(Heap& heap) {
   const size_t bytes = sizeof(TlsSlotList) + (kSlotsPerList - 1) * sizeof(TlsSlot);

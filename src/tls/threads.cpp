@@ -1,4 +1,5 @@
 // What a thread needs: its DTV, its static blocks, dynamic blocks on first use.
+#include <prelude/base/align.h>
 #include <prelude/base/string.h>
 #include <prelude/tls/tls.h>
 
@@ -17,8 +18,7 @@ char* make_tls_block(const TlsSegment& segment, const ThreadMemory& memory, void
   if (raw == nullptr) return nullptr;
   to_free = raw;
   const auto at = reinterpret_cast<uint64_t>(raw);
-  const uint64_t aligned =
-      ((at - segment.first_byte + segment.align - 1) & ~(segment.align - 1)) + segment.first_byte;
+  const uint64_t aligned = round_up(at - segment.first_byte, segment.align) + segment.first_byte;
   return raw + (aligned - at);
 }
 
