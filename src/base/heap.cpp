@@ -154,4 +154,8 @@ char* Heap::copy_string(const char* text, size_t size) {
   return copy;
 }
 
+void Heap::release_string(const char* text) {
+  if (text != nullptr) release(const_cast<char*>(text), string_length(text) + 1);
+}
+
 }  // namespace prelude

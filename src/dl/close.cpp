@@ -56,8 +56,7 @@ void detach(Linker& linker, Namespace& space, Module* const* gone, uint32_t coun
 // A second close of the same handle shall name the object.
 void remember_closed(Linker& linker, const Module& module) {
   ClosedHandle& place = linker.closed[linker.closed_count++ % ClosedHandle::kKept];
-  if (place.name != nullptr)
-    linker.heap.release(const_cast<char*>(place.name), string_length(place.name) + 1, 1);
+  linker.heap.release_string(place.name);
   place = {&module, linker.heap.copy_string(module.path, string_length(module.path))};
 }
 

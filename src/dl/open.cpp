@@ -109,7 +109,7 @@ Status start_global(Linker& linker, Batch& batch, const SearchList& closure) {
 void forget_missing(Linker& linker) {
   const char* text = linker.missing_explained;
   linker.missing_explained = nullptr;
-  if (text != nullptr) linker.heap.release(const_cast<char*>(text), string_length(text) + 1, 1);
+  linker.heap.release_string(text);
 }
 
 // While those who need it are still there: they go away with the request.
@@ -218,7 +218,7 @@ Error keep_strings(Linker& linker, const Error& error) {
   auto copy = [&](const char*& slot, const char* text) {
     if (text == nullptr) return;
     const char* fresh = linker.heap.copy_string(text, string_length(text));
-    if (slot != nullptr) linker.heap.release(const_cast<char*>(slot), string_length(slot) + 1, 1);
+    linker.heap.release_string(slot);
     slot = fresh;
   };
   copy(linker.error_subject, error.subject);

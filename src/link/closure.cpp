@@ -68,8 +68,7 @@ Result<const char*> expand_name(Closure& closure, const Module& module, const ch
 }
 
 void release_name(Linker& linker, const char* expanded, const char* name) {
-  if (expanded != name)
-    linker.heap.release(const_cast<char*>(expanded), string_length(expanded) + 1, 1);
+  if (expanded != name) linker.heap.release_string(expanded);
 }
 
 Result<Module*> load_needed(Closure& closure, Module& module, const char* name) {

@@ -125,7 +125,7 @@ Status open_path(Linker& linker, const LoadRequest& request, Candidate& candidat
   const bool unopened = verdict == Verdict::kAbsent || verdict == Verdict::kBarred;
   if (unopened && request.by_dlopen) candidate.error.object = request.name;
   if (verdict != Verdict::kAccepted) status = keep_error(linker, candidate.error);
-  if (path != request.name) linker.heap.release(const_cast<char*>(path), string_length(path) + 1);
+  if (path != request.name) linker.heap.release_string(path);
   return status;
 }
 
@@ -329,7 +329,7 @@ Error keep_error(Linker& linker, Error error) {
   if (copy != nullptr) {
     error.object = copy;
     linker.error_object = copy;
-    if (old != nullptr) linker.heap.release(const_cast<char*>(old), string_length(old) + 1, 1);
+    linker.heap.release_string(old);
   }
   return error;
 }
@@ -345,7 +345,7 @@ Result<Module*> load_new(Linker& linker, Batch& batch, const LoadRequest& reques
   PRELUDE_TRY(contains(request.name, '/') ? open_path(linker, request, candidate)
                                           : search(linker, request, batch, candidate));
   const char* path = candidate.path;
-  auto drop_path = [&] { linker.heap.release(const_cast<char*>(path), string_length(path) + 1); };
+  auto drop_path = [&] { linker.heap.release_string(path); };
   if (Module* known = same_file(space, candidate.file); known != nullptr || request.no_load) {
     sys::close(candidate.file.fd);
     drop_path();
@@ -430,7 +430,7 @@ Result<Module*> load_stand_in(Linker& linker, Batch& batch, const LoadRequest& r
   const char* found = find_loader(linker, batch, request);
   const char* path = found != nullptr ? found : linker.self->path;
   const auto made = make_stand_in(linker, request.name, path);
-  if (found != nullptr) linker.heap.release(const_cast<char*>(found), string_length(found) + 1);
+  linker.heap.release_string(found);
   Module* module = PRELUDE_TRY(made);
   module->name_space = batch.space->index;
   PRELUDE_TRY(enter(linker, batch, request, *module));

@@ -356,13 +356,11 @@ void free_parts(Linker& linker, Module& module) {
     heap.release_array(image.segments, image.segment_count == 0 ? 1 : image.segment_count);
   if (!shared)
     heap.release_array(module.symbols.versions.entries, module.symbols.versions.capacity);
-  if (module.path != nullptr)
-    heap.release(const_cast<char*>(module.path), string_length(module.path) + 1);
-  if (module.origin_owned)
-    heap.release(const_cast<char*>(module.origin), string_length(module.origin) + 1);
+  heap.release_string(module.path);
+  if (module.origin_owned) heap.release_string(module.origin);
   for (NameNode* node = module.names; node != nullptr;) {
     NameNode* next = node->next;
-    heap.release(const_cast<char*>(node->name), string_length(node->name) + 1);
+    heap.release_string(node->name);
     heap.release(node, sizeof(NameNode), alignof(NameNode));
     node = next;
   }

@@ -150,7 +150,7 @@ void give_argv0(Module& program) {
   if (equal(program.path, argv[0])) return;
   const char* copy = linker.heap.copy_string(argv[0], string_length(argv[0]));
   if (copy == nullptr) fail(linker, {.code = Errc::kOutOfMemory, .object = argv[0]});
-  linker.heap.release(const_cast<char*>(program.path), string_length(program.path) + 1);
+  linker.heap.release_string(program.path);
   program.path = copy;
   program.requester.name = copy;
 }

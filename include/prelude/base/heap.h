@@ -45,8 +45,10 @@ class Heap {
   void release_array(T* block, size_t count) {
     release(const_cast<std::remove_const_t<T>*>(block), count * sizeof(T), alignof(T));
   }
-  /// A NUL-terminated copy; null when out of memory. Release with size + 1.
+  /// A NUL-terminated copy; null when out of memory.
   [[nodiscard]] char* copy_string(const char* text, size_t size);
+  /// Of a string that fills its block, as copies do. Null is fine.
+  void release_string(const char* text);
 
  private:
   struct FreeBlock {
