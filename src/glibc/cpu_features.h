@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "layout.h"
 #include "tunables.h"
@@ -97,6 +98,30 @@ enum Preferred : uint8_t {
   kSlowSse42,
   kAvxFastUnalignedLoad
 };
+
+/// A bit of `preferred` by the name that glibc.cpu.hwcaps and --list-diagnostics know.
+struct PreferenceName {
+  /// The feature without which the tunable does not set it.
+  enum class Need : uint8_t {
+    kNothing,
+    kNever,  ///< the tunable can only take it away
+    kAvx,
+    kAvx512,
+    kSse2,
+    kSse42,
+    kNoTunable  ///< not known to the tunable
+  };
+
+  char name[31];
+  uint8_t bit;                     ///< alike in all releases, or
+  uint16_t CpuRules::*of_release;  ///< where the release has it
+  Need need;
+
+  [[nodiscard]] unsigned bit_of(const CpuRules& rules) const {
+    return of_release != nullptr ? rules.*of_release : bit;
+  }
+};
+std::span<const PreferenceName> preference_names();
 
 enum class CacheKind : uint8_t { kL1Code, kL1Data, kL2, kL3, kL4 };
 enum class CacheSource : uint8_t { kNone, kUnknown, kLeaf4, kDescriptor };

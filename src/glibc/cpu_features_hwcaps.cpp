@@ -5,6 +5,8 @@
 namespace prelude::glibc {
 namespace {
 
+using Need = PreferenceName::Need;
+
 struct CpuName {
   char name[9];
   FeatureEntry entry;
@@ -31,34 +33,28 @@ constexpr CpuName kCpuNames[] = {
     {"AVX512PF", kLeaf7, kEbx, 26}, {"AVX512VL", kLeaf7, kEbx, 31},
 };
 
-enum class Need : uint8_t { kNothing, kNever, kAvx, kAvx512, kSse2, kSse42 };
-
-struct PreferredName {
-  char name[27];
-  uint8_t bit;                     ///< alike in all releases, or
-  uint16_t CpuRules::*of_release;  ///< where the release has it
-  Need need;                       ///< may be set only with this feature
-};
-
-constexpr PreferredName kPreferredNames[] = {
+constexpr PreferenceName kPreferenceNames[] = {
+    {"Fast_Rep_String", kFastRepString, nullptr, Need::kNothing},
+    {"Fast_Copy_Backward", kFastCopyBackward, nullptr, Need::kNothing},
+    {"Slow_BSF", kSlowBsf, nullptr, Need::kNothing},
+    {"Fast_Unaligned_Load", kFastUnalignedLoad, nullptr, Need::kNothing},
+    {"Prefer_PMINUB_for_stringop", kPreferPminub, nullptr, Need::kSse2},
+    {"Fast_Unaligned_Copy", kFastUnalignedCopy, nullptr, Need::kNothing},
     {"I586", kI586, nullptr, Need::kNever},
     {"I686", kI686, nullptr, Need::kNever},
-    {"Slow_BSF", kSlowBsf, nullptr, Need::kNothing},
-    {"Prefer_ERMS", 0, &CpuRules::prefer_erms, Need::kNothing},
-    {"Prefer_FSRM", 0, &CpuRules::prefer_fsrm, Need::kNothing},
-    {"Avoid_STOSB", 0, &CpuRules::avoid_stosb, Need::kNothing},
     {"Slow_SSE4_2", kSlowSse42, nullptr, Need::kSse42},
-    {"Prefer_EVEX512", 0, &CpuRules::prefer_evex512, Need::kAvx512},
-    {"Fast_Rep_String", kFastRepString, nullptr, Need::kNothing},
-    {"Prefer_No_AVX512", 0, &CpuRules::prefer_no_avx512, Need::kAvx512},
-    {"Fast_Copy_Backward", kFastCopyBackward, nullptr, Need::kNothing},
-    {"Fast_Unaligned_Load", kFastUnalignedLoad, nullptr, Need::kNothing},
-    {"Fast_Unaligned_Copy", kFastUnalignedCopy, nullptr, Need::kNothing},
-    {"Prefer_No_VZEROUPPER", 0, &CpuRules::prefer_no_vzeroupper, Need::kAvx},
     {"AVX_Fast_Unaligned_Load", kAvxFastUnalignedLoad, nullptr, Need::kAvx},
+    {"Prefer_MAP_32BIT_EXEC", 0, &CpuRules::prefer_map_32bit_exec, Need::kNoTunable},
+    {"Prefer_No_VZEROUPPER", 0, &CpuRules::prefer_no_vzeroupper, Need::kAvx},
+    {"Prefer_ERMS", 0, &CpuRules::prefer_erms, Need::kNothing},
+    {"Prefer_No_AVX512", 0, &CpuRules::prefer_no_avx512, Need::kAvx512},
     {"MathVec_Prefer_No_AVX512", 0, &CpuRules::mathvec_prefer_no_avx512, Need::kAvx512},
+    {"Prefer_FSRM", 0, &CpuRules::prefer_fsrm, Need::kNothing},
+    {"Avoid_Short_Distance_REP_MOVSB", 0, &CpuRules::avoid_short_distance_rep_movsb,
+     Need::kNoTunable},
     {"Avoid_Non_Temporal_Memset", 0, &CpuRules::avoid_non_temporal_memset, Need::kNothing},
-    {"Prefer_PMINUB_for_stringop", kPreferPminub, nullptr, Need::kSse2},
+    {"Avoid_STOSB", 0, &CpuRules::avoid_stosb, Need::kNothing},
+    {"Prefer_EVEX512", 0, &CpuRules::prefer_evex512, Need::kAvx512},
 };
 
 bool met(Need need, const FeatureWords& words) {
@@ -66,6 +62,7 @@ bool met(Need need, const FeatureWords& words) {
     case Need::kNothing:
       return true;
     case Need::kNever:
+    case Need::kNoTunable:
       return false;
     case Need::kAvx:
       return words.active(kLeaf1, kEcx, 28);
@@ -102,16 +99,16 @@ void apply_one(const CpuRules& rules, std::string_view name, bool off, FeatureWo
       words.set(kLeaf7, kEcx, feature.bit);
     return;
   }
-  for (const PreferredName& preference : kPreferredNames) {
-    if (!named(preference.name, name)) continue;
-    const unsigned bit =
-        preference.of_release != nullptr ? rules.*preference.of_release : preference.bit;
-    if (off || met(preference.need, words)) words.prefer(bit, !off);
+  for (const PreferenceName& preference : kPreferenceNames) {
+    if (preference.need == Need::kNoTunable || !named(preference.name, name)) continue;
+    if (off || met(preference.need, words)) words.prefer(preference.bit_of(rules), !off);
     return;
   }
 }
 
 }  // namespace
+
+std::span<const PreferenceName> preference_names() { return kPreferenceNames; }
 
 void apply_hwcaps_tunable(const CpuRules& rules, std::string_view list, FeatureWords& words) {
   size_t at = 0;

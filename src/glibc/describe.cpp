@@ -87,34 +87,6 @@ constexpr Member kSizes[] = {
     {"cachesize_non_temporal_divisor", &CpuFeatures::cachesize_non_temporal_divisor, true},
 };
 
-struct PreferredName {
-  char name[32];
-  uint8_t bit;                     ///< alike in all releases, or
-  uint16_t CpuRules::*of_release;  ///< where the release has it
-};
-constexpr PreferredName kPreferred[] = {
-    {"Fast_Rep_String", kFastRepString, nullptr},
-    {"Fast_Copy_Backward", kFastCopyBackward, nullptr},
-    {"Slow_BSF", kSlowBsf, nullptr},
-    {"Fast_Unaligned_Load", kFastUnalignedLoad, nullptr},
-    {"Prefer_PMINUB_for_stringop", kPreferPminub, nullptr},
-    {"Fast_Unaligned_Copy", kFastUnalignedCopy, nullptr},
-    {"I586", kI586, nullptr},
-    {"I686", kI686, nullptr},
-    {"Slow_SSE4_2", kSlowSse42, nullptr},
-    {"AVX_Fast_Unaligned_Load", kAvxFastUnalignedLoad, nullptr},
-    {"Prefer_MAP_32BIT_EXEC", 0, &CpuRules::prefer_map_32bit_exec},
-    {"Prefer_No_VZEROUPPER", 0, &CpuRules::prefer_no_vzeroupper},
-    {"Prefer_ERMS", 0, &CpuRules::prefer_erms},
-    {"Prefer_No_AVX512", 0, &CpuRules::prefer_no_avx512},
-    {"MathVec_Prefer_No_AVX512", 0, &CpuRules::mathvec_prefer_no_avx512},
-    {"Prefer_FSRM", 0, &CpuRules::prefer_fsrm},
-    {"Avoid_Short_Distance_REP_MOVSB", 0, &CpuRules::avoid_short_distance_rep_movsb},
-    {"Avoid_Non_Temporal_Memset", 0, &CpuRules::avoid_non_temporal_memset},
-    {"Avoid_STOSB", 0, &CpuRules::avoid_stosb},
-    {"Prefer_EVEX512", 0, &CpuRules::prefer_evex512},
-};
-
 Writer& put_key(Writer& out, const char* name) { return out.put("x86.cpu_features.").put(name); }
 
 uint64_t read_member(const std::byte* image, uint16_t offset, bool wide) {
@@ -210,10 +182,8 @@ class ReleaseFacts final : public Description {
   void write_preferred(Writer& out) const {
     const uint64_t preferred = read_member(features_, layout_->cpu_features.preferred, false);
     for (unsigned bit = 0; bit < 32; ++bit)
-      for (const PreferredName& row : kPreferred) {
-        const unsigned place =
-            row.of_release != nullptr ? layout_->cpu_rules.*row.of_release : row.bit;
-        if (place == bit)
+      for (const PreferenceName& row : preference_names()) {
+        if (row.bit_of(layout_->cpu_rules) == bit)
           put_key(out, "preferred.").put(row.name).put("=0x").hex(preferred >> bit & 1).put('\n');
       }
   }
