@@ -52,10 +52,9 @@ struct X86_64 {  // NOLINT(readability-identifier-naming): the machine's own nam
         return RelocKind::kGlobData;  // R_X86_64_GLOB_DAT
       case 7:
         return RelocKind::kJumpSlot;  // R_X86_64_JUMP_SLOT
-      case 8:
-        return RelocKind::kRelative;  // R_X86_64_RELATIVE
-      case 38:
-        return RelocKind::kRelative;  // R_X86_64_RELATIVE64
+      case 8:                         // R_X86_64_RELATIVE
+      case 38:                        // R_X86_64_RELATIVE64
+        return RelocKind::kRelative;
       case 10:
         return RelocKind::kAbsolute32;  // R_X86_64_32
       case 16:
