@@ -7,7 +7,7 @@ namespace prelude::explain {
 namespace {
 
 bool same_library(const char* name, const char* wanted) {
-  return equal(name, wanted) || equal(name, base_of(wanted));
+  return equal(name, wanted) || equal(name, base_name(wanted));
 }
 
 int answer_question(Answer& answer, const SearchLog& log) {
@@ -35,13 +35,6 @@ int answer_question(Answer& answer, const SearchLog& log) {
 }
 
 }  // namespace
-
-const char* base_of(const char* path) {
-  const char* last = path;
-  for (; *path != 0; ++path)
-    if (*path == '/') last = path + 1;
-  return last;
-}
 
 Writer& Answer::name(const char* text) const {
   return out.escaped(text != nullptr ? std::string_view(text, string_length(text)) : "?");
@@ -90,7 +83,7 @@ Module* module_called(const Linker& linker, const char* wanted) {
   Module* by_base = nullptr;
   for (Module* module = linker.base_space.first; module != nullptr; module = module->map.l_next) {
     if (has_name(*module, wanted) || equal(module->path, wanted)) return module;
-    if (by_base == nullptr && equal(base_of(module->path), wanted)) by_base = module;
+    if (by_base == nullptr && equal(base_name(module->path), wanted)) by_base = module;
   }
   return by_base;
 }

@@ -28,8 +28,6 @@ struct Answer {
 
 enum Status : int { kAnswered = 0, kNothingMeant = 1, kFailed = 127 };
 
-/// The last component.
-const char* base_of(const char* path);
 /// The version of a symbol table entry, null = none.
 const char* version_of(const Linker& linker, const Module& module, const elf::Symbol& symbol);
 /// Exported by the object: what a lookup from outside may find.

@@ -13,7 +13,6 @@ constexpr char kObject = 'O', kLibrary = 'L', kBinding = 'B';
 
 int plan_file = -1;  // in a child: where its plan goes
 
-void to_file(void*, const char* text, size_t bytes) { sys::write_all(plan_file, text, bytes); }
 bool write_binding(void* context, const Binding& binding) {
   Writer& out = *static_cast<Writer*>(context);
   const char* name = binding.user.image.string(binding.reference.name);
@@ -223,7 +222,7 @@ void start_difference(Process& process, const Options& options) {
 
 int hand_over_plan(Answer& answer) {
   char buffer[4096];
-  Writer out(buffer, sizeof buffer, to_file);
+  Writer out(buffer, sizeof buffer, sys::to_descriptor, &plan_file);
   for (Module* module = answer.first(); module != nullptr; module = module->map.l_next) {
     out.put(kObject).escaped(module->path).put('\n');
     if (module->kind != ModuleKind::kProgram) {

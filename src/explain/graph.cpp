@@ -149,7 +149,7 @@ class Graph {
     out.put("\" width=\"").decimal(kBoxWidth).put("\" height=\"").decimal(kBoxHeight);
     out.put("\"/><text text-anchor=\"middle\" x=\"").decimal(left(node) + kBoxWidth / 2);
     out.put("\" y=\"").decimal(top(node) + kBoxHeight * 2 / 3).put("\">");
-    put_html(out, base_of(node.module->path));
+    put_html(out, base_name(node.module->path));
     out.put("</text></g>\n");
   }
 
@@ -157,10 +157,6 @@ class Graph {
   Array<Node> nodes_;
   uint32_t widest_ = 1, rows_ = 1;
 };
-
-void to_file(void* context, const char* text, size_t bytes) {
-  sys::write_all(*static_cast<const int*>(context), text, bytes);
-}
 
 }  // namespace
 
@@ -174,7 +170,7 @@ int draw_graph(Answer& answer) {
   }
   int fd = *file;
   char buffer[4096];
-  Writer out(buffer, sizeof buffer, to_file, &fd);
+  Writer out(buffer, sizeof buffer, sys::to_descriptor, &fd);
   const Graph graph(answer);
   if (answer.as_json())
     graph.write_json(out);

@@ -37,7 +37,7 @@ void tell_needs(Answer& answer, const Module& target) {
       continue;
     }
     answer.say("needed by ", module->path);
-    if (name != nullptr && !equal(name, base_of(target.path))) answer.say(" as ", name);
+    if (name != nullptr && !equal(name, base_name(target.path))) answer.say(" as ", name);
     answer.out.put('\n');
   }
   if (answer.as_json())

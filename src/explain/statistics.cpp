@@ -48,12 +48,8 @@ void count_table(const elf::Rela* table, uint64_t size, Counts& counts) {
   }
 }
 
-struct Lookups {
-  Counts& counts;
-};
-
 bool count_lookup(void* context, const Binding& binding) {
-  Counts& counts = static_cast<Lookups*>(context)->counts;
+  Counts& counts = *static_cast<Counts*>(context);
   ++counts.lookups();
   const Definition found = binding.found ? *binding.found : Definition{};
   for (SearchList* const* list = binding.user.scope; *list != nullptr; ++list)
@@ -74,9 +70,8 @@ Counts count_module(Linker& linker, Module& module) {
   for (uint32_t i = 1; i < image.symbol_limit; ++i)
     if (exported(module, image.symbols[i])) ++counts.exports();
   counts.initialisers() = image.init_array.count + (image.init != 0 ? 1 : 0);
-  Lookups lookups{counts};
   if (module.scope != nullptr && !module.is_self && !module.is_vdso)
-    for_each_binding(linker, module, true, count_lookup, &lookups);
+    for_each_binding(linker, module, true, count_lookup, &counts);
   return counts;
 }
 

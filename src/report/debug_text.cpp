@@ -10,11 +10,6 @@ namespace {
 // On the stack of whatever thread binds a symbol, so not large.
 constexpr size_t kBufferSize = 2048;
 
-void write_to_descriptor(void* context, const char* text, size_t bytes) {
-  const int fd = *static_cast<const int*>(context);
-  if (fd >= 0) sys::write_all(fd, text, bytes);
-}
-
 }  // namespace
 
 void DebugText::start(const char* output, int fallback) {
@@ -35,7 +30,7 @@ void DebugText::print(const Event& event) {
   const int pid = sys::process_id();
   int fd = descriptor(pid);
   char buffer[kBufferSize];
-  Writer out(buffer, sizeof buffer, write_to_descriptor, &fd);
+  Writer out(buffer, sizeof buffer, sys::to_descriptor, &fd);
   write_event_lines(out, pid, event);
   out.flush();
 }
@@ -44,7 +39,7 @@ void DebugText::printf(const char* format, va_list arguments) {
   const int pid = sys::process_id();
   int fd = descriptor(pid);
   char buffer[kBufferSize];
-  Writer out(buffer, sizeof buffer, write_to_descriptor, &fd);
+  Writer out(buffer, sizeof buffer, sys::to_descriptor, &fd);
   write_debug_lines(out, pid, format, arguments);
   out.flush();
 }

@@ -11,14 +11,10 @@ namespace {
 constexpr size_t kBufferSize = 2048;
 constexpr size_t kHeaderSize = 160;
 
-void write_to_descriptor(void* context, const char* text, size_t bytes) {
-  sys::write_all(*static_cast<const int*>(context), text, bytes);
-}
-
 /// Every file begins with an event, so all later ones can begin with a comma.
 void write_header(int fd, int pid) {
   char buffer[kHeaderSize];
-  Writer out(buffer, sizeof buffer, write_to_descriptor, &fd);
+  Writer out(buffer, sizeof buffer, sys::to_descriptor, &fd);
   write_json_start(out, pid);
   out.flush();
 }
@@ -45,7 +41,7 @@ void JsonTrace::write(const Event& event) {
   int fd = file_.descriptor(pid);
   if (fd < 0) return;
   char buffer[kBufferSize];
-  Writer out(buffer, sizeof buffer, write_to_descriptor, &fd);
+  Writer out(buffer, sizeof buffer, sys::to_descriptor, &fd);
   write_json_event(out, {sys::now_ns(), pid, sys::thread_id()}, event);
   out.flush();
 }
@@ -55,7 +51,7 @@ void JsonTrace::write_line(int pid, const Event& event) {
   int fd = file_.active() ? file_.descriptor(pid) : -1;
   if (fd < 0) fd = kStandardError;
   char buffer[kBufferSize];
-  Writer out(buffer, sizeof buffer, write_to_descriptor, &fd);
+  Writer out(buffer, sizeof buffer, sys::to_descriptor, &fd);
   write_json_object(out, {sys::now_ns(), pid, sys::thread_id()}, event);
   out.put('\n').flush();
 }

@@ -87,6 +87,11 @@ inline void to_stdout(void* /*context*/, const char* text, size_t bytes) {
 inline void to_stderr(void* /*context*/, const char* text, size_t bytes) {
   write_all(2, text, bytes);
 }
+/// Another descriptor, to which the context points; nothing where it is negative.
+inline void to_descriptor(void* context, const char* text, size_t bytes) {
+  const int fd = *static_cast<const int*>(context);
+  if (fd >= 0) write_all(fd, text, bytes);
+}
 [[noreturn]] void exit_group(int status);
 int process_id();
 int thread_id();
