@@ -35,10 +35,10 @@ Ret<void*> address(long result) {
   return reinterpret_cast<void*>(result);
 }
 
-// Bounded: a kernel that answers EINTR for ever must not hang a start-up.
+// Bounded: a kernel that answers EINTR for ever must not hang a start-up, which makes many calls.
 template <typename Call>
 long retry(Call call) {
-  constexpr int kTries = 200;
+  constexpr int kTries = 50;
   long result = 0;
   for (int i = 0; i < kTries; ++i) {
     result = call();
