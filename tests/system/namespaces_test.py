@@ -46,6 +46,19 @@ int main(int n, char **v) {
   return 0; }
 '''
 
+# The flag as the program has it, which is its own copy: a thread of another C library may come.
+ALONE = '''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+#include <sys/single_threaded.h>
+int main(void) {
+  const char before = __libc_single_threaded;
+  if (!dlmopen(LM_ID_NEWLM, "./inside.so", RTLD_NOW)) { puts(dlerror()); return 1; }
+  printf("alone: %d, then %d\\n", before, __libc_single_threaded);
+  return 0; }
+'''
+
 # Threads of several C libraries, one after the other and at the same time: the libraries share the stacks of threads
 # that have ended, with what lies in them.
 STARTS = '''
@@ -143,6 +156,10 @@ def main():
         c.compile("high", HIGH)
         low = c.same(["{ld}", "./high", "3"])
         c.expect(low.status == 0 and "left with 5" in low.out, f"three namespaces: {low}")
+        # The system's loader leaves the flag as it is.
+        c.compile("alone", ALONE, "-no-pie", "-fno-pie")
+        outcome = c.run("candidate", ["{ld}", "./alone"])
+        c.expect("alone: 1, then 0" in outcome.out, f"the program's copy of libc's flag: {outcome}")
         # The system's loader has a table of 16 namespaces.
         high = c.run("candidate", ["{ld}", "./high", "40"])
         c.expect(high == low, f"the last of forty namespaces is not like the last of three: {high}")
