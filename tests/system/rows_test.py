@@ -364,6 +364,11 @@ def test_dlfcn_corners(c):
               'printf("%d", dlclose(h)); printf("%d\\n", dlclose(h)); puts(dlerror()); return 0; }')
     outcome = c.run("candidate", ["{ld}", "./closes"])
     c.expect(outcome.out == "0-1\n./libtwice.so: shared object not open\n", f"closed twice: {outcome}")
+    # No handle at all, as where a failed dlopen is not noticed: the system's loader ends in a signal.
+    c.compile("closes-nothing", '#include <dlfcn.h>\n#include <stdio.h>\nint main(void) { void *volatile none = 0;'
+              'printf("%d", dlclose(none)); puts(dlerror()); return 0; }')
+    outcome = c.run("candidate", ["{ld}", "./closes-nothing"])
+    c.expect((outcome.status, outcome.out) == (0, "-1shared object not open\n"), f"nothing closed: {outcome}")
     # Directories of a RUNPATH count for dlinfo until a search has found that there is none of them.
     c.compile("serinfo", '''#define _GNU_SOURCE
 #include <dlfcn.h>
