@@ -70,6 +70,10 @@ inline long syscall(SyscallNumber number, A a, B b, C c, D d, E e = 0, F f = 0) 
   return result;
 }
 
+/// MAP_32BIT: a flag of mmap that asks for the lowest 2 GiB (kernel
+/// arch/x86/include/uapi/asm/mman.h).
+inline constexpr int kMapLow = 0x40;
+
 /// The kernel's struct stat (kernel arch/x86/include/uapi/asm/stat.h).
 struct KernelStat {
   uint64_t device, inode, links;

@@ -1,5 +1,6 @@
 #include "tunables.h"
 
+#include <prelude/glibc/personality.h>
 #include <prelude/options/assignments.h>
 
 #include <iterator>
@@ -352,6 +353,13 @@ void Tunables::list_one(Writer& out, unsigned id, const TunableListing* computed
   out.put(", max: ");
   put_number(line.max);
   out.put(")\n");
+}
+
+bool wants_low_addresses(char** envp) {
+  const Layout& newest = layouts()[layout_count() - 1];
+  Tunables tunables;
+  tunables.start(newest, envp, false);
+  return tunables.number(tunables.ids().cpu_prefer_map_32bit_exec) != 0;
 }
 
 }  // namespace prelude::glibc

@@ -74,10 +74,27 @@ Status run_step(const Image& image, const MapStep& step, int fd, uint64_t page, 
   return Done{};
 }
 
+sys::Ret<void*> map_low(const MapStep& step, int fd) {
+  if (step.kind != MapStep::Kind::kFile) return sys::map_anonymous_low(step.bytes, sys::kProtNone);
+  return sys::map_file_low(step.bytes, protection_of(step.flags), fd, step.offset);
+}
+
+// Low addresses are a wish, not a need.
+sys::Ret<void*> map_where_room_is(const Linker& linker, const MapStep& step, int fd) {
+  if (linker.low_addresses) [[unlikely]]
+    if (const auto mapped = map_low(step, fd); mapped) return mapped;
+  if (step.kind != MapStep::Kind::kFile)
+    return sys::map_anonymous(nullptr, step.bytes, sys::kProtNone, false);
+  return sys::map_file(nullptr, step.bytes, protection_of(step.flags), fd, step.offset, false);
+}
+
 // Reserves an aligned span for segments that ask for more than page alignment.
-Result<uint64_t> reserve_aligned(const Image& image, const char* path) {
+Result<uint64_t> reserve_aligned(const Linker& linker, const Image& image, const char* path) {
   const uint64_t span = image.high - image.low, align = image.max_align;
-  auto region = sys::map_anonymous(nullptr, span + align, sys::kProtNone, false);
+  MapStep room = {};
+  room.kind = MapStep::Kind::kAnonymous;
+  room.bytes = span + align;
+  auto region = map_where_room_is(linker, room, -1);
   if (!region) return mapping_error(Errc::kCannotMapSegment, path);
   const auto start = reinterpret_cast<uint64_t>(*region);
   const uint64_t phase = image.low & (align - 1);
@@ -89,12 +106,14 @@ Result<uint64_t> reserve_aligned(const Image& image, const char* path) {
 }
 
 // The first step decides the address; the others are laid over it.
-Status map_span(Image& image, const MapStep& first, int fd, uint64_t page, const char* path) {
+Status map_span(const Linker& linker, Image& image, const MapStep& first, int fd,
+                const char* path) {
+  const uint64_t page = linker.host.page_size;
   const bool exact = image.type == elf::kTypeExec;
   const bool aligned = !exact && image.max_align > page;
   void* at = exact ? reinterpret_cast<void*>(image.low) : nullptr;
   if (aligned) {
-    const uint64_t base = PRELUDE_TRY(reserve_aligned(image, path));
+    const uint64_t base = PRELUDE_TRY(reserve_aligned(linker, image, path));
     at = reinterpret_cast<void*>(base);
     image.bias = base - image.low;
     if (first.kind != MapStep::Kind::kFile) return Done{};
@@ -112,11 +131,8 @@ Status map_span(Image& image, const MapStep& first, int fd, uint64_t page, const
     }
   } else if (exact) {
     mapped = sys::map_file_exactly(at, first.bytes, protection_of(first.flags), fd, first.offset);
-  } else if (first.kind == MapStep::Kind::kFile) {
-    mapped =
-        sys::map_file(nullptr, first.bytes, protection_of(first.flags), fd, first.offset, false);
   } else {
-    mapped = sys::map_anonymous(nullptr, first.bytes, sys::kProtNone, false);
+    mapped = map_where_room_is(linker, first, fd);
   }
   if (!mapped) return mapping_error(Errc::kCannotMapSegment, path);
   image.bias = reinterpret_cast<uint64_t>(*mapped) - image.low;
@@ -131,7 +147,7 @@ Status map_image(Linker& linker, Image& image, int fd, const char* path) {
   MapStep* steps = room <= kUsual ? usual : linker.heap.make_array<MapStep>(room);
   if (steps == nullptr) return Error{.code = Errc::kOutOfMemory, .object = path};
   const uint32_t count = plan_mapping(image, page, steps, linker.map_style);
-  Status status = map_span(image, steps[0], fd, page, path);
+  Status status = map_span(linker, image, steps[0], fd, path);
   const bool mapped = status.ok();
   for (uint32_t i = 1; i < count && status; ++i) status = run_step(image, steps[i], fd, page, path);
   if (mapped && !status) (void)sys::unmap(image.address(image.low), image.high - image.low);

@@ -100,6 +100,8 @@ void read_variable(std::string_view name, const char* value, ParsedOptions& out)
     options.origin_path = value;
   } else if (name == "LD_HINTS"sv) {
     options.hints = !equal(value, "0");
+  } else if (name == "LD_PREFER_MAP_32BIT_EXEC"sv) {
+    options.tunables = true;
   }
 }
 
@@ -128,11 +130,13 @@ constexpr ShortName kUnsafe[] = {
     "TZDIR",
 };
 
-bool wants_secure_mode(const char* entry) {
+/// Sees to GLIBC_TUNABLES; true when it asks for secure mode.
+bool wants_secure_mode(const char* entry, Options& options) {
   std::string_view name;
   const char* value;
-  return split_entry(entry, name, value) && name == "GLIBC_TUNABLES"sv &&
-         asks_for_secure_mode(value);
+  if (!split_entry(entry, name, value) || name != "GLIBC_TUNABLES"sv) return false;
+  options.tunables = true;
+  return asks_for_secure_mode(value);
 }
 
 bool is_unsafe(std::string_view name) {
@@ -147,7 +151,7 @@ bool is_unsafe(std::string_view name) {
 void read_environment(char** envp, ParsedOptions& out) {
   for (; *envp != nullptr; ++envp) {
     const char* entry = *envp;
-    if (entry[0] == 'G' && wants_secure_mode(entry)) [[unlikely]] {
+    if (entry[0] == 'G' && wants_secure_mode(entry, out.options)) [[unlikely]] {
       out = ParsedOptions{};
       out.options.secure = true;
       return;

@@ -4,6 +4,7 @@
 #include <arch/native.h>
 
 #include <prelude/base/string.h>
+#include <prelude/glibc/personality.h>
 #include <prelude/report/hints.h>
 #include <prelude/report/messages.h>
 
@@ -53,6 +54,7 @@ void set_up_linker() {
   linker.isa_level = arch::isa_levels(world.cpu);
   // What watches our calls from outside brings a preloaded part of its own into the process.
   linker.map_style = options.env_preload != nullptr ? MapStyle::kSeparate : MapStyle::kEconomical;
+  if (options.tunables) linker.low_addresses = glibc::wants_low_addresses(linker.process.envp);
   linker.fatal = fail;
   linker.remark = remark;
   linker.trace_error = trace_error;

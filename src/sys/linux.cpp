@@ -146,6 +146,14 @@ Ret<void*> map_anonymous(void* at, size_t bytes, int prot, bool fixed) {
   return address(map(at, bytes, prot, flags, -1, 0));
 }
 
+Ret<void*> map_file_low(size_t bytes, int prot, int fd, uint64_t offset) {
+  return address(map(nullptr, bytes, prot, kMapPrivate | arch::kMapLow, fd, offset));
+}
+
+Ret<void*> map_anonymous_low(size_t bytes, int prot) {
+  return address(map(nullptr, bytes, prot, kMapPrivate | kMapAnonymous | arch::kMapLow, -1, 0));
+}
+
 Ret<void*> map_file_present(void* at, size_t bytes, int fd, uint64_t offset) {
   const int flags = kMapPrivate | kMapFixed | kMapPopulate;
   return address(map(at, bytes, kProtRead | kProtWrite, flags, fd, offset));

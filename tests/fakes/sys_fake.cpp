@@ -375,6 +375,18 @@ Ret<void*> map_anonymous(void* at, size_t bytes, int prot, bool fixed) {
   return start;
 }
 
+Ret<void*> map_file_low(size_t bytes, int prot, int fd, uint64_t offset) {
+  FAKE_ENTER("map_file_low");
+  return map_content(nullptr, bytes, prot, fd, offset, MAP_32BIT);
+}
+
+Ret<void*> map_anonymous_low(size_t bytes, int prot) {
+  FAKE_ENTER("map_anonymous_low");
+  const auto start = map_memory(nullptr, bytes, MAP_32BIT);
+  if (start && mprotect(*start, bytes, prot) != 0) return kEACCES;
+  return start;
+}
+
 Ret<void*> map_file_exactly(void* at, size_t bytes, int prot, int fd, uint64_t offset) {
   FAKE_ENTER("map_file_exactly");
   const auto start = map_content(at, bytes, prot, fd, offset, MAP_FIXED_NOREPLACE);

@@ -115,8 +115,9 @@ def test_2025_4802_later_dlopen(attack):
 
 
 def test_2019_19126_low_addresses(attack):
-    check(attack.run({"LD_PREFER_MAP_32BIT_EXEC": "1"}), "low=0")
-    check(attack.run({"GLIBC_TUNABLES": "glibc.cpu.prefer_map_32bit_exec=1"}), "low=0")
+    check(attack.run(), "low=0")
+    check(attack.run({"LD_PREFER_MAP_32BIT_EXEC": "1"}), "low=1")
+    check(attack.run({"GLIBC_TUNABLES": "glibc.cpu.prefer_map_32bit_exec=1"}), "low=1")
 
 
 def test_2017_16997_refused_origin_is_not_the_current_directory(attack):

@@ -28,4 +28,8 @@ DebuggerSymbols debugger_symbols();
 /// The one personality. It stays inert in a process without libc.so.6.
 Personality& make_personality(const Origin& origin);
 
+/// Do tunables in a process that is not secure ask for objects at low addresses? Objects are mapped
+/// before a release is known, so it is as the newest one reads them.
+bool wants_low_addresses(char** envp);
+
 }  // namespace prelude::glibc

@@ -118,7 +118,8 @@ struct Linker {
   Auditor* auditor = nullptr;  ///< null = nobody watches
   HostRules host{};
   MapStyle map_style = MapStyle::kEconomical;
-  uint32_t isa_level = 0;  ///< property bits the processor satisfies
+  bool low_addresses = false;  ///< objects go below 2 GiB where there is room
+  uint32_t isa_level = 0;      ///< property bits the processor satisfies
   DtvEntry* initial_dtv = nullptr;
   TlsThread first_thread{};
   Statistics statistics;

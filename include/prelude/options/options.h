@@ -48,6 +48,7 @@ struct Options {
   bool bind_now = false, bind_not = false, dynamic_weak = false;
   bool warn = false, verbose = false, show_auxv = false;
   bool seal = false;           ///< LD_SEAL is set: seal what stays as it is
+  bool tunables = false;       ///< a variable is set that may hold some of the C library's tunables
   bool hints = true;           ///< LD_HINTS=0 turns the hint lines off
   bool trace_objects = false;  ///< LD_TRACE_LOADED_OBJECTS is set
   uint32_t trace_level = 0;    ///< its numeric value

@@ -61,6 +61,10 @@ Ret<size_t> current_directory(char* to, size_t capacity);
 Ret<void*> map_file(void* at, size_t bytes, int prot, int fd, uint64_t offset, bool fixed);
 /// Private zero pages. `fixed` as above.
 Ret<void*> map_anonymous(void* at, size_t bytes, int prot, bool fixed);
+/// As the two above, anywhere below 2 GiB, or with an error where there is no room; a machine
+/// without such a choice gives any address.
+Ret<void*> map_file_low(size_t bytes, int prot, int fd, uint64_t offset);
+Ret<void*> map_anonymous_low(size_t bytes, int prot);
 /// Writable pages of a file over what is at `at`, each of them present already (MAP_POPULATE).
 Ret<void*> map_file_present(void* at, size_t bytes, int fd, uint64_t offset);
 /// As map_file, but never over an existing mapping (MAP_FIXED_NOREPLACE); for ET_EXEC.

@@ -1,5 +1,7 @@
 #include "src/glibc/tunables.h"
 
+#include <prelude/glibc/personality.h>
+
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -274,6 +276,21 @@ TEST(TunablesGarbage, RandomBytesAreHarmless) {
     for (size_t i = 0; i < parsed.tunables.warning_count(); ++i)
       ASSERT_FALSE(parsed.warning(i).empty());
   }
+}
+
+TEST(LowAddresses, AreAsTheNewestReleaseReadsThem) {
+  const auto asks = [](const std::vector<std::string>& lines) {
+    Environment environment(lines);
+    return wants_low_addresses(environment.envp());
+  };
+  const std::string variable = "GLIBC_TUNABLES=", name = "glibc.cpu.prefer_map_32bit_exec=";
+  EXPECT_TRUE(asks({variable + name + "1"}));
+  EXPECT_TRUE(asks({"LD_PREFER_MAP_32BIT_EXEC=1"}));
+  EXPECT_TRUE(asks({variable + name + "2", "LD_PREFER_MAP_32BIT_EXEC=0x1"}));
+  EXPECT_FALSE(asks({variable + name + "0", "LD_PREFER_MAP_32BIT_EXEC=1"}));
+  EXPECT_FALSE(asks({variable + name + "1=1"}));
+  EXPECT_FALSE(asks({variable + "glibc.rtld.enable_secure=1:" + name + "1"}));
+  EXPECT_FALSE(asks({}));
 }
 
 TEST(TunablesList, PrintsTheFormatOfTheRealLoader) {

@@ -118,6 +118,13 @@ TEST(Environment, TraceLevelIsANumber) {
             UINT32_MAX);
 }
 
+TEST(Environment, NotesThatThereMayBeTunables) {
+  EXPECT_TRUE(with_environment({"GLIBC_TUNABLES="}).options.tunables);
+  EXPECT_TRUE(with_environment({"LD_PREFER_MAP_32BIT_EXEC=1"}).options.tunables);
+  EXPECT_FALSE(with_environment({"GLIBC_TUNABLE=", "LD_PREFER_MAP_32BIT=1"}).options.tunables);
+  EXPECT_FALSE(with_environment({"GLIBC_TUNABLES=glibc.rtld.enable_secure=1"}).options.tunables);
+}
+
 TEST(Environment, HintsGoOffWithZeroOnly) {
   EXPECT_FALSE(with_environment({"LD_HINTS=0"}).options.hints);
   EXPECT_TRUE(with_environment({"LD_HINTS=1"}).options.hints);
