@@ -79,13 +79,15 @@ sys::Ret<void*> map_low(const MapStep& step, int fd) {
   return sys::map_file_low(step.bytes, protection_of(step.flags), fd, step.offset);
 }
 
-// Low addresses are a wish, not a need.
+// Low addresses are a wish, not a need, and so is the address that a shared object is linked at
+// (Compat: glibc 2.36 to 2.43; rows: test_wanted_address).
 sys::Ret<void*> map_where_room_is(const Linker& linker, const MapStep& step, int fd) {
   if (linker.low_addresses) [[unlikely]]
     if (const auto mapped = map_low(step, fd); mapped) return mapped;
+  void* wanted = reinterpret_cast<void*>(step.vaddr);
   if (step.kind != MapStep::Kind::kFile)
-    return sys::map_anonymous(nullptr, step.bytes, sys::kProtNone, false);
-  return sys::map_file(nullptr, step.bytes, protection_of(step.flags), fd, step.offset, false);
+    return sys::map_anonymous(wanted, step.bytes, sys::kProtNone, false);
+  return sys::map_file(wanted, step.bytes, protection_of(step.flags), fd, step.offset, false);
 }
 
 // Reserves an aligned span for segments that ask for more than page alignment.
@@ -93,6 +95,7 @@ Result<uint64_t> reserve_aligned(const Linker& linker, const Image& image, const
   const uint64_t span = image.high - image.low, align = image.max_align;
   MapStep room = {};
   room.kind = MapStep::Kind::kAnonymous;
+  room.vaddr = image.low;
   room.bytes = span + align;
   auto region = map_where_room_is(linker, room, -1);
   if (!region) return mapping_error(Errc::kCannotMapSegment, path);
@@ -111,7 +114,7 @@ Status map_span(const Linker& linker, Image& image, const MapStep& first, int fd
   const uint64_t page = linker.host.page_size;
   const bool exact = image.type == elf::kTypeExec;
   const bool aligned = !exact && image.max_align > page;
-  void* at = exact ? reinterpret_cast<void*>(image.low) : nullptr;
+  void* at = reinterpret_cast<void*>(image.low);
   if (aligned) {
     const uint64_t base = PRELUDE_TRY(reserve_aligned(linker, image, path));
     at = reinterpret_cast<void*>(base);

@@ -400,8 +400,32 @@ int main(void) {  /* push rbx; mov rax,rdi; mov rdi,rsi; mov rsi,rdx; call rax; 
     c.same(["{ld}", "./outside"])
 
 
+def test_wanted_address(c):
+    """A shared object linked at an address is mapped there if there is room, else somewhere."""
+    c.compile("where", '''#include <dlfcn.h>
+#include <link.h>
+#include <stdio.h>
+int main(int n, char **v) {
+  for (int i = 1; i < n; ++i) {
+    struct link_map *map = dlopen(v[i], RTLD_NOW);
+    const unsigned long bias = map ? map->l_addr : 1;
+    if (bias < 0x100000) printf("%s %#lx\\n", v[i], bias); else printf("%s elsewhere\\n", v[i]);
+  }
+  return 0; }''')
+    for name, address, more in (("wanted", 0x600000000, ()), ("taken", 0x600000000, ()), ("low", 0x1000, ()), ("none", 0, ()),
+                                ("large", 0x700000000, ("-Wl,-z,max-page-size=0x200000",))):
+        c.library(f"lib{name}.so", f"int {name};", f"-Wl,-Ttext-segment={address:#x}", *more)
+    libraries = [f"./lib{name}.so" for name in ("wanted", "taken", "large", "low", "none")]
+    outcome = c.same(["{ld}", "./where"] + libraries)
+    c.expect(outcome.out.startswith("./libwanted.so 0\n./libtaken.so elsewhere\n./liblarge.so 0\n"), f"wanted addresses: {outcome.out}")
+    c.compile("whence", "#include <stdio.h>\nint main(void) { printf(\"%p\\n\", (void *)main); return 0; }",
+              "-fPIE", "-pie", "-Wl,-Ttext-segment=0x500000000")
+    c.same(["{ld}", "./whence"])
+
+
 def test(c):
     test_files(c)
+    test_wanted_address(c)
     test_overflow(c)
     test_relr_marker(c)
     test_isa_level(c)
