@@ -231,6 +231,15 @@ int call(void) { return pick(); } int (*taken(void))(void) { return pick; } int 
             program = c.compile("ifuncown-%s%s" % (lazy, pie), source + main, "./libhelp.so", pie, "-Wl,-z," + lazy,
                                 "-fPIE" if pie == "-pie" else "-fno-pie")
             survives(c, "./" + program, "42 42 42 42 1\n")
+    # The program's own, needed by a library that is relocated before it: the system's loader refuses a PIE.
+    c.library("librelay.so", "int pick(void); static int (*kept)(void) = pick; int relay(void) { return pick() + kept(); }")
+    main = HEAD + "int relay(void); int main(void) { printf(\"%d %d\\n\", pick(), relay()); }"
+    for pie in ("-pie", "-no-pie"):
+        program = c.compile("ifuncmain" + pie, source + main, "./librelay.so", "./libhelp.so", pie, "-rdynamic",
+                            "-fPIE" if pie == "-pie" else "-fno-pie")
+        for mode in ({}, {"LD_BIND_NOW": "1"}):
+            outcome = c.run("candidate", ["{ld}", "./" + program], {"LD_LIBRARY_PATH": ".", **mode})
+            c.expect((outcome.status, outcome.out) == (0, "42 84\n"), f"{program} {mode}: {outcome}")
     opens = HEAD + """int main(void) { void* h = dlopen("libifunc.so", RTLD_LAZY);
   int (*f)(void) = (int (*)(void))dlsym(h, "pick"); printf("%d\\n", f()); }"""
     c.compile("ifuncopen", opens)
