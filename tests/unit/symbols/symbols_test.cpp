@@ -185,6 +185,33 @@ TEST_P(Symbols, ListsAreSearchedInOrder) {
   EXPECT_EQ(find_in_list(list, a, 2, nullptr).symbol, nullptr);
 }
 
+// Longer than the walk looks ahead.
+TEST_P(Symbols, EveryPlaceOfALongListIsSearchedAndListsOneAfterTheOther) {
+  constexpr uint32_t kObjects = 10;
+  ElfBuilder other = builder_with({{.name = "a", .value = 1}}),
+             wanted = builder_with({{.name = "b", .value = 2}});
+  const Loaded with_a(other, names, heap), with_b(wanted, names, heap);
+  Module* modules[kObjects];
+  LookupRecord records[kObjects];
+  const SearchList list{modules, kObjects, kObjects, records};
+  for (uint32_t place = 0; place < kObjects; ++place) {
+    for (uint32_t i = 0; i < kObjects; ++i) {
+      modules[i] = i == place ? with_b.module.get() : with_a.module.get();
+      records[i] = i == place ? with_b.record : with_a.record;
+    }
+    SymbolQuery b = make_query("b");
+    EXPECT_EQ(value(find_in_list(list, b, 0, nullptr).symbol), 2U) << place;
+    EXPECT_EQ(find_in_list(list, b, place + 1, nullptr).symbol, nullptr) << place;
+  }
+  SearchList only_a{modules, 1, 1, records}, all = list;
+  SearchList* const both[] = {&only_a, &all, nullptr};
+  SearchList* const none[] = {nullptr};
+  SymbolQuery b = make_query("b");
+  EXPECT_EQ(find_in_lists(both, b, nullptr).module, with_b.module.get());
+  EXPECT_EQ(find_in_lists(both, b, with_b.module.get()).symbol, nullptr);
+  EXPECT_EQ(find_in_lists(none, b, nullptr).symbol, nullptr);
+}
+
 TEST(SymbolsDamaged, NamesOutsideTheStringTableMatchNothing) {
   test::TestHeap heap;
   VersionNames names;
