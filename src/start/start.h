@@ -61,10 +61,12 @@ struct World {
   uint64_t base = 0;                   ///< address of the loader's own ELF header
 };
 extern Room<World> world_room;
+// NOLINTNEXTLINE(readability-identifier-naming): what it refers to is a variable
 inline constexpr World& world = world_room.object;
 
 inline constexpr const char* kCachePath = "/etc/ld.so.cache";
 extern Room<Linker> linker_room;
+// NOLINTNEXTLINE(readability-identifier-naming): this one, too
 inline constexpr Linker& linker = linker_room.object;
 
 /// Everything from the relocated loader to the registers for the program's entry.
