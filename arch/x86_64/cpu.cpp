@@ -234,7 +234,9 @@ CpuFacts read_cpu_facts(const CpuSource& source) {
   return facts;
 }
 
-CpuFacts read_cpu_facts() { return read_cpu_facts({native_cpuid, native_xgetbv, nullptr}); }
+CpuSource native_cpu_source() { return {native_cpuid, native_xgetbv, nullptr}; }
+
+CpuFacts read_cpu_facts() { return read_cpu_facts(native_cpu_source()); }
 
 CpuidLeaf cpuid(uint32_t leaf, uint32_t subleaf) { return native_cpuid(nullptr, leaf, subleaf); }
 

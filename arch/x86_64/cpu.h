@@ -55,6 +55,8 @@ struct CpuSource {
 
 inline constexpr uint32_t kMaxCpuid = 14, kMaxCpuidOfGuest = 13;
 
+/// The processor this runs on.
+CpuSource native_cpu_source();
 CpuFacts read_cpu_facts(const CpuSource& source);
 /// Of the processor this runs on.
 CpuFacts read_cpu_facts();

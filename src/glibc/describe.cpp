@@ -9,6 +9,7 @@
 #include <new>
 
 #include "cpu_features.h"
+#include "describe_processors.h"
 #include "tunables.h"
 
 namespace prelude::glibc {
@@ -139,6 +140,7 @@ class ReleaseFacts final : public Description {
   void fill(const Layout& layout, char** envp, bool secure, const arch::CpuFacts& cpu,
             uint64_t hwcap2) {
     layout_ = &layout;
+    cpu_ = cpu;
     Writer text(release_, sizeof release_);
     text.put("2.").decimal(static_cast<uint64_t>(layout.minor));
     (void)text.c_str();
@@ -159,11 +161,12 @@ class ReleaseFacts final : public Description {
   void write_tunables(Writer& out) const override {
     tunables_.list(out, summary_.tunables, summary_.tunable_count);
   }
-  void write_machine(Writer& out) const override {
+  void write_machine(Writer& out, Heap& heap) const override {
     put_members(out, kBasic, layout_->cpu_features, features_);
     write_features(out);
     write_preferred(out);
     put_members(out, kSizes, layout_->cpu_features, features_);
+    if (newer_diagnostics()) write_processors(out, heap, cpu_);
   }
 
  private:
@@ -189,6 +192,7 @@ class ReleaseFacts final : public Description {
   }
 
   const Layout* layout_ = nullptr;
+  arch::CpuFacts cpu_;
   Tunables tunables_;
   CpuSummary summary_;
   char release_[16] = {};

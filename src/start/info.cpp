@@ -158,7 +158,7 @@ void diagnostics(Writer& out, const glibc::Description& description) {
   data.auxv = reinterpret_cast<const uint64_t*>(world.stack.auxv);
   data.system = system ? &*system : nullptr;
   data.write_machine = [](void* context, Writer& to) {
-    static_cast<const glibc::Description*>(context)->write_machine(to);
+    static_cast<const glibc::Description*>(context)->write_machine(to, linker.heap);
   };
   data.machine_context = const_cast<glibc::Description*>(&description);
   report::write_diagnostics(out, data);

@@ -294,6 +294,26 @@ void futex_wake(uint32_t* word, int count) {
 
 void yield() { arch::syscall(SyscallNumber::kSchedYield); }
 
+Ret<size_t> allowed_processors(uint64_t* bits, size_t bytes) {
+  constexpr int kThisThread = 0;
+  return number<size_t>(arch::syscall(SyscallNumber::kSchedGetaffinity, kThisThread, bytes, bits));
+}
+
+Ret<Done> run_on_processor(uint32_t number) {
+  constexpr int kThisThread = 0;
+  uint64_t bits[kMostProcessors / 64] = {};
+  bits[number / 64] = uint64_t{1} << number % 64;
+  const size_t bytes = (number / 64 + 1) * sizeof bits[0];
+  return done(arch::syscall(SyscallNumber::kSchedSetaffinity, kThisThread, bytes, bits));
+}
+
+Ret<ProcessorNumber> current_processor() {
+  ProcessorNumber result = {};
+  const long status = arch::syscall(SyscallNumber::kGetcpu, &result.number, &result.node, nullptr);
+  if (failed(status)) return error_of(status);
+  return result;
+}
+
 uint64_t now_ns() {
   struct {
     int64_t seconds, nanoseconds;

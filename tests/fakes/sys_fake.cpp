@@ -479,6 +479,22 @@ void futex_wake(uint32_t*, int) { enter("futex_wake"); }
 
 void yield() { enter("yield"); }
 
+Ret<size_t> allowed_processors(uint64_t* bits, size_t) {
+  FAKE_ENTER("allowed_processors");
+  bits[0] = 1;
+  return sizeof *bits;
+}
+
+Ret<Done> run_on_processor(uint32_t) {
+  FAKE_ENTER("run_on_processor");
+  return Done{};
+}
+
+Ret<ProcessorNumber> current_processor() {
+  FAKE_ENTER("current_processor");
+  return ProcessorNumber{0, 0};
+}
+
 uint64_t now_ns() { return ++world().now; }
 
 Ret<SystemName> system_name() {

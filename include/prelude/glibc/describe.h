@@ -2,6 +2,7 @@
 // --list-diagnostics and --version.
 #pragma once
 
+#include <prelude/base/heap.h>
 #include <prelude/base/writer.h>
 #include <prelude/image/image.h>
 
@@ -22,8 +23,8 @@ class Description {
   /// Null: the kernel's AT_PLATFORM holds.
   [[nodiscard]] virtual const char* platform() const = 0;
   virtual void write_tunables(Writer& out) const = 0;
-  /// x86.cpu_features.*
-  virtual void write_machine(Writer& out) const = 0;
+  /// x86.cpu_features.* and, where the release has them, x86.processor[...].
+  virtual void write_machine(Writer& out, Heap& heap) const = 0;
 
  protected:
   ~Description() = default;

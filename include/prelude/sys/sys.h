@@ -129,6 +129,17 @@ void futex_wake(uint32_t* word, int count);
 /// Lets others run.
 void yield();
 
+inline constexpr uint32_t kMostProcessors = 8192;
+/// A bit for each processor that the process may run on; gives the bytes that the kernel has
+/// filled.
+Ret<size_t> allowed_processors(uint64_t* bits, size_t bytes);
+/// From now on this thread runs on that one, below kMostProcessors, alone.
+Ret<Done> run_on_processor(uint32_t number);
+struct ProcessorNumber {
+  uint32_t number, node;
+};
+Ret<ProcessorNumber> current_processor();
+
 /// Nanoseconds of the monotonic clock.
 uint64_t now_ns();
 
