@@ -199,8 +199,9 @@ class ReleaseFacts final : public Description {
   alignas(8) std::byte features_[1024] = {};
 };
 
-// Made when somebody asks: in the data of every process it would cost a page.
-alignas(ReleaseFacts) constinit std::byte facts_room[sizeof(ReleaseFacts)] = {};
+// Made when somebody asks: among the data of every start-up it would cost a page (ld.so.lds).
+[[gnu::section(".bss.rare")]] alignas(ReleaseFacts) constinit std::byte
+    facts_room[sizeof(ReleaseFacts)] = {};
 
 }  // namespace
 
