@@ -3,6 +3,7 @@
 
 #include <arch/native.h>
 
+#include <prelude/base/align.h>
 #include <prelude/base/string.h>
 
 #include <string_view>
@@ -31,7 +32,7 @@ Status clear_tail(const Image& image, const MapStep& step, uint64_t page, const 
     fill_zero(start, step.bytes);
     return Done{};
   }
-  char* first = static_cast<char*>(image.address(step.vaddr & ~(page - 1)));
+  char* first = static_cast<char*>(image.address(round_down(step.vaddr, page)));
   if (auto r = sys::protect(first, page, protection_of(step.flags | elf::kPfW) & ~sys::kProtExec);
       !r)
     return mapping_error(Errc::kCannotChangeProtection, path);
@@ -101,7 +102,7 @@ Result<uint64_t> reserve_aligned(const Linker& linker, const Image& image, const
   if (!region) return mapping_error(Errc::kCannotMapSegment, path);
   const auto start = reinterpret_cast<uint64_t>(*region);
   const uint64_t phase = image.low & (align - 1);
-  const uint64_t base = ((start - phase + align - 1) & ~(align - 1)) + phase;
+  const uint64_t base = round_up(start - phase, align) + phase;
   if (base > start) (void)sys::unmap(*region, base - start);
   const uint64_t end = start + span + align;
   if (end > base + span) (void)sys::unmap(reinterpret_cast<void*>(base + span), end - base - span);
@@ -162,8 +163,8 @@ bool contiguous(const Image& image, uint64_t page) {
   uint64_t covered = image.low;
   for (uint32_t i = 0; i < image.segment_count; ++i) {
     const LoadSegment& s = image.segments[i];
-    if ((s.vaddr & ~(page - 1)) > covered) return false;
-    const uint64_t end = (s.vaddr + s.memsz + page - 1) & ~(page - 1);
+    if (round_down(s.vaddr, page) > covered) return false;
+    const uint64_t end = round_up(s.vaddr + s.memsz, page);
     if (end > covered) covered = end;
   }
   return true;
@@ -229,8 +230,8 @@ Status complete(Linker& linker, Module& module) {
   module.no_delete = (image.flags_1 & elf::kDf1NoDelete) != 0;
   const uint64_t page = linker.host.page_size;
   if (image.relro_size != 0) {
-    module.relro_start = (image.bias + image.relro_vaddr) & ~(page - 1);
-    module.relro_end = (image.bias + image.relro_vaddr + image.relro_size) & ~(page - 1);
+    module.relro_start = round_down(image.bias + image.relro_vaddr, page);
+    module.relro_end = round_down(image.bias + image.relro_vaddr + image.relro_size, page);
     if (module.relro_end < module.relro_start) module.relro_end = module.relro_start;
   }
   note_tls(module);
@@ -262,8 +263,8 @@ void touch_dynamic_page(const Image& image) {
 // them, which many pages make worth it. (madvise would do without; no filter of system calls
 // that knows glibc's loader lets it pass.)
 Status prefault_relro(const Image& image, int fd, uint64_t page, const char* path) {
-  const uint64_t low = image.relro_vaddr & ~(page - 1);
-  const uint64_t high = (image.relro_vaddr + image.relro_size) & ~(page - 1);
+  const uint64_t low = round_down(image.relro_vaddr, page);
+  const uint64_t high = round_down(image.relro_vaddr + image.relro_size, page);
   const LoadSegment* s = image.file_segment(image.relro_vaddr, image.relro_size);
   if (s == nullptr || s->flags != (elf::kPfR | elf::kPfW) || high <= low + kFewPages * page)
     return Done{};

@@ -4,6 +4,7 @@
 
 #include <arch/native.h>
 
+#include <prelude/base/align.h>
 #include <prelude/base/string.h>
 #include <prelude/reloc/apply.h>
 
@@ -28,8 +29,7 @@ Status set_text_writable(Linker& linker, Module& module, bool writable) {
   for (uint32_t i = 0; i < image.segment_count; ++i) {
     const LoadSegment& s = image.segments[i];
     if ((s.flags & elf::kPfW) != 0) continue;
-    const uint64_t start = s.vaddr & ~(page - 1),
-                   end = (s.vaddr + s.memsz + page - 1) & ~(page - 1);
+    const uint64_t start = round_down(s.vaddr, page), end = round_up(s.vaddr + s.memsz, page);
     const int prot = writable ? sys::kProtRead | sys::kProtWrite : protection_of(s.flags);
     if (auto r = sys::protect(image.address(start), end - start, prot); !r)
       return Error{.code = writable ? Errc::kTextrelWritable : Errc::kTextrelRestore,
@@ -56,7 +56,7 @@ Status store_bytes(Linker& linker, Module& module, uint64_t vaddr, const void* b
 bool mapped_for_copying(const Image& image, uint64_t vaddr, uint64_t bytes, uint64_t page) {
   const LoadSegment* s = image.memory_segment(vaddr, 0);
   if (s == nullptr) return false;
-  const uint64_t end = (s->vaddr + s->memsz + page - 1) & ~(page - 1);
+  const uint64_t end = round_up(s->vaddr + s->memsz, page);
   return bytes <= end - vaddr;
 }
 
