@@ -1,3 +1,4 @@
+#include <arch/aarch64/traits.h>
 #include <arch/native.h>
 
 #include <elf.h>
@@ -5,6 +6,7 @@
 
 namespace {
 
+using prelude::arch::AArch64;
 using prelude::arch::RelocKind;
 using prelude::arch::X86_64;
 
@@ -31,6 +33,38 @@ TEST(Traits, KindsOfRelocations) {
 TEST(Traits, OtherTypesAreUnknown) {
   for (const uint32_t type : {3U, 4U, 9U, 11U, 19U, 34U, 39U, 42U, 255U})
     EXPECT_EQ(X86_64::kind_of(type), RelocKind::kUnknown) << type;
+}
+
+static_assert(prelude::arch::Machine<AArch64>);
+
+TEST(TraitsOfAArch64, KindsOfRelocations) {
+  EXPECT_EQ(AArch64::kMachine, EM_AARCH64);
+  EXPECT_EQ(AArch64::kRelativeType, uint32_t{R_AARCH64_RELATIVE});
+  EXPECT_EQ(AArch64::kind_of(R_AARCH64_NONE), RelocKind::kNone);
+  EXPECT_EQ(AArch64::kind_of(R_AARCH64_ABS64), RelocKind::kAbsolute64);
+  EXPECT_EQ(AArch64::kind_of(R_AARCH64_COPY), RelocKind::kCopy);
+  EXPECT_EQ(AArch64::kind_of(R_AARCH64_GLOB_DAT), RelocKind::kGlobData);
+  EXPECT_EQ(AArch64::kind_of(R_AARCH64_JUMP_SLOT), RelocKind::kJumpSlot);
+  EXPECT_EQ(AArch64::kind_of(R_AARCH64_RELATIVE), RelocKind::kRelative);
+  EXPECT_EQ(AArch64::kind_of(R_AARCH64_TLS_DTPMOD), RelocKind::kTlsModule);
+  EXPECT_EQ(AArch64::kind_of(R_AARCH64_TLS_DTPREL), RelocKind::kTlsOffset);
+  EXPECT_EQ(AArch64::kind_of(R_AARCH64_TLS_TPREL), RelocKind::kTlsStatic);
+  EXPECT_EQ(AArch64::kind_of(R_AARCH64_TLSDESC), RelocKind::kTlsDescriptor);
+  EXPECT_EQ(AArch64::kind_of(R_AARCH64_IRELATIVE), RelocKind::kIndirect);
+}
+
+// Relocations of object files, of the 32-bit ABI and of other machines.
+TEST(TraitsOfAArch64, OtherTypesAreUnknown) {
+  for (const uint32_t type : {1U, 6U, 8U, 182U, 188U, 258U, 259U, 283U, 1023U, 1033U})
+    EXPECT_EQ(AArch64::kind_of(type), RelocKind::kUnknown) << type;
+}
+
+// VARIANT_PCS is bit 7 of st_other, beside the visibility.
+TEST(TraitsOfAArch64, VariantCallsAreBoundAtOnce) {
+  EXPECT_TRUE(AArch64::binds_at_once(0x80));
+  EXPECT_TRUE(AArch64::binds_at_once(0x80 | STV_PROTECTED));
+  EXPECT_FALSE(AArch64::binds_at_once(0));
+  EXPECT_FALSE(AArch64::binds_at_once(STV_PROTECTED));
 }
 
 TEST(Traits, ThreadPointerPointsToItself) {

@@ -1,0 +1,79 @@
+// Facts about aarch64 as data; its instructions stand in instructions.h, so that tests of any host
+// can read this. Sources: "ELF for the Arm 64-bit Architecture" (relocations, VARIANT_PCS),
+// AAPCS64, ELF Handling for TLS (variant I).
+#pragma once
+
+#include <arch/reloc_kind.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace prelude::arch {
+
+struct AArch64 {
+  static constexpr uint16_t kMachine = 183;
+  static constexpr uint8_t kElfClass = 2;
+  static constexpr uint64_t kPageSize =
+      4096;  ///< where AT_PAGESZ says nothing: 16 and 64 KiB exist
+  static constexpr bool kTlsBelowThreadPointer = false;  ///< TLS variant I
+  static constexpr uint64_t kTcbBytes = 16;  ///< at the thread pointer, before the blocks
+  static constexpr bool kUsesRela = true;
+  static constexpr bool kAddsToSymbols = true;  ///< GLOB_DAT and JUMP_SLOT: S + A
+  static constexpr bool kGotNamesDynamic = false;
+
+  static constexpr const char* kName = "aarch64";
+  static constexpr const char* kPlatform = "aarch64";
+  static constexpr const char* kLibToken = "lib/aarch64-linux-gnu";
+  static constexpr const char* kMultiarch = "aarch64-linux-gnu";
+  static constexpr const char* kLoaderPath = "/lib/ld-linux-aarch64.so.1";
+  static constexpr const char* kLoaderSoname = "ld-linux-aarch64.so.1";
+  /// No property names a needed level of the instruction set: 0 is the number of none.
+  static constexpr uint32_t kIsaNeededProperty = 0;
+  static constexpr const char* kSystemDirectories[] = {
+      "/lib/aarch64-linux-gnu/", "/usr/lib/aarch64-linux-gnu/", "/lib/", "/usr/lib/"};
+
+  static constexpr size_t kNoTcbWord = SIZE_MAX;
+  static constexpr size_t kTcbSelf = kNoTcbWord;
+  static constexpr size_t kTcbDtv = 0x00;
+  static constexpr size_t kTcbHeaderSelf = kNoTcbWord;
+  static constexpr size_t kTcbStackGuard = kNoTcbWord;  ///< __stack_chk_guard instead
+  static constexpr size_t kTcbPointerGuard = kNoTcbWord;
+
+  static constexpr uint32_t kRelativeType = 1027;
+
+  /// STO_AARCH64_VARIANT_PCS: such a function may take arguments in registers that the lazy binding
+  /// stub does not keep.
+  static constexpr bool binds_at_once(uint8_t symbol_other) { return (symbol_other & 0x80) != 0; }
+
+  static constexpr RelocKind kind_of(uint32_t type) {
+    switch (type) {
+      case 0:    // R_AARCH64_NONE
+      case 256:  // its withdrawn number
+        return RelocKind::kNone;
+      case 257:
+        return RelocKind::kAbsolute64;  // R_AARCH64_ABS64
+      case 1024:
+        return RelocKind::kCopy;  // R_AARCH64_COPY
+      case 1025:
+        return RelocKind::kGlobData;  // R_AARCH64_GLOB_DAT
+      case 1026:
+        return RelocKind::kJumpSlot;  // R_AARCH64_JUMP_SLOT
+      case 1027:
+        return RelocKind::kRelative;  // R_AARCH64_RELATIVE
+      case 1028:
+        return RelocKind::kTlsModule;  // R_AARCH64_TLS_DTPMOD
+      case 1029:
+        return RelocKind::kTlsOffset;  // R_AARCH64_TLS_DTPREL
+      case 1030:
+        return RelocKind::kTlsStatic;  // R_AARCH64_TLS_TPREL
+      case 1031:
+        return RelocKind::kTlsDescriptor;  // R_AARCH64_TLSDESC
+      case 1032:
+        return RelocKind::kIndirect;  // R_AARCH64_IRELATIVE
+      default:
+        return RelocKind::kUnknown;
+    }
+  }
+};
+
+}  // namespace prelude::arch
