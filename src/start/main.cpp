@@ -229,8 +229,7 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   say_statistics();
   protect_self();
   if (linker.options->secure || linker.options->seal) seal_objects();
-  // From here on no pointer that the loader or libc calls through lies in writable memory of the
-  // loader.
+  // From here on the table that libc calls the loader by is closed.
   run_initialisers(linker, *linker.program);
   linker.start_up_done = true;
 
