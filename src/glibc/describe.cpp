@@ -205,6 +205,14 @@ class ReleaseFacts final : public Description {
 
 }  // namespace
 
+Manners manners_of(const Image* libc) {
+  const Behaviour& b = layout_for(libc)->behaviour;
+  return {.lists_loader = b.lists_loader,
+          .labels_rseq = b.labels_rseq,
+          .resolves_origin = b.resolves_origin,
+          .prefixes_hwcap = b.prefixes_hwcap};
+}
+
 const Description& describe(const Image* libc, char** envp, bool secure, const arch::CpuFacts& cpu,
                             uint64_t hwcap2) {
   auto* facts = new (facts_room) ReleaseFacts;

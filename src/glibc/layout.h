@@ -448,6 +448,10 @@ struct Behaviour {
   bool follows_debug_copy = false;        ///< 2.41+: the program's copy of _r_debug is kept up
   bool relocates_first = false;           ///< 2.41+: traced before the loader looks for malloc
   bool quiet_reopen = false;              ///< 2.43: a dlopen that changes nothing is not traced
+  bool lists_loader = false;              ///< 2.41+: ldd mode shows the loader, needed or not
+  bool labels_rseq = false;               ///< 2.41+: LD_SHOW_AUXV has names for types 27 to 30
+  bool resolves_origin = false;           ///< 2.43+: direct mode: $ORIGIN without links and dots
+  bool prefixes_hwcap = false;            ///< 2.43+: LD_SHOW_AUXV writes 0x before AT_HWCAP
   uint16_t tid_address = kAbsent;         ///< offset in struct pthread for set_tid_address
   uint16_t rseq_feature_size = kAbsent;   ///< __rseq_size where it does not come from auxv
   uint16_t rseq_min_size = kAbsent;       ///< smallest area given to the kernel

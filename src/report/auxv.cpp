@@ -1,5 +1,5 @@
-// LD_SHOW_AUXV. Numbers: kernel include/uapi/linux/auxvec.h; labels and columns as glibc 2.36
-// prints them (AT_HWCAP has no 0x).
+// LD_SHOW_AUXV. Numbers: kernel include/uapi/linux/auxvec.h; labels and columns as glibc prints
+// them.
 #include <prelude/report/help.h>
 
 #include "names.h"
@@ -8,6 +8,8 @@ namespace prelude::report {
 namespace {
 
 enum class Form : uint8_t { kHidden, kDecimal, kHex, kBareHex, kText };
+
+constexpr uint64_t kHwcap = 16, kFirstLateLabel = 27, kLastLateLabel = 30;
 
 constexpr size_t kColumn = 22;
 
@@ -42,6 +44,10 @@ constexpr Row kRows[] = {
     {24, Form::kText, "BASE_PLATFORM"},
     {25, Form::kHex, "RANDOM"},
     {26, Form::kHex, "HWCAP2"},
+    {27, Form::kDecimal, "RSEQ_FEATURE_SIZE"},
+    {28, Form::kDecimal, "RSEQ_ALIGN"},
+    {29, Form::kHex, "HWCAP3"},
+    {30, Form::kHex, "HWCAP4"},
     {31, Form::kText, "EXECFN"},
     {32, Form::kHex, "SYSINFO"},
     {33, Form::kHex, "SYSINFO_EHDR"},
@@ -56,13 +62,14 @@ constexpr Row kRows[] = {
     {51, Form::kDecimal, "MINSIGSTKSZ"},
 };
 
-const Row* find_row(uint64_t type) {
+const Row* find_row(uint64_t type, const AuxvForm& form) {
+  if (!form.labels_rseq && type >= kFirstLateLabel && type <= kLastLateLabel) return nullptr;
   for (const Row& row : kRows)
     if (row.type == type) return &row;
   return nullptr;
 }
 
-void put_known(Writer& out, const Row& row, uint64_t value) {
+void put_known(Writer& out, const Row& row, uint64_t value, const AuxvForm& form) {
   if (row.form == Form::kHidden) return;
   const std::string_view label(row.label);
   out.put("AT_").put(label).put(":");
@@ -75,23 +82,24 @@ void put_known(Writer& out, const Row& row, uint64_t value) {
       put_name(out, reinterpret_cast<const char*>(value));
       break;
     default:
-      out.put(row.form == Form::kHex ? "0x" : "").hex(value);
+      out.put(row.form == Form::kHex || (row.type == kHwcap && form.prefixes_hwcap) ? "0x" : "")
+          .hex(value);
       break;
   }
   out.put("\n");
 }
 
-void put_entry(Writer& out, uint64_t type, uint64_t value) {
-  if (const Row* row = find_row(type); row != nullptr)
-    put_known(out, *row, value);
+void put_entry(Writer& out, uint64_t type, uint64_t value, const AuxvForm& form) {
+  if (const Row* row = find_row(type, form); row != nullptr)
+    put_known(out, *row, value, form);
   else
     out.put("AT_??? (0x").hex(type).put("): 0x").hex(value).put("\n");
 }
 
 }  // namespace
 
-void write_auxv(Writer& out, const uint64_t* auxv) {
-  for (; auxv[0] != 0; auxv += 2) put_entry(out, auxv[0], auxv[1]);
+void write_auxv(Writer& out, const uint64_t* auxv, const AuxvForm& form) {
+  for (; auxv[0] != 0; auxv += 2) put_entry(out, auxv[0], auxv[1], form);
 }
 
 }  // namespace prelude::report

@@ -27,18 +27,28 @@ void list_missing(Writer& out, const Module* after) {
   }
 }
 
+// Compat: a loader that nobody needs follows the last object of the program's search list, which
+// the vdso is not in, or is not shown (glibc 2.41 and 2.36, measured). Null: not shown.
+const Module* last_before_unneeded_loader() {
+  if (linker.self->map.l_prev != nullptr || !served_manners().lists_loader) return nullptr;
+  const SearchList& all = linker.program->closure;
+  return all.count != 0 ? all.modules[all.count - 1] : nullptr;
+}
+
 // The namespace's list, with what was not found where it would have been.
 void list_all(Writer& out) {
   if (!has_dynamic(linker.program->image, elf::kDtNeeded)) {
     report::write_statically_linked(out);
     return;
   }
+  const Module* before_loader = last_before_unneeded_loader();
   for (const Module* module = linker.base_space.first; module != nullptr;
        module = module->map.l_next) {
     if (module != linker.program || linker.options->trace_level > 1) list_one(out, *module);
     // The loader directly follows what precedes it in search order, and what is missing is in no
     // such order.
     if (module == linker.self) list_missing(out, module->map.l_prev);
+    if (module == before_loader) list_one(out, *linker.self);
     if (module->map.l_next != linker.self) list_missing(out, module);
   }
 }

@@ -51,6 +51,7 @@ void read_options(uint64_t* stack) {
   parse_options(world.stack.process, direct, world.parsed);
   const Options& options = world.parsed.options;
   world.stack.process.secure = options.secure;  // the environment may ask for it
+  set_up_ground();
   constexpr int kSecureTrace = 5;
   if (options.refuse_trace) sys::exit_group(kSecureTrace);
   for (int i = 0; i < world.parsed.warning_count; ++i) warn_about_word(world.parsed.warnings[i]);
@@ -215,6 +216,7 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   if (is_listing()) list_objects();
   if (linker.options->keep_exe) [[unlikely]]
     show_program();
+  settle_late_origin();
   check(linker.personality->recognise(linker));
   place_tls();
   trace_all_scopes();

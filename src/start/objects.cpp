@@ -243,6 +243,7 @@ void load_program(Batch& batch) {
     fail(linker, {.code = Errc::kNoDynamic, .object = program->path});
   note_program(*program);
   note_program_file(program->path, name);
+  settle_origin(program->path);
   describe_program(*program);
   give_argv0(*program);
 }

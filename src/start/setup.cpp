@@ -44,13 +44,16 @@ uint32_t cache_level(uint32_t isa) {
 
 }  // namespace
 
-void set_up_linker() {
-  const Options& options = world.parsed.options;
+void set_up_ground() {
   linker.heap.start(first_memory, sizeof first_memory, get_pages, give_pages);
-  linker.options = &options;
-  linker.process = world.stack.process;
+  linker.options = &world.parsed.options;
   linker.host = {arch::Native::kMachine,
                  world.stack.value(elf::kAtPageSize, arch::Native::kPageSize)};
+}
+
+void set_up_linker() {
+  const Options& options = world.parsed.options;
+  linker.process = world.stack.process;
   linker.isa_level = arch::isa_levels(world.cpu);
   // What watches our calls from outside brings a preloaded part of its own into the process.
   linker.map_style = options.env_preload != nullptr ? MapStyle::kSeparate : MapStyle::kEconomical;
@@ -97,7 +100,7 @@ void set_up_search() {
                   .hwcaps_prepend = options.hwcaps_prepend,
                   .hwcaps_mask = options.hwcaps_mask,
                   .cache_path = options.inhibit_cache ? nullptr : kCachePath,
-                  .cache_flags = 0x0303,
+                  .cache_flags = kCacheFlags,
                   .cache_isa_level = cache_level(linker.isa_level),
                   .library_path = options.library_path,
                   .library_path_source =

@@ -7,6 +7,7 @@
 #include <prelude/base/room.h>
 #include <prelude/explain/bindings.h>
 #include <prelude/explain/explain.h>
+#include <prelude/glibc/describe.h>
 #include <prelude/link/linker.h>
 #include <prelude/options/options.h>
 #include <prelude/report/debug_text.h>
@@ -56,15 +57,19 @@ struct World {
   Module* broken_for = nullptr;        ///< who needs the file that a start failed on
   const char* program_word = nullptr;  ///< --keep-exe: the program as the command line names it
   const char* program_file = nullptr;  ///< --keep-exe: where it was found
-  bool early_thread = false;           ///< the first thread has run auditors already
-  uint64_t started = 0;                ///< cycle counter at entry
-  uint64_t base = 0;                   ///< address of the loader's own ELF header
+  glibc::Manners manners;              ///< of the system's libc, once asked for
+  bool manners_known = false;
+  const char* unsettled_program = nullptr;  ///< see settle_late_origin()
+  bool early_thread = false;                ///< the first thread has run auditors already
+  uint64_t started = 0;                     ///< cycle counter at entry
+  uint64_t base = 0;                        ///< address of the loader's own ELF header
 };
 extern Room<World> world_room;
 // NOLINTNEXTLINE(readability-identifier-naming): what it refers to is a variable
 inline constexpr World& world = world_room.object;
 
 inline constexpr const char* kCachePath = "/etc/ld.so.cache";
+inline constexpr uint32_t kCacheFlags = 0x0303;  // of an entry for this machine
 extern Room<Linker> linker_room;
 // NOLINTNEXTLINE(readability-identifier-naming): this one, too
 inline constexpr Linker& linker = linker_room.object;
@@ -85,6 +90,8 @@ void show_auxv();
 /// Where a Writer's text goes: what does not fit its buffer is not cut off.
 using sys::to_stderr;
 using sys::to_stdout;
+/// The heap and what opening a file needs. Before anything that may ask served_manners().
+void set_up_ground();
 void set_up_linker();
 void set_up_search();
 // ---- objects.cpp
@@ -96,6 +103,15 @@ uint64_t bias_of_mapped_program(const elf::ProgramHeader* first, uint16_t count,
 /// Direct mode: finds and maps the program named on the command line. May hand over to the kernel.
 void load_program(Batch& batch);
 void load_preloads(Batch& batch, Array<Module*>& roots);
+// ---- release.cpp
+/// Those of the libc in the process, or of the one that this system would give to a program. Looks
+/// for it at the first call only; nothing of it stays mapped. A secure process never looks: it has
+/// the manners of the oldest release.
+glibc::Manners served_manners();
+/// Direct mode: the program's $ORIGIN as the release in use has it. At once where it is needed for
+/// the search for libraries, else when the libc is known.
+void settle_origin(const char* program_file);
+void settle_late_origin();
 // ---- audit.cpp
 bool wants_auditors();
 /// Loads the auditors and tells them of the program and the loader. The first thread gets its

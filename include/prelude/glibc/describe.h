@@ -30,6 +30,16 @@ class Description {
   ~Description() = default;
 };
 
+/// What a release does before its libc is mapped, or in processes that have none.
+struct Manners {
+  bool lists_loader = false;     ///< ldd mode shows the loader, needed or not
+  bool labels_rseq = false;      ///< LD_SHOW_AUXV has names for types 27 to 30
+  bool resolves_origin = false;  ///< direct mode: the program's $ORIGIN has no links and no dots
+  bool prefixes_hwcap = false;   ///< LD_SHOW_AUXV writes 0x before AT_HWCAP
+};
+/// Those of the release of `libc`; of the oldest one served where it is null or of another release.
+Manners manners_of(const Image* libc);
+
 /// `libc`: the mapped C library that decides the release; null, or a release that is not served:
 /// the oldest one served. `envp` is borrowed. There is one description; a second call replaces it.
 const Description& describe(const Image* libc, char** envp, bool secure, const arch::CpuFacts& cpu,

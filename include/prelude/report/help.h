@@ -42,6 +42,10 @@ void write_version(Writer& out, std::string_view version);
 void write_usage_error(Writer& out, const char* loader, const UsageError& error);
 
 /// LD_SHOW_AUXV, for stdout. `auxv`: type and value in turn, ended by type 0.
-void write_auxv(Writer& out, const uint64_t* auxv);
+struct AuxvForm {
+  bool labels_rseq = false;     ///< names for types 27 to 30
+  bool prefixes_hwcap = false;  ///< 0x before AT_HWCAP
+};
+void write_auxv(Writer& out, const uint64_t* auxv, const AuxvForm& form);
 
 }  // namespace prelude::report

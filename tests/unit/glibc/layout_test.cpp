@@ -124,6 +124,14 @@ TEST(Behaviour, DiffersAsTheContractSays) {
   EXPECT_TRUE(at(41).behaviour.told_after_debugger);
   EXPECT_FALSE(at(36).behaviour.follows_debug_copy);
   EXPECT_TRUE(at(41).behaviour.follows_debug_copy);
+  EXPECT_FALSE(at(36).behaviour.lists_loader);
+  EXPECT_TRUE(at(41).behaviour.lists_loader);
+  EXPECT_FALSE(at(36).behaviour.labels_rseq);
+  EXPECT_TRUE(at(41).behaviour.labels_rseq);
+  EXPECT_FALSE(at(41).behaviour.resolves_origin);
+  EXPECT_TRUE(at(43).behaviour.resolves_origin);
+  EXPECT_FALSE(at(41).behaviour.prefixes_hwcap);
+  EXPECT_TRUE(at(43).behaviour.prefixes_hwcap);
   EXPECT_FALSE(at(41).behaviour.quiet_reopen);
   EXPECT_TRUE(at(43).behaviour.quiet_reopen);
   EXPECT_FALSE(at(36).behaviour.closed_goes_first);

@@ -68,7 +68,7 @@ TEST(Auxv, Table) {
   const uint64_t auxv[] = {
       33, 0x7fe4bc04a000,          51, 1776, 16, 0x178bfbff, 6,  4096, 3, 0x40, 7, 0, 23, 0,
       31, address_of("/bin/true"), 27, 0x1c, 22, 0,          43, 0x21, 0, 0};
-  EXPECT_EQ(text_of([&](Writer& out) { write_auxv(out, auxv); }),
+  EXPECT_EQ(text_of([&](Writer& out) { write_auxv(out, auxv, {}); }),
             "AT_SYSINFO_EHDR:      0x7fe4bc04a000\n"
             "AT_MINSIGSTKSZ:       1776\n"
             "AT_HWCAP:             178bfbff\n"
@@ -79,6 +79,24 @@ TEST(Auxv, Table) {
             "AT_EXECFN:            /bin/true\n"
             "AT_??? (0x1b): 0x1c\n"
             "AT_L1D_CACHEGEOMETRY: 0x21\n");
+}
+
+TEST(Auxv, LabelsAndPrefixOfLaterReleases) {
+  const uint64_t auxv[] = {16, 0x178bfbff, 27, 28, 28, 32, 29, 1, 30, 2, 0, 0};
+  EXPECT_EQ(text_of([&](Writer& out) {
+              write_auxv(out, auxv, {.labels_rseq = true, .prefixes_hwcap = false});
+            }),
+            "AT_HWCAP:             178bfbff\n"
+            "AT_RSEQ_FEATURE_SIZE: 28\n"
+            "AT_RSEQ_ALIGN:        32\n"
+            "AT_HWCAP3:            0x1\n"
+            "AT_HWCAP4:            0x2\n");
+  EXPECT_EQ(text_of([&](Writer& out) { write_auxv(out, auxv, {.prefixes_hwcap = true}); }),
+            "AT_HWCAP:             0x178bfbff\n"
+            "AT_??? (0x1b): 0x1c\n"
+            "AT_??? (0x1c): 0x20\n"
+            "AT_??? (0x1d): 0x1\n"
+            "AT_??? (0x1e): 0x2\n");
 }
 
 TEST(Diagnostics, EnvironmentHidesValues) {
