@@ -1,6 +1,5 @@
-// Facts about aarch64 as data; its instructions stand in instructions.h, so that tests of any host
-// can read this. Sources: "ELF for the Arm 64-bit Architecture" (relocations, VARIANT_PCS),
-// AAPCS64, ELF Handling for TLS (variant I).
+// Facts about aarch64 as data; the loader is not built for it yet. Sources: "ELF for the Arm 64-bit
+// Architecture" (relocations, VARIANT_PCS), AAPCS64, ELF Handling for TLS (variant I).
 #pragma once
 
 #include <arch/reloc_kind.h>
@@ -16,10 +15,7 @@ struct AArch64 {
   static constexpr uint64_t kPageSize =
       4096;  ///< where AT_PAGESZ says nothing: 16 and 64 KiB exist
   static constexpr bool kTlsBelowThreadPointer = false;  ///< TLS variant I
-  static constexpr uint64_t kTcbBytes = 16;  ///< at the thread pointer, before the blocks
   static constexpr bool kUsesRela = true;
-  static constexpr bool kAddsToSymbols = true;  ///< GLOB_DAT and JUMP_SLOT: S + A
-  static constexpr bool kGotNamesDynamic = false;
 
   static constexpr const char* kName = "aarch64";
   static constexpr const char* kPlatform = "aarch64";

@@ -7,9 +7,9 @@
 namespace prelude::report {
 namespace {
 
-enum class Form : uint8_t { kHidden, kDecimal, kHex, kBareHex, kText };
+enum class Form : uint8_t { kHidden, kDecimal, kHex, kBareHex, kHwcap, kText };
 
-constexpr uint64_t kHwcap = 16, kFirstLateLabel = 27, kLastLateLabel = 30;
+constexpr uint64_t kFirstLateLabel = 27, kLastLateLabel = 30;
 
 constexpr size_t kColumn = 22;
 
@@ -33,7 +33,7 @@ constexpr Row kRows[] = {
     {13, Form::kDecimal, "GID"},
     {14, Form::kDecimal, "EGID"},
     {15, Form::kText, "PLATFORM"},
-    {16, Form::kBareHex, "HWCAP"},
+    {16, Form::kHwcap, "HWCAP"},
     {17, Form::kDecimal, "CLKTCK"},
     {18, Form::kBareHex, "FPUCW"},
     {19, Form::kHex, "DCACHEBSIZE"},
@@ -82,7 +82,8 @@ void put_known(Writer& out, const Row& row, uint64_t value, const AuxvForm& form
       put_name(out, reinterpret_cast<const char*>(value));
       break;
     default:
-      out.put(row.form == Form::kHex || (row.type == kHwcap && form.prefixes_hwcap) ? "0x" : "")
+      out.put(row.form == Form::kHex || (row.form == Form::kHwcap && form.prefixes_hwcap) ? "0x"
+                                                                                          : "")
           .hex(value);
       break;
   }

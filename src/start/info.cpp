@@ -11,8 +11,6 @@
 namespace prelude::start {
 namespace {
 
-constexpr const char* kLibc = "libc.so.6";
-
 Module* try_load(const char* name) {
   Batch batch;
   batch.space = &linker.base_space;
@@ -53,12 +51,9 @@ void add_directory(void* context, const char* directory, FoundBy source) {
 
 // The user's path as the search uses it: tokens expanded, $ORIGIN being where this file lies.
 const char* expanded_library_path() {
-  char target[4096];
-  const auto got = sys::read_link("/proc/self/exe", target, sizeof target - 1);
-  size_t size = got && *got < sizeof target && target[0] == '/' ? *got : 0;
-  while (size > 1 && target[size - 1] != '/') --size;
-  target[size > 1 ? size - 1 : size] = 0;
-  const Requester self{.origin = size != 0 ? target : nullptr, .is_main = true};
+  char room[4096];
+  const std::string_view directory = directory_behind("/proc/self/exe", room, sizeof room);
+  const Requester self{.origin = directory.empty() ? nullptr : room, .is_main = true};
   PathText path;
   linker.searcher.for_each_directory(self, &self, add_directory, &path);
   if (path.text.empty() || !path.text.push(linker.heap, 0)) return nullptr;

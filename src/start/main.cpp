@@ -216,7 +216,7 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
   if (is_listing()) list_objects();
   if (linker.options->keep_exe) [[unlikely]]
     show_program();
-  settle_late_origin();
+  settle_pending_origin();
   check(linker.personality->recognise(linker));
   place_tls();
   trace_all_scopes();

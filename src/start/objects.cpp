@@ -51,42 +51,6 @@ Module* must(const Result<Module*>& module) {
   return *module;
 }
 
-// LD_ORIGIN_PATH, without slashes at its end.
-void take_origin_from_environment(Module& program) {
-  const char* text = linker.options->origin_path;
-  if (text == nullptr) return;
-  size_t size = string_length(text);
-  while (size > 1 && text[size - 1] == '/') --size;
-  program.origin = linker.heap.copy_string(text, size);
-  program.origin_owned = program.origin != nullptr;
-  program.requester.origin = program.origin;
-}
-
-void find_program_origin(Module& program) {
-  char target[4096];
-  const auto got = sys::read_link("/proc/self/exe", target, sizeof target - 1);
-  size_t size = got && *got < sizeof target && target[0] == '/' ? *got : 0;
-  if (size == 0) return take_origin_from_environment(program);
-  while (size > 1 && target[size - 1] != '/') --size;
-  program.origin = linker.heap.copy_string(target, size > 1 ? size - 1 : 1);
-  program.origin_owned = true;
-  program.requester.origin = program.origin;
-}
-
-bool names_origin(const Image& image) {
-  const char* const texts[] = {image.rpath, image.runpath, linker.options->library_path,
-                               linker.options->env_preload, linker.options->env_audit};
-  for (const char* text : texts)
-    if (text != nullptr && contains(text, '$')) return true;
-  if (image.names_auditors) return true;
-  bool found = image.has_filters;
-  for_each_dynamic(image, elf::kDtNeeded, [&](uint64_t offset) {
-    found = found || contains(image.string(offset), '$');
-    return !found;
-  });
-  return found;
-}
-
 // --inhibit-rpath knows the program by its empty name.
 void apply_rpaths(Module& program) {
   program.requester.rpath = program.image.rpath;
@@ -243,7 +207,7 @@ void load_program(Batch& batch) {
     fail(linker, {.code = Errc::kNoDynamic, .object = program->path});
   note_program(*program);
   note_program_file(program->path, name);
-  settle_origin(program->path);
+  settle_origin();
   describe_program(*program);
   give_argv0(*program);
 }

@@ -69,7 +69,6 @@ sys::ProcessView view_of_program() {
 }  // namespace
 
 void note_program_file(const char* path, const char* word) {
-  if (!linker.options->keep_exe || is_listing()) return;
   world.program_word = word;
   world.program_file = linker.heap.copy_string(path, string_length(path));
 }

@@ -81,6 +81,23 @@ void set_up_linker() {
   }
 }
 
+SearchSetup usual_search() {
+  const Options& options = *linker.options;
+  return {.lib_token = arch::Native::kLibToken,
+          .platform_token = "",
+          .system_directories = nullptr,
+          .hwcaps_supported = nullptr,
+          .hwcaps_prepend = nullptr,
+          .hwcaps_mask = nullptr,
+          .cache_path = options.inhibit_cache ? nullptr : kCachePath,
+          .cache_flags = 0x0303,
+          .cache_isa_level = 0,
+          .library_path = options.library_path,
+          .library_path_source =
+              options.library_path_from_option ? "--library-path" : "LD_LIBRARY_PATH",
+          .secure = options.secure};
+}
+
 void set_up_search() {
   const Options& options = world.parsed.options;
   fill_hwcaps(hwcaps);
@@ -93,19 +110,13 @@ void set_up_search() {
   const char* platform = arch::platform_token(world.cpu);
   if (platform == nullptr)
     platform = reinterpret_cast<const char*>(world.stack.value(elf::kAtPlatform));
-  world.search = {.lib_token = arch::Native::kLibToken,
-                  .platform_token = platform != nullptr ? platform : "",
-                  .system_directories = system_directories,
-                  .hwcaps_supported = hwcaps,
-                  .hwcaps_prepend = options.hwcaps_prepend,
-                  .hwcaps_mask = options.hwcaps_mask,
-                  .cache_path = options.inhibit_cache ? nullptr : kCachePath,
-                  .cache_flags = kCacheFlags,
-                  .cache_isa_level = cache_level(linker.isa_level),
-                  .library_path = options.library_path,
-                  .library_path_source =
-                      options.library_path_from_option ? "--library-path" : "LD_LIBRARY_PATH",
-                  .secure = options.secure};
+  world.search = usual_search();
+  if (platform != nullptr) world.search.platform_token = platform;
+  world.search.system_directories = system_directories;
+  world.search.hwcaps_supported = hwcaps;
+  world.search.hwcaps_prepend = options.hwcaps_prepend;
+  world.search.hwcaps_mask = options.hwcaps_mask;
+  world.search.cache_isa_level = cache_level(linker.isa_level);
   linker.searcher.start(world.search, linker.heap, linker.tracer);
 }
 

@@ -55,21 +55,21 @@ struct World {
   SearchSetup search;
   Array<MissingLibrary> missing;
   Module* broken_for = nullptr;        ///< who needs the file that a start failed on
-  const char* program_word = nullptr;  ///< --keep-exe: the program as the command line names it
-  const char* program_file = nullptr;  ///< --keep-exe: where it was found
+  const char* program_word = nullptr;  ///< direct mode: the program as the command line names it
+  const char* program_file = nullptr;  ///< direct mode: where it was found
   glibc::Manners manners;              ///< of the system's libc, once asked for
   bool manners_known = false;
-  const char* unsettled_program = nullptr;  ///< see settle_late_origin()
-  bool early_thread = false;                ///< the first thread has run auditors already
-  uint64_t started = 0;                     ///< cycle counter at entry
-  uint64_t base = 0;                        ///< address of the loader's own ELF header
+  bool origin_pending = false;  ///< see settle_pending_origin()
+  bool early_thread = false;    ///< the first thread has run auditors already
+  uint64_t started = 0;         ///< cycle counter at entry
+  uint64_t base = 0;            ///< address of the loader's own ELF header
 };
 extern Room<World> world_room;
 // NOLINTNEXTLINE(readability-identifier-naming): what it refers to is a variable
 inline constexpr World& world = world_room.object;
 
 inline constexpr const char* kCachePath = "/etc/ld.so.cache";
-inline constexpr uint32_t kCacheFlags = 0x0303;  // of an entry for this machine
+inline constexpr const char* kLibc = "libc.so.6";
 extern Room<Linker> linker_room;
 // NOLINTNEXTLINE(readability-identifier-naming): this one, too
 inline constexpr Linker& linker = linker_room.object;
@@ -93,6 +93,9 @@ using sys::to_stdout;
 /// The heap and what opening a file needs. Before anything that may ask served_manners().
 void set_up_ground();
 void set_up_linker();
+/// What every search of this process has in common. Directories, processors and the platform are
+/// the caller's.
+SearchSetup usual_search();
 void set_up_search();
 // ---- objects.cpp
 void adopt_self_and_vdso();
@@ -108,10 +111,18 @@ void load_preloads(Batch& batch, Array<Module*>& roots);
 /// for it at the first call only; nothing of it stays mapped. A secure process never looks: it has
 /// the manners of the oldest release.
 glibc::Manners served_manners();
-/// Direct mode: the program's $ORIGIN as the release in use has it. At once where it is needed for
-/// the search for libraries, else when the libc is known.
-void settle_origin(const char* program_file);
-void settle_late_origin();
+// ---- origin.cpp
+/// The directory of the file that a link of /proc leads to, with a NUL behind it in `room`; empty
+/// where the kernel does not say.
+std::string_view directory_behind(const char* link, char* room, size_t capacity);
+/// Whether $ORIGIN of the program may be asked for while libraries are looked for.
+bool names_origin(const Image& image);
+/// Of a program that the kernel has started.
+void find_program_origin(Module& program);
+/// Direct mode: $ORIGIN as the release in use has it. At once where the search for libraries needs
+/// it, else when the libc is known.
+void settle_origin();
+void settle_pending_origin();
 // ---- audit.cpp
 bool wants_auditors();
 /// Loads the auditors and tells them of the program and the loader. The first thread gets its
@@ -128,7 +139,7 @@ void guard_secure_start(bool direct);
 /// directories, nowhere else.
 bool is_plain_name(const char* name);
 // ---- own_file.cpp
-/// --keep-exe: where the program was found, and the word of the command line that names it.
+/// Direct mode: where the program was found, and the word of the command line that names it.
 void note_program_file(const char* path, const char* word);
 /// Makes /proc/self/exe name it. Before any code of the program runs.
 void show_program();

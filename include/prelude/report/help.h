@@ -41,11 +41,12 @@ void write_version(Writer& out, std::string_view version);
 /// `LD: missing program name` and the like, for stderr; the exit status is 1.
 void write_usage_error(Writer& out, const char* loader, const UsageError& error);
 
-/// LD_SHOW_AUXV, for stdout. `auxv`: type and value in turn, ended by type 0.
+/// Where the releases of glibc print the vector otherwise.
 struct AuxvForm {
   bool labels_rseq = false;     ///< names for types 27 to 30
   bool prefixes_hwcap = false;  ///< 0x before AT_HWCAP
 };
+/// LD_SHOW_AUXV, for stdout. `auxv`: type and value in turn, ended by type 0.
 void write_auxv(Writer& out, const uint64_t* auxv, const AuxvForm& form);
 
 }  // namespace prelude::report
