@@ -8,10 +8,10 @@ namespace {
 
 // In pages of their own, read-only but for the moment of an addition. These words are closed with
 // the loader's other constant data when start-up ends: all auditors are known by then.
-[[gnu::section(".data.rel.ro")]] constinit Functions* functions = nullptr;
-[[gnu::section(".data.rel.ro")]] constinit uint32_t used = 0;
+PRELUDE_CLOSED_AFTER_START constinit Functions* functions = nullptr;
+PRELUDE_CLOSED_AFTER_START constinit uint32_t used = 0;
 
-constinit Auditors the_auditors;
+PRELUDE_CLOSED_AFTER_START constinit Auditors the_auditors;
 
 bool in_auditor(const Linker& linker, const Module& module) {
   return linker.spaces[module.name_space]->auditing;

@@ -1,5 +1,7 @@
 #include <prelude/debugger/debugger.h>
 
+#include <prelude/base/guarded.h>
+
 #include <arch/probe.h>
 
 namespace prelude::debugger {
@@ -7,7 +9,7 @@ namespace {
 
 constinit RDebug* first_record = nullptr;
 constinit RDebug* copy_of_first = nullptr;
-constinit BreakFunction call_break = nullptr;
+constinit Guarded<BreakFunction> call_break;
 
 RDebug& record_of(Namespace& space) { return space.index == 0 ? *first_record : space.debug; }
 

@@ -11,7 +11,7 @@ namespace {
 
 constinit Array<void*> early_blocks;
 using Free = void (*)(void*);
-constinit Free program_free = nullptr;
+constinit Guarded<Free> program_free;
 
 void* take(size_t bytes) {
   Heap& heap = the_linker->heap;

@@ -19,8 +19,6 @@ struct CatchFrame {
   arch::Context context;
 };
 
-constexpr uint64_t kGuard = 0x9e3779b97f4a7c15;
-
 CatchFrame*& frame_slot() {
   auto* block = reinterpret_cast<char*>(arch::thread_pointer());
   return field<CatchFrame*>(block, state().layout->pthread.rtld_catch);
@@ -107,7 +105,7 @@ void raise(int32_t number, const Raised& raised, const char* occasion) {
   if (frame == nullptr) die(number, raised, occasion);
   *frame->exception = raised;
   *frame->number = number;
-  prelude_context_restore(&frame->context, kGuard, 1);
+  prelude_context_restore(&frame->context, pointer_key, 1);
 }
 
 namespace {
@@ -124,7 +122,7 @@ int run_caught(Raised* exception, void (*operate)(void*), void* argument) {
   }
   int32_t number = 0;
   CatchFrame frame{exception, &number, {}};
-  if (prelude_context_save(&frame.context, kGuard) == 0) {
+  if (prelude_context_save(&frame.context, pointer_key) == 0) {
     slot = &frame;
     operate(argument);
     frame_slot() = outer;

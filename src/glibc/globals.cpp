@@ -6,9 +6,6 @@
 
 #include <prelude/base/string.h>
 
-// Written during start-up, then read-only with the rest of the section (start::protect_self).
-#define PRELUDE_CLOSED_AFTER_START [[gnu::section(".data.rel.ro")]]
-
 // NOLINTBEGIN(readability-identifier-naming): names of the ABI
 extern "C" {
 alignas(64) std::byte _rtld_global[prelude::glibc::kMaxRtldGlobalSize];

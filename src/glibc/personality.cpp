@@ -48,13 +48,13 @@ void* allocate_early(size_t bytes) { return the_linker->heap.allocate(bytes); }
 void release_early(void*) {}
 
 template <typename Function>
-void find_function(const char* name, Function& out) {
+void find_function(const char* name, Guarded<Function>& out) {
   out = reinterpret_cast<Function>(libc_symbol(name));
 }
 
 // What the loader itself imports: the same, said in the trace.
 template <typename Function>
-void find_import(Linker& linker, const char* name, Function& out) {
+void find_import(Linker& linker, const char* name, Guarded<Function>& out) {
   find_function(name, out);
   if (out == nullptr || linker.program->scope == nullptr ||
       (!linker.tracer.wants(Topic::kSymbols) && !linker.tracer.wants(Topic::kBindings)))
@@ -68,7 +68,7 @@ void find_import(Linker& linker, const char* name, Function& out) {
 
 // The allocator the program uses, which need not be libc's.
 template <typename Function>
-void find_allocator(Linker& linker, const char* name, Function& out) {
+void find_allocator(Linker& linker, const char* name, Guarded<Function>& out) {
   SymbolQuery query = make_query(name);
   query.version = linker.version_names.find("GLIBC_2.2.5", version_hash("GLIBC_2.2.5"));
   query.versioned = true;
@@ -209,7 +209,7 @@ class GlibcPersonality final : public Personality {
     linker.thread_memory = {allocate_for_threads, release_for_threads};
     if (state().early) end_early();
     update_tls(linker);
-    void (*early_init)(bool) = nullptr;
+    Guarded<void (*)(bool)> early_init;
     find_function("__libc_early_init", early_init);
     if (early_init != nullptr) early_init(true);
     if (state().early) expect_foreign_threads(linker);
@@ -284,7 +284,7 @@ class GlibcPersonality final : public Personality {
   }
 };
 
-constinit GlibcPersonality the_personality;
+PRELUDE_CLOSED_AFTER_START constinit GlibcPersonality the_personality;
 
 Status choose_layout(const Module& libc) {
   State& s = state();

@@ -6,6 +6,7 @@
 #include "layout.h"
 #include "tunables.h"
 
+#include <prelude/base/guarded.h>
 #include <prelude/base/room.h>
 #include <prelude/base/string.h>
 #include <prelude/link/linker.h>
@@ -57,15 +58,15 @@ inline void set_bits(void* base, BitField where, uint8_t value) {
 
 /// Functions of the mapped libc that the loader calls.
 struct LibcFunctions {
-  void* (*malloc)(size_t) = nullptr;
-  void* (*calloc)(size_t, size_t) = nullptr;
-  void* (*realloc)(void*, size_t) = nullptr;
-  void (*free)(void*) = nullptr;
-  int (*mutex_lock)(void*) = nullptr;
-  int (*mutex_unlock)(void*) = nullptr;
-  int (*mutex_trylock)(void*) = nullptr;
-  int (*catch_error)(const char**, const char**, bool*, void (*)(void*), void*) = nullptr;
-  void (*signal_exception)(int, void*, const char*) = nullptr;
+  Guarded<void* (*)(size_t)> malloc;
+  Guarded<void* (*)(size_t, size_t)> calloc;
+  Guarded<void* (*)(void*, size_t)> realloc;
+  Guarded<void (*)(void*)> free;
+  Guarded<int (*)(void*)> mutex_lock;
+  Guarded<int (*)(void*)> mutex_unlock;
+  Guarded<int (*)(void*)> mutex_trylock;
+  Guarded<int (*)(const char**, const char**, bool*, void (*)(void*), void*)> catch_error;
+  Guarded<void (*)(int, void*, const char*)> signal_exception;
 };
 
 /// Auxiliary vector values the mirrors need.

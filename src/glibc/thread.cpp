@@ -56,11 +56,11 @@ void reserve_rseq(Linker& linker) {
 void prepare_main_thread(Linker& linker, char* block) {
   State& s = state();
   s.main_thread = block;
-  uint64_t guards[2] = {};
-  if (s.kernel.random != nullptr) copy_bytes(guards, s.kernel.random, sizeof guards);
-  arch::write_tcb(block, arch::Native::kTcbStackGuard, guards[0] & ~uint64_t{0xff});
-  arch::write_tcb(block, arch::Native::kTcbPointerGuard, guards[1]);
-  __pointer_chk_guard = guards[1];
+  uint64_t stack_guard = 0;
+  if (s.kernel.random != nullptr) copy_bytes(&stack_guard, s.kernel.random, sizeof stack_guard);
+  arch::write_tcb(block, arch::Native::kTcbStackGuard, stack_guard & ~uint64_t{0xff});
+  arch::write_tcb(block, arch::Native::kTcbPointerGuard, pointer_key);
+  __pointer_chk_guard = pointer_key;
   if (s.layout == nullptr) return;
   const Pthread& f = s.layout->pthread;
   auto* head = &field<ListHead>(_rtld_global, s.layout->rtld_global.dl_stack_user);

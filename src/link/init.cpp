@@ -113,6 +113,13 @@ void call_array(Linker& linker, Module& module, const FunctionArray& array) {
   }
 }
 
+// Somebody has written to our records.
+void check_seal(Linker& linker, const Module& module) {
+  if (module.call_seal == seal_of_calls(module)) [[likely]]
+    return;
+  linker.fatal(linker, {.code = Errc::kOverwritten, .object = module.path});
+}
+
 void trace_call(const Linker& linker, EventKind kind, const Module& module) {
   if (linker.tracer.wants(Topic::kImpcalls))
     linker.tracer.emit(
@@ -129,6 +136,7 @@ void initialise(Linker& linker, Module& module) {
   }
   trace_call(linker, EventKind::kInit, module);
   if (!module.is_self && !module.is_vdso) {
+    check_seal(linker, module);
     if (module.image.init != 0)
       function_at<Initialiser>(module.image.bias + module.image.init)(
           linker.process.argc, linker.process.argv, linker.process.envp);
@@ -192,6 +200,7 @@ bool sort_closure(Linker& linker, Module** list, uint32_t count, bool pin_first,
 
 void run_preinitialisers(Linker& linker) {
   Module& program = *linker.program;
+  check_seal(linker, program);
   if (program.image.preinit_array.count == 0) return;
   trace_call(linker, EventKind::kPreinit, program);
   call_array(linker, program, program.image.preinit_array);
@@ -232,6 +241,7 @@ bool run_finaliser(Linker& linker, Module& module) {
                         .object = module.map.l_name,
                         .ns = module.name_space});
   if (module.is_self || module.is_vdso) return true;
+  check_seal(linker, module);
   finalise_array(linker, module);
   if (module.image.fini != 0) function_at<Finaliser>(module.image.bias + module.image.fini)();
   return true;

@@ -452,7 +452,10 @@ Result<Module*> map_object(Linker& linker, OpenedFile& file, const char* path, b
   const Status status = build(linker, *module, file, as_program);
   sys::close(file.fd);
   file.fd = -1;
-  if (status) return module;
+  if (status) {
+    module->call_seal = seal_of_calls(*module);
+    return module;
+  }
   const Error error = named(status.error(), path);
   free_parts(linker, *module);
   release_module(linker, *module);
@@ -476,7 +479,10 @@ Result<Module*> adopt_object(Linker& linker, const elf::ProgramHeader* phdr, uin
     status = decode_dynamic(image);
   }
   if (status) status = complete(linker, *module);
-  if (status) return module;
+  if (status) {
+    module->call_seal = seal_of_calls(*module);
+    return module;
+  }
   return named(status.error(), module->path);
 }
 

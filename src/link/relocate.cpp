@@ -331,7 +331,7 @@ void prepare_lazy(const Linker& linker, Module& module) {
   auto* got = static_cast<uint64_t*>(module.image.address(module.image.pltgot));
   got[1] = reinterpret_cast<uint64_t>(&module);
   const bool watched = module.plt_watch == PltWatch::kCalls;
-  got[2] = reinterpret_cast<uint64_t>(watched ? linker.watched_stub : linker.lazy_stub);
+  got[2] = reinterpret_cast<uint64_t>((watched ? linker.watched_stub : linker.lazy_stub).get());
 }
 
 // Whether DT_PLTGOT leads to the words that the PLT uses: linkers put the address of the dynamic
@@ -346,7 +346,7 @@ bool has_plt_words(const Image& image) {
 // have been written.
 void close_plt(const Linker& linker, const Module& module) {
   auto* got = static_cast<uint64_t*>(module.image.address(module.image.pltgot));
-  if ((got[1] | got[2]) == 0) got[2] = reinterpret_cast<uint64_t>(linker.lazy_stub);
+  if ((got[1] | got[2]) == 0) got[2] = reinterpret_cast<uint64_t>(linker.lazy_stub.get());
 }
 
 // Compat: the calls of an auditor are not reported to the others, its eager bindings are (glibc

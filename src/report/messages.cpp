@@ -106,6 +106,8 @@ const char* fixed_text(Errc code) {
       return "recursive initialization of a shared object";
     case Errc::kSelfLoad:
       return "loader cannot load itself";
+    case Errc::kOverwritten:
+      return "the record of its initialisers and finalisers was overwritten in memory";
     default:
       return fixed_file_text(code);
   }

@@ -46,6 +46,7 @@ void finish_process() {
 
 void read_options(uint64_t* stack) {
   world.stack = decode_stack(stack);
+  pointer_key = world.stack.pointer_guard();
   const bool direct = world.stack.value(elf::kAtEntry) == reinterpret_cast<uint64_t>(&_start);
   guard_secure_start(direct);
   parse_options(world.stack.process, direct, world.parsed);

@@ -1,6 +1,8 @@
 // The initial process stack (psABI x86-64 3.4.1): argc, argv, environment, auxiliary vector.
 #include "start.h"
 
+#include <prelude/base/string.h>
+
 namespace prelude::start {
 
 const elf::AuxEntry* InitialStack::find(uint64_t type) const {
@@ -12,6 +14,13 @@ const elf::AuxEntry* InitialStack::find(uint64_t type) const {
 uint64_t InitialStack::value(uint64_t type, uint64_t otherwise) const {
   const elf::AuxEntry* entry = find(type);
   return entry == nullptr ? otherwise : entry->value;
+}
+
+uint64_t InitialStack::pointer_guard() const {
+  uint64_t guard = 0;
+  const auto* random = reinterpret_cast<const char*>(value(elf::kAtRandom));
+  if (random != nullptr) copy_bytes(&guard, random + sizeof guard, sizeof guard);
+  return guard;
 }
 
 InitialStack decode_stack(uint64_t* stack) {

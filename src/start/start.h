@@ -29,6 +29,8 @@ struct InitialStack {
 
   [[nodiscard]] const elf::AuxEntry* find(uint64_t type) const;
   [[nodiscard]] uint64_t value(uint64_t type, uint64_t otherwise = 0) const;
+  /// The second half of AT_RANDOM; 0 where the kernel gives none.
+  [[nodiscard]] uint64_t pointer_guard() const;
 };
 
 InitialStack decode_stack(uint64_t* stack);

@@ -71,6 +71,7 @@ enum class Errc : uint16_t {
   kSelfLoad,     ///< the loader was asked to load itself
   kUnknownLibc,  ///< subject = version found, context = versions served
   kSystemCall,   ///< subject = call
+  kOverwritten,  ///< what we know of an object has been written to by somebody else
   kInternal,     ///< subject = what
 };
 

@@ -3,6 +3,8 @@
 // in the middle of an operation finds usable lists (at worst one block is lost).
 #pragma once
 
+#include <prelude/base/guarded.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -69,8 +71,8 @@ class Heap {
 
   char* cursor_ = nullptr;
   char* limit_ = nullptr;
-  PageSource source_ = nullptr;
-  PageSink sink_ = nullptr;
+  Guarded<PageSource> source_;
+  Guarded<PageSink> sink_;
   FreeBlock* free_[kClasses] = {};
   LargeBlock* kept_ = nullptr;
 };

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <prelude/base/array.h>
+#include <prelude/base/guarded.h>
 #include <prelude/base/heap.h>
 #include <prelude/base/result.h>
 #include <prelude/link/auditor.h>
@@ -114,8 +115,8 @@ struct Linker {
   Module* program = nullptr;
   Module* self = nullptr;
   Module* vdso = nullptr;
-  Personality* personality = nullptr;
-  Auditor* auditor = nullptr;  ///< null = nobody watches
+  Guarded<Personality*> personality;
+  Guarded<Auditor*> auditor;  ///< null = nobody watches
   HostRules host{};
   MapStyle map_style = MapStyle::kEconomical;
   bool low_addresses = false;  ///< objects go below 2 GiB where there is room
@@ -131,8 +132,8 @@ struct Linker {
   bool sort_by_moving = false;     ///< the order of releases before 2.35, see order.h
   bool quiet_reopen = false;       ///< no line of a trace for a dlopen that changes nothing
   bool closed_goes_first = false;  ///< the object that is closed is finalised before all others
-  void* lazy_stub = nullptr;       ///< what GOT[2] of a lazily bound object holds
-  void* watched_stub = nullptr;    ///< the same where each call is reported
+  Guarded<void*> lazy_stub;        ///< what GOT[2] of a lazily bound object holds
+  Guarded<void*> watched_stub;     ///< the same where each call is reported
   bool thread_placed = false;      ///< the first thread has its block already
   const char* program_name = "";
   Batch* batch = nullptr;        ///< the request under way
@@ -150,15 +151,15 @@ struct Linker {
   const char* error_object =
       nullptr;  ///< heap copy behind the last Error::object; replaced by the next
   /// Ends the process with a message.
-  void (*fatal)(Linker&, const Error&) = nullptr;
+  Guarded<void (*)(Linker&, const Error&)> fatal;
   /// Says a non-fatal remark on standard error, formatted by report.
-  void (*remark)(Linker&, const char* format_text, const char* a, const char* b) = nullptr;
+  Guarded<void (*)(Linker&, const char* format_text, const char* a, const char* b)> remark;
   /// Gives lines (on the heap) that tell who needs a library that a dlopen does not find. Null:
   /// nobody wants to know.
-  const char* (*explain_missing)(Linker&, const Module& requester) = nullptr;
+  Guarded<const char* (*)(Linker&, const Module& requester)> explain_missing;
   const char* missing_explained = nullptr;  ///< of the last dlopen that failed so
   /// Tells the trace of a symbol or version that was not found, whatever becomes of it.
-  void (*trace_error)(Linker&, const Error&) = nullptr;
+  Guarded<void (*)(Linker&, const Error&)> trace_error;
 };
 
 // ---- namespace.cpp

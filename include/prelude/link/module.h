@@ -4,6 +4,7 @@
 
 #include <prelude/abi/link_map.h>
 #include <prelude/base/array.h>
+#include <prelude/base/guarded.h>
 #include <prelude/image/image.h>
 #include <prelude/link/auditor.h>
 #include <prelude/search/search.h>
@@ -78,6 +79,7 @@ struct Module {
   uint64_t map_start, map_end;      ///< addresses
   uint64_t relro_start, relro_end;  ///< addresses, page-rounded; equal = none
   AuditRecord* audit;               ///< null = no auditor knows of it
+  uint64_t call_seal;               ///< see seal_of_calls()
 
   [[nodiscard]] bool contains(uint64_t address) const {
     return address >= map_start && address < map_end;
@@ -90,6 +92,15 @@ struct Module {
 static_assert(offsetof(Module, map) == 0);
 static_assert(offsetof(Module, symbols) == kLinkMapBytes);
 static_assert(offsetof(Module, tls) == kTlsOffsetInModule);
+
+/// The seal (base/guarded.h) of what says which initialisers and finalisers are called. Set when
+/// the object is decoded, compared before they are called.
+inline uint64_t seal_of_calls(const Module& module) {
+  const Image& image = module.image;
+  return seal_of(reinterpret_cast<uint64_t>(&module), image.bias, image.init, image.fini,
+                 image.init_array.vaddr, image.init_array.count, image.fini_array.vaddr,
+                 image.fini_array.count, image.preinit_array.vaddr, image.preinit_array.count);
+}
 
 /// True when `address` lies in a PT_LOAD of the module (not only between two).
 bool address_in_segments(const Module& module, uint64_t address);

@@ -4,6 +4,7 @@
 
 #include <prelude/abi/link_map.h>
 #include <prelude/base/array.h>
+#include <prelude/base/guarded.h>
 #include <prelude/base/heap.h>
 #include <prelude/base/result.h>
 
@@ -57,16 +58,16 @@ struct TlsSlotList {
 
 /// Where blocks and DTVs come from: the loader's heap at first, libc's allocator once it runs.
 struct ThreadMemory {
-  void* (*allocate)(size_t bytes) = nullptr;  ///< zeroed; null when out of memory
-  void (*release)(void* block) = nullptr;     ///< of any block it or an earlier allocator gave
+  Guarded<void* (*)(size_t bytes)> allocate;  ///< zeroed; null when out of memory
+  Guarded<void (*)(void* block)> release;     ///< of any block it or an earlier allocator gave
 };
 
 /// How areas far from the thread pointer come into being.
 enum class MapOutcome : uint8_t { kMapped, kOccupied, kNoMemory };
 struct TlsMapper {
-  MapOutcome (*map)(uint64_t address,
-                    uint64_t bytes) = nullptr;  ///< zeroed, never over something else
-  void (*unmap)(uint64_t address, uint64_t bytes) = nullptr;
+  /// Zeroed, never over something else.
+  Guarded<MapOutcome (*)(uint64_t address, uint64_t bytes)> map;
+  Guarded<void (*)(uint64_t address, uint64_t bytes)> unmap;
 };
 
 /// A part of the static TLS area that came too late for the room below the thread pointer. It lies

@@ -2,6 +2,8 @@
 // Emission costs one predictable branch where nobody listens.
 #pragma once
 
+#include <prelude/base/guarded.h>
+
 #include <cstdint>
 
 namespace prelude {
@@ -110,7 +112,7 @@ class Tracer {
   [[nodiscard]] uint32_t mask() const { return mask_; }
   /// Nobody hears anything from here on.
   void silence() { *this = {}; }
-  void emit(const Event& event) const {
+  [[gnu::noinline]] void emit(const Event& event) const {
     for (int i = 0; i < count_; ++i)
       if ((entries_[i].topics & bit(event.topic)) != 0)
         entries_[i].listener(entries_[i].context, event);
@@ -119,7 +121,7 @@ class Tracer {
  private:
   static constexpr int kMaxListeners = 4;
   struct Entry {
-    Listener listener;
+    Guarded<Listener> listener;
     void* context;
     uint32_t topics;
   };

@@ -109,6 +109,13 @@ TEST(Messages, LinesWithoutOccasion) {
             "/l/a.so: CPU ISA level is lower than required\n");
 }
 
+TEST(Messages, OverwrittenRecord) {  // ours
+  EXPECT_EQ(
+      fatal("./p", file_error(Errc::kOverwritten, "/l/a.so")),
+      "./p: error while loading shared libraries: /l/a.so: the record of its initialisers and "
+      "finalisers was overwritten in memory\n");
+}
+
 TEST(Messages, DlErrors) {
   EXPECT_EQ(dl_error(file_error(Errc::kInvalidMode, "libm.so.6", 22)),
             "libm.so.6: invalid mode for dlopen(): Invalid argument");
