@@ -11,7 +11,7 @@
 namespace prelude::arch {
 
 template <typename T>
-concept Machine = requires(uint32_t type) {
+concept Machine = requires(uint32_t type, uint8_t symbol_other, RelocKind kind) {
   { T::kMachine } -> std::convertible_to<uint16_t>;
   { T::kElfClass } -> std::convertible_to<uint8_t>;
   { T::kPageSize } -> std::convertible_to<uint64_t>;
@@ -27,7 +27,12 @@ concept Machine = requires(uint32_t type) {
   { T::kTcbDtv } -> std::convertible_to<size_t>;
   { T::kTcbStackGuard } -> std::convertible_to<size_t>;
   { T::kTcbPointerGuard } -> std::convertible_to<size_t>;
+  { T::kRelativeType } -> std::convertible_to<uint32_t>;
+  { T::kAddsToSlots } -> std::convertible_to<bool>;
+  { T::kTlsOffsetBias } -> std::convertible_to<uint64_t>;
+  { T::binds_at_once(symbol_other) } -> std::same_as<bool>;
   { T::kind_of(type) } -> std::same_as<RelocKind>;
+  { T::name_of(kind) } -> std::convertible_to<const char*>;
 };
 
 }  // namespace prelude::arch

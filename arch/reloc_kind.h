@@ -12,12 +12,12 @@ enum class RelocKind : uint8_t {
   kAbsolute32,     ///< S + A, zero-extended 32 bits
   kPcRelative32,   ///< S + A - P
   kCopy,           ///< bytes of the symbol
-  kGlobData,       ///< S
-  kJumpSlot,       ///< S, may be filled lazily
+  kGlobData,       ///< S, on some machines + A
+  kJumpSlot,       ///< the same, may be filled lazily
   kRelative,       ///< B + A
   kIndirect,       ///< result of the function at B + A
   kTlsModule,      ///< module id
-  kTlsOffset,      ///< offset in the module's block
+  kTlsOffset,      ///< offset in the module's block, less what __tls_get_addr adds
   kTlsStatic,      ///< offset from the thread pointer
   kTlsDescriptor,  ///< two words: function and argument
   kSize32,         ///< Z + A

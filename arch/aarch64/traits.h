@@ -36,10 +36,15 @@ struct AArch64 {
   static constexpr size_t kTcbPointerGuard = kNoTcbWord;
 
   static constexpr uint32_t kRelativeType = 1027;
+  static constexpr bool kAddsToSlots = true;
+  static constexpr uint64_t kTlsOffsetBias = 0;
 
   /// STO_AARCH64_VARIANT_PCS: such a function may take arguments in registers that the lazy binding
   /// stub does not keep.
   static constexpr bool binds_at_once(uint8_t symbol_other) { return (symbol_other & 0x80) != 0; }
+
+  /// No type of 32 bits is applied at run time.
+  static constexpr const char* name_of(RelocKind kind) { return (void)kind, ""; }
 
   static constexpr RelocKind kind_of(uint32_t type) {
     switch (type) {

@@ -37,6 +37,26 @@ struct X86_64 {  // NOLINT(readability-identifier-naming): the machine's own nam
 
   /// The relative relocation that linkers use; there may be others.
   static constexpr uint32_t kRelativeType = 8;
+  /// Whether GLOB_DAT and JUMP_SLOT have an addend.
+  static constexpr bool kAddsToSlots = false;
+  /// Subtracted from offsets in a module's TLS block, bytes.
+  static constexpr uint64_t kTlsOffsetBias = 0;
+  /// Whether st_other says that a function must not be bound lazily.
+  static constexpr bool binds_at_once(uint8_t symbol_other) { return (void)symbol_other, false; }
+
+  /// The type of a relocation that may overflow, as users know it.
+  static constexpr const char* name_of(RelocKind kind) {
+    switch (kind) {
+      case RelocKind::kAbsolute32:
+        return "R_X86_64_32";
+      case RelocKind::kPcRelative32:
+        return "R_X86_64_PC32";
+      case RelocKind::kSize32:
+        return "R_X86_64_SIZE32";
+      default:
+        return "";
+    }
+  }
 
   static constexpr RelocKind kind_of(uint32_t type) {
     switch (type) {

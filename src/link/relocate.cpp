@@ -79,7 +79,9 @@ Status run_resolver(Linker& linker, const PendingResolver& pending) {
   const uint64_t wide = relative ? value - (module.image.bias + pending.slot) : value;
   const auto narrow = static_cast<uint32_t>(wide);
   if (wide != (relative ? static_cast<uint64_t>(static_cast<int32_t>(narrow)) : narrow))
-    remark_overflow(linker, module, pending.symbol, relative ? "R_X86_64_PC32" : "R_X86_64_32");
+    remark_overflow(linker, module, pending.symbol,
+                    arch::Native::name_of(relative ? arch::RelocKind::kPcRelative32
+                                                   : arch::RelocKind::kAbsolute32));
   return store_bytes(linker, module, pending.slot, &narrow, sizeof narrow);
 }
 

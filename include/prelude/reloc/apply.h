@@ -1,6 +1,7 @@
 // The relocation loop of one object. What a symbol binds to is asked of a Binder, so the same loop
-// serves live lookups, recorded plans and tests; arithmetic and bounds stand here (psABI
-// x86-64 4.4.1).
+// serves live lookups, recorded plans and tests. The machine is a parameter, so that tests can
+// apply the relocations of each; arithmetic and bounds stand here (psABI x86-64 4.4.1, "ELF for the
+// Arm 64-bit Architecture", RISC-V ELF psABI).
 #pragma once
 
 #include <arch/native.h>
@@ -80,7 +81,7 @@ struct RelocCounts {
 ///   bool overflow(uint32_t symbol, const char* type)
 ///   bool lazy(uint64_t* slot)       true = the PLT slot was prepared for lazy binding
 ///   bool fail(Error)                records, returns false
-template <typename Binder>
+template <typename Binder, arch::Machine Machine = arch::Native>
 class Relocator {
  public:
   Relocator(const Image& image, const WriteWindow& window, Binder& binder)
@@ -173,8 +174,7 @@ class Relocator {
     const uint64_t bias = image_.bias, first = window_.first(), room = window_.room_for_words();
     for (; entry != end; ++entry) {
       const uint32_t type = entry->type();
-      if (type != arch::Native::kRelativeType && arch::Native::kind_of(type) != Kind::kRelative)
-        break;
+      if (type != Machine::kRelativeType && Machine::kind_of(type) != Kind::kRelative) break;
       __builtin_prefetch(entry + 16);
       if (entry->offset - first >= room && !window_.holds(entry->offset, 8)) [[unlikely]]
         return outside(entry->offset);
@@ -206,12 +206,10 @@ class Relocator {
     if (!lazy) return table(image_.plt_rela, image_.plt_rela_count, true);
     for (uint64_t i = 0; i < image_.plt_rela_count; ++i) {
       const elf::Rela& rela = image_.plt_rela[i];
-      const Kind kind = arch::Native::kind_of(rela.type());
+      const Kind kind = Machine::kind_of(rela.type());
       if (kind == Kind::kJumpSlot) {
         if (!window_.holds(rela.offset, 8, Place::kData)) return outside(rela.offset);
-        if (rela.symbol() < image_.symbol_limit && aligned(rela.offset) &&
-            binder_.lazy(aligned_slot(rela.offset)))
-          continue;
+        if (may_wait(rela) && binder_.lazy(aligned_slot(rela.offset))) continue;
       } else if (kind != Kind::kTlsDescriptor && kind != Kind::kIndirect) {
         // An entry that fills nothing leaves a call into nowhere; linkers make such of symbols told
         // to ignore.
@@ -222,11 +220,17 @@ class Relocator {
     return true;
   }
 
+  // The stub of lazy binding keeps the registers of ordinary calls.
+  [[nodiscard]] bool may_wait(const elf::Rela& rela) const {
+    return rela.symbol() < image_.symbol_limit && aligned(rela.offset) &&
+           !Machine::binds_at_once(image_.symbols[rela.symbol()].other);
+  }
+
   [[nodiscard]] bool indirect(const elf::Rela* entries, uint64_t count) {
     if (!saw_indirect_) return true;
     for (uint64_t i = 0; i < count; ++i) {
       const elf::Rela& rela = entries[i];
-      if (arch::Native::kind_of(rela.type()) != Kind::kIndirect) continue;
+      if (Machine::kind_of(rela.type()) != Kind::kIndirect) continue;
       const bool writable = window_.holds_surely(rela.offset, 8);
       if (!writable && !window_.holds(rela.offset, 8)) return outside(rela.offset);
       uint64_t result = 0;
@@ -247,7 +251,7 @@ class Relocator {
 
   // Nearly all entries fill one word of the data with the address of a symbol.
   [[nodiscard]] bool entry(const elf::Rela& rela, bool plt_table) {
-    const Kind kind = arch::Native::kind_of(rela.type());
+    const Kind kind = Machine::kind_of(rela.type());
     if (!fills_word(kind) || rela.symbol() >= image_.symbol_limit ||
         rela.offset - window_.first() >= window_.room_for_words()) [[unlikely]]
       return odd_entry(rela, kind, plt_table);
@@ -257,7 +261,8 @@ class Relocator {
   }
 
   [[nodiscard]] bool store_word(const elf::Rela& rela, Kind kind, const Bound& bound) {
-    const int64_t addend = kind == Kind::kAbsolute64 ? rela.addend : 0;
+    const bool adds = Machine::kAddsToSlots || kind == Kind::kAbsolute64;
+    const int64_t addend = adds ? rela.addend : 0;
     if (bound.resolver) [[unlikely]]
       return binder_.defer(rela.offset, addend, bound, ResultForm::kWord);
     *slot(rela.offset) = bound.value + static_cast<uint64_t>(addend);
@@ -337,13 +342,13 @@ class Relocator {
       case Kind::kAbsolute32:
         if (bound.resolver)
           return binder_.defer(rela.offset, rela.addend, bound, ResultForm::kLow32);
-        return narrow(at, value, value > UINT32_MAX, rela, "R_X86_64_32");
+        return narrow(at, value, value > UINT32_MAX, rela, kind);
       case Kind::kPcRelative32: {
         if (bound.resolver)
           return binder_.defer(rela.offset, rela.addend, bound, ResultForm::kPcRelative32);
         const uint64_t distance = value - (image_.bias + rela.offset);
         const bool fits = static_cast<int64_t>(distance) == static_cast<int32_t>(distance);
-        return narrow(at, distance, !fits, rela, "R_X86_64_PC32");
+        return narrow(at, distance, !fits, rela, kind);
       }
       case Kind::kCopy:
         return bound.undefined || binder_.copy(at, rela.symbol(), bound);
@@ -352,7 +357,7 @@ class Relocator {
         return true;
       case Kind::kSize32: {
         const uint64_t size = bound.size + static_cast<uint64_t>(rela.addend);
-        return narrow(at, size, size > UINT32_MAX, rela, "R_X86_64_SIZE32");
+        return narrow(at, size, size > UINT32_MAX, rela, kind);
       }
       default:
         return thread_local_entry(rela, kind, at, bound);
@@ -360,10 +365,10 @@ class Relocator {
   }
 
   [[nodiscard]] bool narrow(void* at, uint64_t value, bool overflow, const elf::Rela& rela,
-                            const char* type) {
+                            Kind kind) {
     const auto low = static_cast<uint32_t>(value);
     copy_bytes(at, &low, sizeof low);
-    return !overflow || binder_.overflow(rela.symbol(), type);
+    return !overflow || binder_.overflow(rela.symbol(), Machine::name_of(kind));
   }
 
   // ELF Handling for Thread-Local Storage 4.
@@ -385,7 +390,7 @@ class Relocator {
       return true;
     }
     if (kind == Kind::kTlsOffset) {
-      *at = bound.value + static_cast<uint64_t>(rela.addend);
+      *at = bound.value + static_cast<uint64_t>(rela.addend) - Machine::kTlsOffsetBias;
       return true;
     }
     int64_t from_tp = 0;

@@ -1,5 +1,6 @@
 #include <arch/aarch64/traits.h>
 #include <arch/native.h>
+#include <arch/riscv64/traits.h>
 
 #include <elf.h>
 #include <gtest/gtest.h>
@@ -8,6 +9,7 @@ namespace {
 
 using prelude::arch::AArch64;
 using prelude::arch::RelocKind;
+using prelude::arch::RiscV64;
 using prelude::arch::X86_64;
 
 // The host's <elf.h> is the second opinion on the numbers.
@@ -65,6 +67,28 @@ TEST(TraitsOfAArch64, VariantCallsAreBoundAtOnce) {
   EXPECT_TRUE(AArch64::binds_at_once(0x80 | STV_PROTECTED));
   EXPECT_FALSE(AArch64::binds_at_once(0));
   EXPECT_FALSE(AArch64::binds_at_once(STV_PROTECTED));
+}
+
+static_assert(prelude::arch::Machine<RiscV64>);
+
+TEST(TraitsOfRiscV64, KindsOfRelocations) {
+  EXPECT_EQ(RiscV64::kMachine, EM_RISCV);
+  EXPECT_EQ(RiscV64::kRelativeType, uint32_t{R_RISCV_RELATIVE});
+  EXPECT_EQ(RiscV64::kind_of(R_RISCV_NONE), RelocKind::kNone);
+  EXPECT_EQ(RiscV64::kind_of(R_RISCV_64), RelocKind::kAbsolute64);
+  EXPECT_EQ(RiscV64::kind_of(R_RISCV_COPY), RelocKind::kCopy);
+  EXPECT_EQ(RiscV64::kind_of(R_RISCV_JUMP_SLOT), RelocKind::kJumpSlot);
+  EXPECT_EQ(RiscV64::kind_of(R_RISCV_RELATIVE), RelocKind::kRelative);
+  EXPECT_EQ(RiscV64::kind_of(R_RISCV_TLS_DTPMOD64), RelocKind::kTlsModule);
+  EXPECT_EQ(RiscV64::kind_of(R_RISCV_TLS_DTPREL64), RelocKind::kTlsOffset);
+  EXPECT_EQ(RiscV64::kind_of(R_RISCV_TLS_TPREL64), RelocKind::kTlsStatic);
+  EXPECT_EQ(RiscV64::kind_of(R_RISCV_IRELATIVE), RelocKind::kIndirect);
+}
+
+// Those of object files and of 32-bit objects.
+TEST(TraitsOfRiscV64, OtherTypesAreUnknown) {
+  for (const uint32_t type : {1U, 6U, 8U, 10U, 16U, 18U, 35U, 51U, 57U, 59U})
+    EXPECT_EQ(RiscV64::kind_of(type), RelocKind::kUnknown) << type;
 }
 
 TEST(Traits, ThreadPointerPointsToItself) {

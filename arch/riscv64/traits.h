@@ -1,0 +1,70 @@
+// Facts about riscv64 (lp64d) as data; the loader is not built for it. Sources: RISC-V ELF
+// psABI 1.0 (relocations, variant calling conventions, thread-local storage).
+#pragma once
+
+#include <arch/reloc_kind.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace prelude::arch {
+
+struct RiscV64 {
+  static constexpr uint16_t kMachine = 243;
+  static constexpr uint8_t kElfClass = 2;
+  static constexpr uint64_t kPageSize = 4096;
+  static constexpr bool kTlsBelowThreadPointer = false;  ///< TLS variant I
+  static constexpr bool kUsesRela = true;
+
+  static constexpr const char* kName = "riscv64";
+  static constexpr const char* kPlatform = "";
+  static constexpr const char* kLibToken = "lib/riscv64-linux-gnu";
+  static constexpr const char* kMultiarch = "riscv64-linux-gnu";
+  static constexpr const char* kLoaderPath = "/lib/ld-linux-riscv64-lp64d.so.1";
+  static constexpr const char* kLoaderSoname = "ld-linux-riscv64-lp64d.so.1";
+  static constexpr uint32_t kIsaNeededProperty = 0;
+  static constexpr const char* kSystemDirectories[] = {
+      "/lib/riscv64-linux-gnu/", "/usr/lib/riscv64-linux-gnu/", "/lib/", "/usr/lib/"};
+
+  static constexpr size_t kNoTcbWord = SIZE_MAX;
+  static constexpr size_t kTcbSelf = kNoTcbWord;
+  static constexpr size_t kTcbDtv = size_t{0} - 16;  ///< tp points behind the two words
+  static constexpr size_t kTcbHeaderSelf = kNoTcbWord;
+  static constexpr size_t kTcbStackGuard = kNoTcbWord;
+  static constexpr size_t kTcbPointerGuard = kNoTcbWord;
+
+  static constexpr uint32_t kRelativeType = 3;
+  static constexpr bool kAddsToSlots = true;
+  static constexpr uint64_t kTlsOffsetBias = 0x800;  ///< TLS_DTV_OFFSET
+  /// STO_RISCV_VARIANT_CC.
+  static constexpr bool binds_at_once(uint8_t symbol_other) { return (symbol_other & 0x80) != 0; }
+
+  static constexpr const char* name_of(RelocKind kind) { return (void)kind, ""; }
+
+  static constexpr RelocKind kind_of(uint32_t type) {
+    switch (type) {
+      case 0:
+        return RelocKind::kNone;  // R_RISCV_NONE
+      case 2:
+        return RelocKind::kAbsolute64;  // R_RISCV_64
+      case 3:
+        return RelocKind::kRelative;  // R_RISCV_RELATIVE
+      case 4:
+        return RelocKind::kCopy;  // R_RISCV_COPY
+      case 5:
+        return RelocKind::kJumpSlot;  // R_RISCV_JUMP_SLOT
+      case 7:
+        return RelocKind::kTlsModule;  // R_RISCV_TLS_DTPMOD64
+      case 9:
+        return RelocKind::kTlsOffset;  // R_RISCV_TLS_DTPREL64
+      case 11:
+        return RelocKind::kTlsStatic;  // R_RISCV_TLS_TPREL64
+      case 58:
+        return RelocKind::kIndirect;  // R_RISCV_IRELATIVE
+      default:
+        return RelocKind::kUnknown;
+    }
+  }
+};
+
+}  // namespace prelude::arch
