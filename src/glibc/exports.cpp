@@ -68,7 +68,7 @@ PRELUDE_EXPORT void* _dl_allocate_tls(void* block) {
   void* raw = nullptr;
   if (block == nullptr) {
     const uint64_t align = linker.tls.static_align(), size = linker.tls.static_size();
-    raw = state().functions.calloc(1, size + align + sizeof(void*));
+    raw = state().functions.calloc(size_t{1}, size + align + sizeof(void*));
     if (raw == nullptr) return nullptr;
     const uint64_t tail = state().layout->pthread.size;
     const uint64_t tp = prelude::round_up(reinterpret_cast<uint64_t>(raw) + size - tail, align);
