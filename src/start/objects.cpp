@@ -206,7 +206,8 @@ void load_program(Batch& batch) {
   if (!is_listing() && program->image.dynamic_size == 0)
     fail(linker, {.code = Errc::kNoDynamic, .object = program->path});
   note_program(*program);
-  note_program_file(program->path, name);
+  world.program_word = name;
+  world.program_file = linker.heap.copy_string(program->path, string_length(program->path));
   settle_origin();
   describe_program(*program);
   give_argv0(*program);

@@ -68,11 +68,6 @@ sys::ProcessView view_of_program() {
 
 }  // namespace
 
-void note_program_file(const char* path, const char* word) {
-  world.program_word = word;
-  world.program_file = linker.heap.copy_string(path, string_length(path));
-}
-
 void show_program() {
   if (world.program_file == nullptr)
     fail(linker, {.code = Errc::kOutOfMemory, .object = linker.program->path});

@@ -141,8 +141,6 @@ void guard_secure_start(bool direct);
 /// directories, nowhere else.
 bool is_plain_name(const char* name);
 // ---- own_file.cpp
-/// Direct mode: where the program was found, and the word of the command line that names it.
-void note_program_file(const char* path, const char* word);
 /// Makes /proc/self/exe name it. Before any code of the program runs.
 void show_program();
 // ---- seal.cpp
