@@ -183,6 +183,16 @@ Status check_relro(const Image& image, uint64_t page) {
   return Done{};
 }
 
+// Unwinders read this table where the loader says that it is. (A file of debug data has neither.)
+Status check_eh_frame(const Image& image) {
+  constexpr uint64_t kHeader = 4;
+  if (image.eh_frame_vaddr == 0 || image.dynamic_size == 0 ||
+      image.file_segment(image.eh_frame_vaddr, kHeader) != nullptr)
+    return Done{};
+  return bad_field("PT_GNU_EH_FRAME p_vaddr", image.eh_frame_vaddr,
+                   "an address inside the object's file-backed segments");
+}
+
 // The last segment that starts at or below vaddr. They ascend and do not overlap.
 const LoadSegment* segment_at(const Image& image, uint64_t vaddr) {
   constexpr uint32_t kUsual = 8;
@@ -255,6 +265,7 @@ Status decode_program_headers(const elf::ProgramHeader* headers, uint16_t count,
   out.high = round_up(out.end, host.page_size);
   out.dynamic_strays = strays(out, out.dynamic_vaddr, dynamic_offset);
   PRELUDE_TRY(check_tls_image(out));
+  PRELUDE_TRY(check_eh_frame(out));
   return check_relro(out, host.page_size);
 }
 

@@ -304,15 +304,15 @@ Status decode_segments(Linker& linker, Module& module, const elf::ProgramHeader*
   return decode_program_headers(headers, count, file_size, linker.host, segments, module.image);
 }
 
-// The mapped program headers if a segment holds them, else a copy of ours.
+// The mapped program headers if a segment that can be read holds them, else a copy of ours.
 Status find_headers(Linker& linker, Module& module, const OpenedFile& file,
                     const elf::ProgramHeader* headers) {
   Image& image = module.image;
   const uint64_t bytes = uint64_t{image.phnum} * sizeof(elf::ProgramHeader);
   for (uint32_t i = 0; i < image.segment_count; ++i) {
     const LoadSegment& s = image.segments[i];
-    if (file.facts.phoff < s.offset || file.facts.phoff - s.offset > s.filesz ||
-        bytes > s.filesz - (file.facts.phoff - s.offset))
+    if ((s.flags & elf::kPfR) == 0 || file.facts.phoff < s.offset ||
+        file.facts.phoff - s.offset > s.filesz || bytes > s.filesz - (file.facts.phoff - s.offset))
       continue;
     image.phdr = static_cast<const elf::ProgramHeader*>(
         image.address(s.vaddr + (file.facts.phoff - s.offset)));

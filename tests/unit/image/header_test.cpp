@@ -328,6 +328,18 @@ TEST_F(ProgramHeaders, RelroStaysInsideAndOffCode) {
   EXPECT_STREQ(refused(), "accepted");
 }
 
+TEST_F(ProgramHeaders, UnwindingTableStaysInside) {
+  headers.push_back({elf::kPtGnuEhFrame, kR, 0x40, 0x40, 0x40, 8, 8, 4});
+  headers.push_back({elf::kPtDynamic, kR, 0x2000, 0x2000, 0x2000, 0x40, 0x40, 8});
+  EXPECT_STREQ(refused(), "accepted");
+  headers[2].vaddr = 0x7000;
+  EXPECT_STREQ(refused(), "PT_GNU_EH_FRAME p_vaddr");
+  headers[2].vaddr = UINT64_MAX - 7;
+  EXPECT_STREQ(refused(), "PT_GNU_EH_FRAME p_vaddr");
+  headers[3].filesz = 0;  // debug data apart from its object
+  EXPECT_STREQ(refused(), "accepted");
+}
+
 TEST_F(ProgramHeaders, OtherHeadersAreNoted) {
   headers.push_back({elf::kPtInterp, kR, 0x10, 0x10, 0x10, 0x1c, 0x1c, 1});
   headers.push_back({elf::kPtGnuEhFrame, kR, 0x40, 0x40, 0x40, 8, 8, 4});

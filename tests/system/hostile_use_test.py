@@ -1,0 +1,101 @@
+#!/usr/bin/env python3
+"""What happens to a damaged object after it was accepted: who asks for its headers, symbols, filtees and functions
+later must get an answer or an error, and the loader must call nothing that is no code."""
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from elf_patch import PT_DYNAMIC, PT_LOAD, File  # noqa: E402
+from loader import OURS  # noqa: E402
+
+NEEDED, STRTAB, SYMTAB, RELA, RELASZ = 1, 5, 6, 7, 8
+STACK, EH_FRAME = 0x6474e551, 0x6474e550
+RELATIVE, ABSOLUTE_SECTION = 8, 0xfff1
+LIBRARY = r'''
+int value = 5, *address = &value;
+int asked(void) { return *address; }
+'''
+# dlopen, then all that walks over the object; "goes on" at the end whatever was refused.
+OPENER = r'''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <link.h>
+#include <stdio.h>
+#include <string.h>
+static int each(struct dl_phdr_info *info, size_t size, void *types) {
+  for (int i = 0; i < info->dlpi_phnum; ++i) *(long *)types += info->dlpi_phdr[i].p_type;
+  return 0;
+}
+int main(int argc, char **argv) {
+  long types = 1;
+  for (int i = 1; i < argc; ++i) {
+    void *handle = dlopen(argv[i], RTLD_NOW);
+    if (!handle) { printf("%s\n", dlerror()); continue; }
+    Dl_info nearest;
+    struct link_map *map = handle;
+    void *found = dlsym(handle, "asked");
+    printf("%s\n", found ? "found" : dlerror());
+    for (char *at = (char *)map->l_ld - 0x1000; at < (char *)map->l_ld; at += 64)
+      if (dladdr(at, &nearest) && nearest.dli_sname) types += strlen(nearest.dli_sname);
+    if (found && dladdr(found, &nearest) && nearest.dli_sname) types += strlen(nearest.dli_sname);
+    dl_iterate_phdr(each, &types);
+  }
+  puts(types && dlopen("libm.so.6", RTLD_NOW) ? "goes on" : "broken");
+  return 0;
+}
+'''
+failures = []
+
+
+def gcc(output, source, *options):
+    subprocess.run(["gcc", "-x", "c", "-", "-x", "none", "-w", "-o", output, *options], input=source, text=True, check=True)
+
+
+def run(what, command, status, says, env=None, limits=None):
+    variables = {"PATH": os.environ["PATH"], "LC_ALL": "C", "LD_HINTS": "0", **(env or {})}
+    done = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=60, preexec_fn=limits)
+    if done.returncode != status or says not in done.stdout:
+        failures.append(what)
+        print(f"FAILED: {what}: status {done.returncode}, {done.stdout[-300:]}")
+
+
+def opened(what, *paths, says=b"found", env=None):
+    run(what, [OURS, "./opener", *paths], 0, says, env)
+    run(what, [OURS, "./opener", *paths], 0, b"goes on", env)
+
+
+def test_unreadable_headers():
+    """The first segment that holds the program headers is one that nobody may read."""
+    gcc("whole.so", LIBRARY, "-shared", "-fPIC", "-Wl,-Ttext-segment=0x200000")
+    for flags in (0, 1):
+        file = File("whole.so")
+        file.put(file.segments(STACK)[0], "I", PT_LOAD)
+        for field, value in {"flags": flags, "offset": 0, "vaddr": 0, "filesz": 0x400, "memsz": 0x400, "align": 0x1000}.items():
+            file.segment(PT_LOAD, -1, "p_" + field, value)
+        opened(f"headers in a segment with flags {flags}", file.write("./damaged.so"))
+
+
+def test_unwinding_table():
+    gcc("whole.so", LIBRARY, "-shared", "-fPIC")
+    for value in (0xdead000, 1 << 40, (1 << 64) - 8):
+        file = File("whole.so").segment(EH_FRAME, 0, "p_vaddr", value)
+        opened("unwinding table", file.write("./damaged.so"), says=b"damaged.so: PT_GNU_EH_FRAME p_vaddr is")
+
+
+def main():
+    with tempfile.TemporaryDirectory() as directory:
+        os.chdir(directory)
+        gcc("opener", OPENER)
+        for name, test in sorted(globals().items()):
+            if name.startswith("test_"):
+                before = len(failures)
+                test()
+                print(f"{name}: {'ok' if len(failures) == before else 'FAILED'}", flush=True)
+        os.chdir("/")
+    sys.exit(1 if failures else 0)
+
+
+main()
