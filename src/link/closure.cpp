@@ -118,7 +118,16 @@ Status load_filtee(Closure& closure, const elf::Dynamic& entry, size_t& position
   return Done{};
 }
 
-Status load_direct(Closure& closure, Module& module, const char* name) {
+Status load_direct(Closure& closure, Module& module, uint64_t offset) {
+  // Checked once, but where an object has filtees this is read again, and relocations of its own
+  // may have been there.
+  const char* name = module.image.string(offset);
+  if (name == nullptr) [[unlikely]]
+    return Error{.code = Errc::kBadField,
+                 .object = module.path,
+                 .subject = "DT_NEEDED",
+                 .context = "an offset inside the string table",
+                 .value = offset};
   const auto expanded = expand_name(closure, module, name);
   if (expanded && *expanded == nullptr) return Done{};
   auto loaded =
@@ -139,7 +148,7 @@ Status load_dependencies(Closure& closure, size_t& position) {
   for (uint32_t i = 0; i < module.image.dynamic_count; ++i) {
     const elf::Dynamic& entry = module.image.dynamic[i];
     if (entry.tag == elf::kDtNeeded)
-      PRELUDE_TRY(load_direct(closure, module, module.image.string(entry.value)));
+      PRELUDE_TRY(load_direct(closure, module, entry.value));
     else if (module.image.has_filters && is_filtee_tag(entry.tag))
       PRELUDE_TRY(load_filtee(closure, entry, position));
   }

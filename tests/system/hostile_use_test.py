@@ -67,6 +67,19 @@ def opened(what, *paths, says=b"found", env=None):
     run(what, [OURS, "./opener", *paths], 0, b"goes on", env)
 
 
+def address_of(file, tag):
+    return file.get(file.dynamic_offset(tag) + 8, "Q")
+
+
+def relocate_section(file, tag, addend):
+    """Turns the last relative relocation into one of the word that the tag has."""
+    section = file.segments(PT_DYNAMIC)[0]
+    word = file.dynamic_offset(tag) + 8 - file.get(section + 8, "Q") + file.get(section + 16, "Q")
+    start = address_of(file, RELA)
+    entry = [at for at in range(start, start + address_of(file, RELASZ), 24) if file.get(at + 8, "Q") == RELATIVE][-1]
+    file.put(entry, "Q", word).put(entry + 16, "Q", addend)
+
+
 def test_unreadable_headers():
     """The first segment that holds the program headers is one that nobody may read."""
     gcc("whole.so", LIBRARY, "-shared", "-fPIC", "-Wl,-Ttext-segment=0x200000")
@@ -76,6 +89,17 @@ def test_unreadable_headers():
         for field, value in {"flags": flags, "offset": 0, "vaddr": 0, "filesz": 0x400, "memsz": 0x400, "align": 0x1000}.items():
             file.segment(PT_LOAD, -1, "p_" + field, value)
         opened(f"headers in a segment with flags {flags}", file.write("./damaged.so"))
+
+
+def test_needs_read_again():
+    """Objects with filtees are walked anew for each list that they get into."""
+    gcc("filtee.so", "int behind;", "-shared", "-fPIC", "-Wl,-soname,filtee.so")
+    gcc("whole.so", LIBRARY, "-shared", "-fPIC", "-Wl,-f,filtee.so", "-Wl,-soname,./damaged.so", "-Wl,--no-as-needed")
+    file = File("whole.so")
+    relocate_section(file, NEEDED, 0)
+    file.write("damaged.so")
+    gcc("user.so", "int user;", "-shared", "-fPIC", "-Wl,--no-as-needed", "./damaged.so")
+    opened("needs of an object with filtees", "./damaged.so", "./user.so", says=b"DT_NEEDED is", env={"LD_LIBRARY_PATH": "."})
 
 
 def test_unwinding_table():
