@@ -22,11 +22,14 @@ constexpr int64_t kAddressTags[] = {elf::kDtPltGot, elf::kDtHash,   elf::kDtStrT
 // Compat: programs that read their own dynamic section find addresses there, not offsets (systemd
 // looks for its RUNPATH so). Only where the file says that it may be written; else libc adds the
 // bias itself. Nobody else of the loader needs these values any more. tests/system/rows_test.py
+bool holds_addresses(const Image& image) {
+  return (image.dynamic_flags & elf::kPfW) != 0 &&
+         image.writable(image.dynamic_vaddr, image.dynamic_size);
+}
+
 bool put_addresses(const Layout& layout, Module& module) {
   const Image& image = module.image;
-  if ((image.dynamic_flags & elf::kPfW) == 0 ||
-      !image.writable(image.dynamic_vaddr, image.dynamic_size))
-    return false;
+  if (!holds_addresses(image)) return false;
   auto* info = &field<elf::Dynamic*>(&module, layout.link_map.l_info);
   for (const int64_t tag : kAddressTags)
     if (const uint16_t slot = layout.info.slot(tag); present(slot) && info[slot] != nullptr)
@@ -119,23 +122,43 @@ void update_link_map(const Layout& layout, Module& module) {
   set<int64_t>(&module, f.l_tls_offset, module.tls.offset);
 }
 
+namespace {
+
+// Relocations of the object's own may have been in the section since its tables were checked.
+bool leads_to(const Image& image, const elf::Dynamic& entry, const void* table) {
+  const uint64_t bias = holds_addresses(image) ? 0 : image.bias;
+  return reinterpret_cast<void*>(entry.value + bias) == table;
+}
+
+// Where there is no other table, libc takes the number of symbols from this one.
+bool counts_symbols(const Image& image, const elf::Dynamic* hash) {
+  if (image.gnu_hash.bloom != nullptr || hash == nullptr) return true;
+  return image.sysv_hash.buckets != nullptr && leads_to(image, *hash, image.sysv_hash.buckets - 2);
+}
+
+}  // namespace
+
 void show_symbols(const Layout& layout, Module& module) {
   if (module.shown) return;
   module.shown = true;
   static constexpr elf::Dynamic kNothing{};
   auto* info = &field<const elf::Dynamic*>(&module, layout.link_map.l_info);
-  const auto fill = [&](int64_t tag) {
-    const elf::Dynamic*& entry = info[layout.info.slot(tag)];
-    if (entry == nullptr) entry = &kNothing;
-    return entry->value;
+  const auto entry = [&](int64_t tag) -> const elf::Dynamic*& {
+    return info[layout.info.slot(tag)];
   };
+  const auto fill = [&](int64_t tag) -> const elf::Dynamic& {
+    if (entry(tag) == nullptr) entry(tag) = &kNothing;
+    return *entry(tag);
+  };
+  const Image& image = module.image;
   // Compat: these three are read unasked (glibc 2.36).
-  fill(elf::kDtSymTab);
-  fill(elf::kDtStrTab);
-  const bool strings_end = fill(elf::kDtStrSz) <= module.image.strings_size;
-  const bool has_gnu_hash = info[layout.info.slot(elf::kDtGnuHash)] != nullptr;
-  if (strings_end && has_gnu_hash == (module.image.gnu_hash.bloom != nullptr) &&
-      symbols_are_walkable(module.image))
+  const elf::Dynamic &symbols = fill(elf::kDtSymTab), &strings = fill(elf::kDtStrTab);
+  const bool strings_end = fill(elf::kDtStrSz).value <= image.strings_size;
+  const bool has_gnu_hash = entry(elf::kDtGnuHash) != nullptr;
+  if (strings_end && leads_to(image, symbols, image.symbols) &&
+      leads_to(image, strings, image.strings) &&
+      has_gnu_hash == (image.gnu_hash.bloom != nullptr) &&
+      counts_symbols(image, entry(elf::kDtHash)) && symbols_are_walkable(image))
     return;
   fill(elf::kDtGnuHash);  // with it the buckets count
   set<uint32_t>(&module, layout.link_map.l_nbuckets, 0);

@@ -102,6 +102,20 @@ def test_needs_read_again():
     opened("needs of an object with filtees", "./damaged.so", "./user.so", says=b"DT_NEEDED is", env={"LD_LIBRARY_PATH": "."})
 
 
+def test_section_relocated():
+    """dladdr finds its tables by the dynamic section, which relocations can reach."""
+    for hash_style in ("gnu", "sysv"):
+        gcc("whole.so", LIBRARY, "-shared", "-fPIC", "-Wl,--hash-style=" + hash_style)
+        for tag in (STRTAB, SYMTAB, 4, 10, 0x6ffffef5):
+            for addend in (0x7ffffff000, 8):
+                file = File("whole.so")
+                try:
+                    relocate_section(file, tag, addend)
+                except KeyError:
+                    continue
+                opened(f"tag {tag:#x} relocated, {hash_style}", file.write("./damaged.so"))
+
+
 def test_unwinding_table():
     gcc("whole.so", LIBRARY, "-shared", "-fPIC")
     for value in (0xdead000, 1 << 40, (1 << 64) - 8):
