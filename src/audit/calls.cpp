@@ -73,6 +73,10 @@ PltCall find_call(Linker& linker, Module& module, uint64_t index) {
   const dl::BoundCall bound = dl::bind_call(linker, module, index);
   if (bound.found.symbol == nullptr)
     return {.found = {}, .address = bound.address, .flags = 0, .silent = UINT32_MAX, .complete = 0};
+  // The stub calls it in the program's place. Of an absolute address nothing is known.
+  const bool absolute = bound.found.symbol->shndx == elf::kShnAbs;
+  if (const Status callable = check_callable(bound.found); !absolute && !callable)
+    linker.fatal(linker, callable.error());
   return bound_call(linker, module, index, bound.found, bound.address);
 }
 

@@ -9,7 +9,7 @@ namespace prelude::audit {
 namespace {
 
 // In the object itself or what it brings along; as dlsym on its handle would.
-uint64_t function_named(Linker& linker, Module& module, const char* name) {
+Result<uint64_t> function_named(Linker& linker, Module& module, const char* name) {
   SymbolQuery query = make_query(name);
   query.newest = true;
   const Definition found = find_symbol(linker, query, module.local_scope, nullptr);
@@ -18,30 +18,30 @@ uint64_t function_named(Linker& linker, Module& module, const char* name) {
     if (linker.tracer.wants(Topic::kErrors))
       linker.trace_error(linker,
                          {.code = Errc::kUndefinedSymbol, .object = module.path, .subject = name});
-    return 0;
+    return uint64_t{0};
   }
   trace_binding(linker, module, query, found, false);
-  const auto address = resolved_address(linker, found);
-  return address ? *address : 0;
+  return callable_address(linker, found);
 }
 
+// Null where there is none.
 template <typename Function>
-void look_up(Linker& linker, Module& module, const char* name, Function& out) {
-  const uint64_t address = function_named(linker, module, name);
+Status look_up(Linker& linker, Module& module, const char* name, Function& out) {
+  const uint64_t address = PRELUDE_TRY(function_named(linker, module, name));
   out = reinterpret_cast<Function>(address);
+  return Done{};
 }
 
-Functions functions_in(Linker& linker, Module& module) {
-  Functions f{};
-  look_up(linker, module, "la_activity", f.activity);
-  look_up(linker, module, "la_objsearch", f.search);
-  look_up(linker, module, "la_objopen", f.open);
-  look_up(linker, module, "la_preinit", f.preinit);
-  look_up(linker, module, "la_symbind64", f.bind);
-  look_up(linker, module, arch::kCallEnterFunction, f.enter);
-  look_up(linker, module, arch::kCallLeaveFunction, f.leave);
-  look_up(linker, module, "la_objclose", f.close);
-  return f;
+Status look_up_all(Linker& linker, Module& module, Functions& f) {
+  PRELUDE_TRY(look_up(linker, module, "la_activity", f.activity));
+  PRELUDE_TRY(look_up(linker, module, "la_objsearch", f.search));
+  PRELUDE_TRY(look_up(linker, module, "la_objopen", f.open));
+  PRELUDE_TRY(look_up(linker, module, "la_preinit", f.preinit));
+  PRELUDE_TRY(look_up(linker, module, "la_symbind64", f.bind));
+  PRELUDE_TRY(look_up(linker, module, arch::kCallEnterFunction, f.enter));
+  PRELUDE_TRY(look_up(linker, module, arch::kCallLeaveFunction, f.leave));
+  PRELUDE_TRY(look_up(linker, module, "la_objclose", f.close));
+  return Done{};
 }
 
 Loaded failed(const Error& error) { return {.outcome = Outcome::kFailed, .error = error}; }
@@ -49,7 +49,8 @@ Loaded failed(const Error& error) { return {.outcome = Outcome::kFailed, .error 
 // Asks the object for the version it wants, and takes its functions.
 Loaded admit(Linker& linker, Module& module) {
   uint32_t (*version)(uint32_t) = nullptr;
-  look_up(linker, module, "la_version", version);
+  if (const Status status = look_up(linker, module, "la_version", version); !status)
+    return failed(keep_error(linker, status.error()));
   if (version == nullptr) return failed({.code = Errc::kUndefinedSymbol, .subject = "la_version"});
   const uint32_t wanted = version(kInterfaceVersion);
   if (wanted == 0) {
@@ -62,7 +63,10 @@ Loaded admit(Linker& linker, Module& module) {
   }
   if (wanted > kInterfaceVersion)
     return {.outcome = Outcome::kTooNew, .version = wanted, .refused = &module};
-  if (!add(functions_in(linker, module))) return failed({.code = Errc::kNoMoreNamespaces});
+  Functions functions{};
+  if (const Status status = look_up_all(linker, module, functions); !status)
+    return failed(keep_error(linker, status.error()));
+  if (!add(functions)) return failed({.code = Errc::kNoMoreNamespaces});
   return {.outcome = Outcome::kLoaded, .version = wanted};
 }
 

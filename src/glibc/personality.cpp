@@ -10,6 +10,13 @@ namespace {
 
 static_assert(kMaxLinkMapSize <= kLinkMapBytes);
 
+const elf::Symbol* symbol_of(const Module& libc, const char* name) {
+  SymbolQuery query = make_query(name);
+  query.newest = true;
+  query.function_call = true;
+  return find_in_object(libc.record, query);
+}
+
 const void* libc_object(const Module& libc, const char* name) {
   SymbolQuery query = make_query(name);
   query.newest = true;
@@ -75,12 +82,33 @@ void find_allocator(Linker& linker, const char* name, Guarded<Function>& out) {
   const Definition found = find_symbol(linker, query, linker.program->scope, nullptr);
   if (found.symbol == nullptr) return;
   trace_binding(linker, *linker.program, query, found, false);
-  const auto resolved = resolved_address(linker, found);
+  const auto resolved = callable_address(linker, found);
   if (!resolved) linker.fatal(linker, resolved.error());
   uint64_t address = *resolved;
   if (linker.auditor != nullptr)
     address = linker.auditor->found_by_name(*linker.program, found, address);
   out = reinterpret_cast<Function>(address);
+}
+
+// The first of the functions that cannot be done without.
+const char* missing_function(bool has_early_init) {
+  const LibcFunctions& f = state().functions;
+  const bool has_own = state().layout->behaviour.catch_in_loader;
+  const struct {
+    bool there;
+    const char* name;
+  } functions[] = {{f.malloc != nullptr, "malloc"},
+                   {f.calloc != nullptr, "calloc"},
+                   {f.free != nullptr, "free"},
+                   {f.mutex_lock != nullptr, "pthread_mutex_lock"},
+                   {f.mutex_unlock != nullptr, "pthread_mutex_unlock"},
+                   {f.mutex_trylock != nullptr, "pthread_mutex_trylock"},
+                   {has_own || f.signal_exception != nullptr, "_dl_signal_exception"},
+                   {has_own || f.catch_error != nullptr, "_dl_catch_error"},
+                   {has_early_init, "__libc_early_init"}};
+  for (const auto& function : functions)
+    if (!function.there) return function.name;
+  return nullptr;
 }
 
 const char* version_text(int release) {
@@ -201,17 +229,15 @@ class GlibcPersonality final : public Personality {
     if (linker.auditor != nullptr) show_imports(linker);
     trace_relocation(linker, EventKind::kRelocEnd);
     if (behaviour.follows_debug_copy) follow_debug_copy(linker);
-    if (f.malloc == nullptr || f.calloc == nullptr || f.free == nullptr ||
-        f.mutex_lock == nullptr || f.mutex_unlock == nullptr || f.mutex_trylock == nullptr)
-      return Error{
-          .code = Errc::kUndefinedSymbol, .object = state().libc->path, .subject = "malloc"};
+    Guarded<void (*)(bool)> early_init;
+    find_function("__libc_early_init", early_init);
+    if (const char* missing = missing_function(early_init != nullptr); missing != nullptr)
+      return lacks(*state().libc, missing);
     field<int>(state().change_lock, kMutexKind) = kMutexRecursive;
     linker.thread_memory = {allocate_for_threads, release_for_threads};
     if (state().early) end_early();
     update_tls(linker);
-    Guarded<void (*)(bool)> early_init;
-    find_function("__libc_early_init", early_init);
-    if (early_init != nullptr) early_init(true);
+    early_init(true);
     if (state().early) expect_foreign_threads(linker);
     return Done{};
   }
@@ -237,8 +263,7 @@ class GlibcPersonality final : public Personality {
   }
   Status batch_relocated(Linker& linker, Batch& batch) override {
     if (state().early && !linker.start_up_done) start_early(linker, batch);
-    if (active()) start_libc_copies(linker, batch);
-    return Done{};
+    return active() ? start_libc_copies(linker, batch) : Status(Done{});
   }
 
   void begin_change(Linker& linker) override {
@@ -342,11 +367,27 @@ void* program_copy(const Linker& linker, const char* name, uint64_t bytes) {
 void* libc_symbol(const char* name) { return function_of(*state().libc, name); }
 
 void* function_of(const Module& libc, const char* name) {
-  SymbolQuery query = make_query(name);
-  query.newest = true;
-  query.function_call = true;
-  const elf::Symbol* symbol = find_in_object(libc.record, query);
-  return symbol == nullptr ? nullptr : libc.image.address(symbol->value);
+  const elf::Symbol* symbol = symbol_of(libc, name);
+  const bool is_code = symbol != nullptr && libc.image.executable(symbol->value);
+  return is_code ? libc.image.address(symbol->value) : nullptr;
+}
+
+void* variable_of(const Module& libc, const char* name, uint64_t bytes) {
+  const elf::Symbol* symbol = symbol_of(libc, name);
+  if (symbol == nullptr || !libc.image.writable(symbol->value, bytes)) return nullptr;
+  void* const at = libc.image.address(symbol->value);
+  return libc.touches_relro(reinterpret_cast<uint64_t>(at), bytes) ? nullptr : at;
+}
+
+Error lacks(const Module& libc, const char* name) {
+  const elf::Symbol* symbol = symbol_of(libc, name);
+  if (symbol == nullptr)
+    return {.code = Errc::kUndefinedSymbol, .object = libc.path, .subject = name};
+  return {.code = Errc::kBadField,
+          .object = libc.path,
+          .subject = name,
+          .context = "a function in an executable segment",
+          .value = symbol->value};
 }
 
 Personality& make_personality(const Origin& origin) {

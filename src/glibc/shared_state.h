@@ -119,10 +119,14 @@ inline bool is_libc(const Module& module) {
   return module.image.soname != nullptr && equal(module.image.soname, kLibcSoname);
 }
 
-/// Address of a function or object of libc, private version or public default; null if absent.
+/// Address of a function of libc, private version or public default; null if absent or no code.
 void* libc_symbol(const char* name);
 /// The same of a given libc.
 void* function_of(const Module& libc, const char* name);
+/// Address of a variable of so many bytes; null if absent or not to be written to.
+void* variable_of(const Module& libc, const char* name, uint64_t bytes);
+/// What to say of a function that is null.
+Error lacks(const Module& libc, const char* name);
 
 // ---- link_map_view.cpp
 void fill_link_map(const Layout& layout, Module& module);
@@ -169,7 +173,7 @@ Status admit_libc(Linker& linker, const Batch& batch);
 /// of one thread only.
 void expect_foreign_threads(const Linker& linker);
 /// Starts a C library of another namespace.
-void start_libc_copies(Linker& linker, const Batch& batch);
+Status start_libc_copies(Linker& linker, const Batch& batch);
 // ---- high_spaces.cpp
 /// Makes dl_iterate_phdr of a libc that is not relocated yet, in a namespace of number kNamespaces
 /// or above, work there.

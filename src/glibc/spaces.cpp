@@ -27,20 +27,23 @@ Status admit_libc(Linker&, const Batch& batch) {
 
 void expect_foreign_threads(const Linker& linker) {
   constexpr const char* kFlag = "__libc_single_threaded";
-  for (void* flag : {libc_symbol(kFlag), program_copy(linker, kFlag, 1)})
+  for (void* flag : {variable_of(*state().libc, kFlag, 1), program_copy(linker, kFlag, 1)})
     if (flag != nullptr) __atomic_store_n(static_cast<char*>(flag), 0, __ATOMIC_RELAXED);
 }
 
-void start_libc_copies(Linker& linker, const Batch& batch) {
-  if (batch.space->index == 0) return;
+Status start_libc_copies(Linker& linker, const Batch& batch) {
+  constexpr const char* kEarlyInit = "__libc_early_init";
+  if (batch.space->index == 0) return Done{};
   for (const Module* module : batch.modules) {
     if (!is_libc(*module)) continue;
+    const auto early_init = reinterpret_cast<void (*)(bool)>(function_of(*module, kEarlyInit));
+    if (early_init == nullptr) return lacks(*module, kEarlyInit);
     watch_forks(*module);
-    auto early_init = reinterpret_cast<void (*)(bool)>(function_of(*module, "__libc_early_init"));
-    if (early_init != nullptr) early_init(false);
+    early_init(false);
     // With auditors it has been told when it began.
     if (!state().early) expect_foreign_threads(linker);
   }
+  return Done{};
 }
 
 }  // namespace prelude::glibc

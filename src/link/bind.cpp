@@ -192,23 +192,39 @@ bool note_late_use(Linker& linker, Module& user, Module& used) {
   return recorded;
 }
 
-Result<uint64_t> definition_address(const Linker& linker, const Definition& found) {
-  const elf::Symbol& symbol = *found.symbol;
-  if (symbol.shndx == elf::kShnAbs) return symbol.value;
-  if (is_sound(linker, found)) return found.module->image.bias + symbol.value;
+namespace {
+
+[[gnu::cold, gnu::noinline]] Error bad_value(const Definition& found, const char* expected) {
   return Error{.code = Errc::kBadField,
                .object = found.module->path,
                .subject = "st_value",
-               .context = "an address inside the object",
-               .value = symbol.value};
+               .context = expected,
+               .value = found.symbol->value};
+}
+
+}  // namespace
+
+Result<uint64_t> definition_address(const Linker& linker, const Definition& found) {
+  const elf::Symbol& symbol = *found.symbol;
+  if (!is_sound(linker, found)) return bad_value(found, "an address inside the object");
+  return symbol.shndx == elf::kShnAbs ? symbol.value : found.module->image.bias + symbol.value;
 }
 
 Result<uint64_t> resolved_address(const Linker& linker, const Definition& found) {
   auto address = definition_address(linker, found);
-  const elf::Symbol& symbol = *found.symbol;
-  if (!address || symbol.type() != elf::kSttGnuIfunc || symbol.shndx == elf::kShnAbs)
-    return address;
+  if (!address || found.symbol->type() != elf::kSttGnuIfunc) return address;
   return reinterpret_cast<uint64_t (*)()>(*address)();
+}
+
+Status check_callable(const Definition& found) {
+  const elf::Symbol& symbol = *found.symbol;
+  if (symbol.shndx != elf::kShnAbs && found.module->image.executable(symbol.value)) return Done{};
+  return bad_value(found, "an address in an executable segment");
+}
+
+Result<uint64_t> callable_address(const Linker& linker, const Definition& found) {
+  PRELUDE_TRY(check_callable(found));
+  return resolved_address(linker, found);
 }
 
 namespace {

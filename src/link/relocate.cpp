@@ -282,7 +282,7 @@ class LiveBinder {
     const auto address = definition_address(linker_, last_);
     if (!address) return fail(address.error());
     bound_.value = *address;
-    bound_.resolver = symbol.type() == elf::kSttGnuIfunc && symbol.shndx != elf::kShnAbs;
+    bound_.resolver = symbol.type() == elf::kSttGnuIfunc;
     return true;
   }
 

@@ -8,7 +8,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from elf_patch import PT_DYNAMIC, PT_LOAD, File  # noqa: E402
-from loader import OURS  # noqa: E402
+from loader import OURS, libc_path  # noqa: E402
 
 NEEDED, STRTAB, SYMTAB, RELA, RELASZ = 1, 5, 6, 7, 8
 STACK, EH_FRAME = 0x6474e551, 0x6474e550
@@ -46,6 +46,18 @@ int main(int argc, char **argv) {
   return 0;
 }
 '''
+AUDITOR = r'''
+#define _GNU_SOURCE
+#include <link.h>
+int data[4] = {1};
+unsigned la_version(unsigned version) { return version; }
+unsigned la_objopen(struct link_map *map, Lmid_t space, uintptr_t *cookie) { return LA_FLG_BINDTO | LA_FLG_BINDFROM; }
+void la_preinit(uintptr_t *cookie) {}
+Elf64_Addr la_x86_64_gnu_pltenter(Elf64_Sym *symbol, unsigned index, uintptr_t *from, uintptr_t *to, La_x86_64_regs *registers,
+                                  unsigned *flags, const char *name, long *frame) { *frame = 64; return symbol->st_value; }
+'''
+CALLER = "int asked(void); int main(void) { return asked() == 5 ? 0 : 1; }"
+EXPECTED = b"an address in an executable segment"
 failures = []
 
 
@@ -69,6 +81,25 @@ def opened(what, *paths, says=b"found", env=None):
 
 def address_of(file, tag):
     return file.get(file.dynamic_offset(tag) + 8, "Q")
+
+
+def definitions(file, name):
+    """Offsets of its entries, one for each version, in a file whose first segments lie as in memory."""
+    names = address_of(file, STRTAB)
+    for at in range(address_of(file, SYMTAB), names - 23, 24):
+        start = names + file.get(at, "I")
+        if file.data[start:start + len(name) + 1] == name + b"\0" and file.get(at + 6, "H"):
+            yield at
+
+
+def value_of(file, name):
+    return file.get(next(definitions(file, name)) + 8, "Q")
+
+
+def define(file, name, value):
+    for at in definitions(file, name):
+        file.put(at + 8, "Q", value)
+    return file
 
 
 def relocate_section(file, tag, addend):
@@ -121,6 +152,46 @@ def test_unwinding_table():
     for value in (0xdead000, 1 << 40, (1 << 64) - 8):
         file = File("whole.so").segment(EH_FRAME, 0, "p_vaddr", value)
         opened("unwinding table", file.write("./damaged.so"), says=b"damaged.so: PT_GNU_EH_FRAME p_vaddr is")
+
+
+def test_absolute_resolver():
+    """libc calls the resolver of what dlsym finds."""
+    gcc("whole.so", 'static int real(void) { return 5; } static void *resolve(void) { return real; } '
+        'int asked(void) __attribute__((ifunc("resolve")));', "-shared", "-fPIC")
+    file = File("whole.so")
+    file.put(next(definitions(file, b"asked")) + 6, "H", ABSOLUTE_SECTION)
+    opened("absolute resolver", file.write("./damaged.so"), says=b"damaged.so: st_value is")
+
+
+def test_functions_of_auditors():
+    gcc("auditor.so", AUDITOR, "-shared", "-fPIC")
+    for name in (b"la_version", b"la_objopen", b"la_preinit", b"la_x86_64_gnu_pltenter"):
+        for value in (1, value_of(File("auditor.so"), b"data")):
+            define(File("auditor.so"), name, value).write("damaged.so")
+            run(f"{name} at {value:#x}", [OURS, "/bin/true"], 0, b"damaged.so' cannot be loaded as audit interface: st_value is",
+                {"LD_AUDIT": "./damaged.so"})
+
+
+def test_watched_call():
+    """Where an auditor wants to see calls, the loader makes them."""
+    gcc("auditor.so", AUDITOR, "-shared", "-fPIC")
+    gcc("libasked.so", LIBRARY, "-shared", "-fPIC", "-Wl,-soname,libasked.so")
+    gcc("caller", CALLER, "./libasked.so", "-Wl,-z,lazy", "-Wl,-rpath,.", "-fcf-protection=none")
+    run("watched call", [OURS, "./caller"], 0, b"", {"LD_AUDIT": "./auditor.so"})
+    file = File("libasked.so")
+    define(file, b"asked", value_of(file, b"value")).write("libasked.so")
+    run("watched call of data", [OURS, "./caller"], 127, EXPECTED, {"LD_AUDIT": "./auditor.so"})
+
+
+def test_functions_of_libc():
+    os.makedirs("libc", exist_ok=True)
+    gcc("copier", '#define _GNU_SOURCE\n#include <dlfcn.h>\n#include <stdio.h>\n'
+        'int main(void) { puts(dlmopen(LM_ID_NEWLM, "libc/libc.so.6", RTLD_NOW) ? "opened" : dlerror()); return 0; }')
+    for name in (b"__libc_early_init", b"pthread_mutex_lock", b"pthread_mutex_unlock", b"pthread_mutex_trylock", b"malloc", b"free"):
+        define(File(libc_path()), name, 8).write("libc/libc.so.6")
+        run(f"{name} is no code", [OURS, "/bin/true"], 127, b"libc/libc.so.6: ", {"LD_LIBRARY_PATH": "libc"})
+        if name == b"__libc_early_init":
+            run(f"{name} of a copy", [OURS, "./copier"], 0, b"libc/libc.so.6: __libc_early_init is 0x8")
 
 
 def main():

@@ -274,10 +274,15 @@ SymbolQuery query_of(const Module& module, uint32_t index, const char* name, Use
 Result<uint64_t> definition_address(const Linker& linker, const Definition& found);
 /// The address that a reference gets: of an IFUNC, what its resolver gives now.
 Result<uint64_t> resolved_address(const Linker& linker, const Definition& found);
+/// Whether the loader itself may call what lies at a definition: it is code of its object.
+Status check_callable(const Definition& found);
+/// resolved_address() of a function that the loader itself is to call.
+Result<uint64_t> callable_address(const Linker& linker, const Definition& found);
 /// True where definition_address() succeeds.
 inline bool is_sound(const Linker& linker, const Definition& found) {
   const elf::Symbol& symbol = *found.symbol;
-  if (symbol.shndx == elf::kShnAbs) return true;
+  // A resolver lies in the object, so no absolute one is any.
+  if (symbol.shndx == elf::kShnAbs) return symbol.type() != elf::kSttGnuIfunc;
   const Image& image = found.module->image;
   // The kernel's object may have its data outside its segments.
   if (symbol.value > image.end && found.module != linker.vdso) [[unlikely]]
