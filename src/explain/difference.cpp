@@ -35,14 +35,15 @@ struct Line {
   uint64_t hash;
 };
 
-// Takes the next line from `rest`.
+// Takes the next line from `rest`. A child that was ended may have left the last one unfinished.
 Line next_line(std::string_view& rest) {
   uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
   size_t size = 0;
   for (; size < rest.size() && rest[size] != '\n'; ++size)
     hash = (hash ^ static_cast<uint8_t>(rest[size])) * 0x100000001b3;
   const Line line{{rest.data(), size}, hash};
-  rest = {rest.data() + size + 1, rest.size() - size - 1};
+  const size_t taken = size < rest.size() ? size + 1 : size;
+  rest = {rest.data() + taken, rest.size() - taken};
   return line;
 }
 

@@ -2,6 +2,7 @@
 """What happens to a damaged object after it was accepted: who asks for its headers, symbols, filtees and functions
 later must get an answer or an error, and the loader must call nothing that is no code."""
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -192,6 +193,13 @@ def test_functions_of_libc():
         run(f"{name} is no code", [OURS, "/bin/true"], 127, b"libc/libc.so.6: ", {"LD_LIBRARY_PATH": "libc"})
         if name == b"__libc_early_init":
             run(f"{name} of a copy", [OURS, "./copier"], 0, b"libc/libc.so.6: __libc_early_init is 0x8")
+
+
+def test_plan_cut_off():
+    """--diff-env reads what its children wrote, who may have been ended in the middle of a line."""
+    for bytes_ in (1, 4096, 8192):
+        run(f"plan of {bytes_} bytes", [OURS, "--diff-env", "LD_BIND_NOW=1", sys.executable], 0, b"does not start",
+            limits=lambda room=bytes_: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)))
 
 
 def main():
