@@ -79,19 +79,27 @@ void pass_probe(Stage stage, uint32_t space, const RDebug* record, const Module*
 
 }  // namespace
 
+void keep_record(Namespace& space) {
+  if (first_record == nullptr || space.index == 0 || space.debug.r_version != 0) return;
+  // A second namespace: the chain of records begins to count (r_version 2).
+  RDebug& record = space.debug;
+  record.r_version = 2;
+  record.r_brk = first_record->r_brk;
+  record.r_ldbase = first_record->r_ldbase;
+  RDebug* last = first_record;
+  while (last->r_next != nullptr) last = last->r_next;
+  last->r_next = &record;
+  first_record->r_version = 2;
+}
+
+void stop_unchanged() {
+  if (first_record != nullptr) call_break();
+}
+
 void announce(Namespace& space, Stage stage, const Module* opened) {
   if (first_record == nullptr) return;
+  keep_record(space);
   RDebug& record = record_of(space);
-  if (space.index != 0 && record.r_version == 0) {
-    // A second namespace: the chain of records begins to count (r_version 2).
-    record.r_version = 2;
-    record.r_brk = first_record->r_brk;
-    record.r_ldbase = first_record->r_ldbase;
-    RDebug* last = first_record;
-    while (last->r_next != nullptr) last = last->r_next;
-    last->r_next = &record;
-    first_record->r_version = 2;
-  }
   // Between these two the list does not change: only the probes tell.
   if (stage != Stage::kRelocStart && stage != Stage::kRelocComplete) {
     record.r_map = space.first;

@@ -40,13 +40,24 @@ Status promote(Linker& linker, Namespace& space, Module& module, uint32_t mode) 
   return Done{};
 }
 
+void stop_unchanged(const Linker& linker, Namespace& space) {
+  debugger::keep_record(space);
+  if (linker.personality->audit_rules().stops_unchanged) debugger::stop_unchanged();
+}
+
+enum class FoundAgain : uint8_t { kByName, kByFile };
+
 // What is there already needs no loading, and its initialisers are somebody else's: those of an
 // object whose constructor opens it again are under way.
-Status open_again(Linker& linker, Namespace& space, Module& module, uint32_t mode) {
+Status open_again(Linker& linker, Namespace& space, Module& module, uint32_t mode,
+                  FoundAgain found) {
   const bool marks = (mode & kOpenNoDelete) != 0 && !module.no_delete;
   const bool joins = (mode & kOpenGlobal) != 0 && !module.global;
-  if (!linker.quiet_reopen || module.open_count == 1 || marks || joins)
+  const bool quiet = linker.quiet_reopen && found == FoundAgain::kByName;
+  if (!quiet || module.open_count == 1 || marks || joins) {
     trace_opened(linker, module);
+    stop_unchanged(linker, space);
+  }
   if ((mode & kOpenNoDelete) != 0) {
     if (marks && linker.tracer.wants(Topic::kFiles))
       linker.tracer.emit({.kind = EventKind::kNoDelete,
@@ -210,6 +221,7 @@ void abandon(Linker& linker, Batch& batch) {
   roll_back(linker, batch);
   const auto end = mapped ? debugger::Stage::kUnmapComplete : debugger::Stage::kMapFailed;
   if (told) announce_end(linker, space, end, heard);
+  if (!told && !batch.mapping_announced) stop_unchanged(linker, space);
 }
 
 // strings of the error may belong to modules that go away with the batch
@@ -235,7 +247,7 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
       open != nullptr && open->closure.modules != nullptr) {
     count_opening(linker, *open);
     linker.personality->module_changed(linker, *open);
-    PRELUDE_TRY(open_again(linker, space, *open, request.mode));
+    PRELUDE_TRY(open_again(linker, space, *open, request.mode, FoundAgain::kByName));
     return open;
   }
   Batch batch;
@@ -271,7 +283,9 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
     commit(linker, batch);
     linker.personality->space_changed(linker, space);
   }
-  if (root != nullptr && !fresh) PRELUDE_TRY(open_again(linker, space, *root, request.mode));
+  if (root == nullptr) stop_unchanged(linker, space);
+  if (root != nullptr && !fresh)
+    PRELUDE_TRY(open_again(linker, space, *root, request.mode, FoundAgain::kByFile));
   return root;
 }
 
@@ -281,7 +295,7 @@ Result<Module*> open(Linker& linker, const OpenRequest& request) {
   if (request.file[0] == 0 && request.space->index == 0) {
     Module& program = *request.space->first;
     count_opening(linker, program);
-    PRELUDE_TRY(open_again(linker, *request.space, program, request.mode));
+    PRELUDE_TRY(open_again(linker, *request.space, program, request.mode, FoundAgain::kByName));
     return &program;
   }
   Module* root = nullptr;

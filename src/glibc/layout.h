@@ -446,6 +446,7 @@ struct Behaviour {
   bool told_of_each_loader = false;       ///< 2.41+: and of the loader in every namespace
   bool told_after_debugger = false;       ///< 2.41+: and of what is complete behind the debugger
   bool follows_debug_copy = false;        ///< 2.41+: the program's copy of _r_debug is kept up
+  bool stops_unchanged = false;           ///< 2.41+: debuggers stop where a dlopen adds nothing
   bool relocates_first = false;           ///< 2.41+: traced before the loader looks for malloc
   bool quiet_reopen = false;              ///< 2.43: a dlopen that changes nothing is not traced
   bool lists_loader = false;              ///< 2.41+: ldd mode shows the loader, needed or not

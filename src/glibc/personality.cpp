@@ -248,7 +248,8 @@ class GlibcPersonality final : public Personality {
     return {.complete_when_relocated = b.told_when_relocated,
             .removal_before_close = b.told_before_closing,
             .loader_in_each_space = b.told_of_each_loader,
-            .debugger_first = b.told_after_debugger};
+            .debugger_first = b.told_after_debugger,
+            .stops_unchanged = b.stops_unchanged};
   }
   bool libc_initialises_program() override { return program_has_libc(); }
 

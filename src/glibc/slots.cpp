@@ -43,6 +43,7 @@ Module* caller_of(Linker& linker, const void* address) {
 Namespace* space_for(Linker& linker, long nsid, const Module* caller) {
   if (nsid == kNamespaceNew) {
     const Change change(linker);
+    if (state().layout->behaviour.stops_unchanged) debugger::stop_unchanged();
     return new_namespace(linker);
   }
   if (nsid == kNamespaceCaller) return linker.spaces[caller->name_space];

@@ -153,6 +153,8 @@ def test_stops(c):
     os.remove("gone.so")
     c.library("opens.so", '#include <dlfcn.h>\n__attribute__((constructor)) static void up(void) { dlopen("./one.so", RTLD_NOW); }'
               '__attribute__((destructor)) static void down(void) { dlopen("./two.so", RTLD_NOW); }')
+    c.library("again.so", '#define _GNU_SOURCE\n#include <dlfcn.h>\n__attribute__((constructor)) static void up(void) { dlopen("./again.so", RTLD_NOW); '
+              'dlopen("./one.so", RTLD_NOW | RTLD_NOLOAD); dlmopen(LM_ID_NEWLM, "./little.so", RTLD_NOW); }')
     c.library("little.so", "int s;", "-nostdlib")
     with open("text.so", "w") as file:
         file.write("no object " * 20)
@@ -164,7 +166,10 @@ def test_stops(c):
     for requests in ("o./one.so c0", "o./two.so o./one.so c0 c1", "onone.so o./undefined.so o./missing.so o./text.so", "l./one.so",
                      "o./one.so l./one.so c0 c1", "o./opens.so c0", "m./one.so c0", "m./one.so m./two.so c0 c1",
                      "m./little.so M./one.so c0 c1 m./undefined.so m./missing.so mnone.so", "o./one.so m./little.so o./two.so c1 c0 c2",
-                     "o", "m./little.so o./little.so c1 c0"):
+                     "o", "m./little.so o./little.so c1 c0", "mnone.so", "mnone.so m./little.so c1 Mnone.so m./text.so",
+                     "o./one.so o./one.so g./one.so g./one.so n./one.so n./one.so c0", "o./two.so g./one.so n./one.so l./none.so",
+                     "i./one.so o./one.so i./one.so", "m m./little.so M./little.so M", "m./little.so M./none.so l./little.so", "o./one.so o././one.so o././one.so n././one.so c0 c1 c2", "o o olibc.so.6 olibc.so.6 olibc.so.6", "o./one.so o././one.so o././/one.so l././././one.so",
+                     "lnone.so l gnone.so g", "o./again.so c0"):
         outcome = c.same(["{ld}", "./stops", *requests.split()], edit=first_of_a_namespace)
         c.expect(outcome.status == 0, str(outcome))
 

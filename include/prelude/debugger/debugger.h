@@ -30,4 +30,9 @@ enum class Stage : uint8_t {
 /// Announces a change that begins or has ended; `opened` is the first object of the request.
 void announce(Namespace& space, Stage stage, const Module* opened = nullptr);
 
+/// A request ends that has changed no list, or is about to begin a namespace.
+void stop_unchanged();
+/// What a request that brought nothing may leave: the record of a new namespace.
+void keep_record(Namespace& space);
+
 }  // namespace prelude::debugger

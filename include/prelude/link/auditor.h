@@ -27,12 +27,13 @@ enum class NameSource : uint32_t {
 /// What happens to a namespace (LA_ACT_*).
 enum class Activity : uint32_t { kConsistent = 0, kAdd = 1, kDelete = 2 };
 
-/// Where releases of a libc differ in what auditors are told, and when.
+/// Where releases of a libc differ in what auditors and debuggers are told, and when.
 struct AuditRules {
   bool complete_when_relocated = false;  ///< opened objects: told when relocated, not when mapped
   bool removal_before_close = false;     ///< told before the first object is closed, not after all
   bool loader_in_each_space = false;     ///< told of the loader in every namespace, not once
-  bool debugger_first = false;  ///< told of completeness when the debugger is, not before it
+  bool debugger_first = false;   ///< told of completeness when the debugger is, not before it
+  bool stops_unchanged = false;  ///< debuggers stop for requests that add nothing, too
 };
 
 /// What somebody wants to know of the calls that a module makes through its PLT.

@@ -1,6 +1,7 @@
 // Its own debugger: a breakpoint in r_brk, which says at each stop what the records hold. The words of the
 // command line are requests: o = dlopen, m = dlmopen into a new namespace, M = into that of the last handle,
-// l = RTLD_NOLOAD, c = dlclose of the handle with this number.
+// l = RTLD_NOLOAD, g = RTLD_GLOBAL, n = RTLD_NODELETE, i = an invalid mode, c = dlclose of the handle with this
+// number.
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>
@@ -67,6 +68,15 @@ int main(int argc, char** argv) {
         break;
       case 'l':
         handles[count++] = dlopen(name, RTLD_NOW | RTLD_NOLOAD);
+        break;
+      case 'g':
+        handles[count++] = dlopen(name, RTLD_NOW | RTLD_GLOBAL);
+        break;
+      case 'n':
+        handles[count++] = dlopen(name, RTLD_NOW | RTLD_NODELETE);
+        break;
+      case 'i':
+        handles[count++] = dlopen(name, 0);
         break;
       case 'M':
         dlinfo(handles[count - 1], RTLD_DI_LMID, &space);  // and on:

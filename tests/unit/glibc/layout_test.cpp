@@ -124,6 +124,8 @@ TEST(Behaviour, DiffersAsTheContractSays) {
   EXPECT_TRUE(at(41).behaviour.told_after_debugger);
   EXPECT_FALSE(at(36).behaviour.follows_debug_copy);
   EXPECT_TRUE(at(41).behaviour.follows_debug_copy);
+  EXPECT_FALSE(at(36).behaviour.stops_unchanged);
+  EXPECT_TRUE(at(41).behaviour.stops_unchanged);
   EXPECT_FALSE(at(36).behaviour.lists_loader);
   EXPECT_TRUE(at(41).behaviour.lists_loader);
   EXPECT_FALSE(at(36).behaviour.labels_rseq);
