@@ -18,13 +18,13 @@ void list_one(Writer& out, const Module& module) {
                              .found = true});
 }
 
-void list_missing(Writer& out, const Module* after) {
-  for (const MissingLibrary& missing : world.missing) {
-    if (missing.after != after) continue;
-    const bool expanded = contains(missing.name, '$') && missing.error.object != nullptr;
-    report::write_listed(out,
-                         {.name = expanded ? missing.error.object : missing.name, .found = false});
-  }
+const char* name_of(const MissingLibrary& missing) {
+  const bool expanded = contains(missing.name, '$') && missing.error.object != nullptr;
+  return expanded ? missing.error.object : missing.name;
+}
+
+void list_missing(Writer& out, const MissingLibrary& missing) {
+  report::write_listed(out, {.name = name_of(missing), .found = false});
 }
 
 // Compat: a loader that nobody needs follows the last object of the program's search list, which
@@ -36,21 +36,34 @@ const Module* last_before_unneeded_loader() {
 }
 
 // The namespace's list, with what was not found where it would have been.
+template <typename Found, typename Missing>
+void for_each_listed(Found&& found, Missing&& missing) {
+  const auto missing_after = [&](const Module* module) {
+    for (const MissingLibrary& library : world.missing)
+      if (library.after == module) missing(library);
+  };
+  const Module* before_loader = last_before_unneeded_loader();
+  for (const Module* module = linker.base_space.first; module != nullptr;
+       module = module->map.l_next) {
+    found(*module);
+    // The loader directly follows what precedes it in search order, and what is missing is in no
+    // such order.
+    if (module == linker.self) missing_after(module->map.l_prev);
+    if (module == before_loader) found(*linker.self);
+    if (module->map.l_next != linker.self) missing_after(module);
+  }
+}
+
 void list_all(Writer& out) {
   if (!has_dynamic(linker.program->image, elf::kDtNeeded)) {
     report::write_statically_linked(out);
     return;
   }
-  const Module* before_loader = last_before_unneeded_loader();
-  for (const Module* module = linker.base_space.first; module != nullptr;
-       module = module->map.l_next) {
-    if (module != linker.program || linker.options->trace_level > 1) list_one(out, *module);
-    // The loader directly follows what precedes it in search order, and what is missing is in no
-    // such order.
-    if (module == linker.self) list_missing(out, module->map.l_prev);
-    if (module == before_loader) list_one(out, *linker.self);
-    if (module->map.l_next != linker.self) list_missing(out, module);
-  }
+  for_each_listed(
+      [&](const Module& module) {
+        if (&module != linker.program || linker.options->trace_level > 1) list_one(out, module);
+      },
+      [&](const MissingLibrary& missing) { list_missing(out, missing); });
 }
 
 void list_symbols(Writer& out) {
@@ -144,22 +157,53 @@ void list_versions(Writer& out) {
   }
 }
 
+template <typename Unused>
+void for_each_unused(Unused&& unused) {
+  const Image& image = linker.program->image;
+  for_each_dynamic(image, elf::kDtNeeded, [&](uint64_t offset) {
+    const Module* module = linker.base_space.names.find(image.string(offset));
+    if (module != nullptr && !module->visited) unused(module->path);
+    return true;
+  });
+}
+
+// Compat: glibc takes the first ones of the list for the direct dependencies, as many as the
+// program names. Behind what is missing that may be the loader (2.36 to 2.44: listing_test).
+template <typename Unused>
+void for_each_unused_by_place(Unused&& unused) {
+  size_t left = 0;
+  for_each_dynamic(linker.program->image, elf::kDtNeeded, [&](uint64_t) {
+    ++left;
+    return true;
+  });
+  for_each_listed(
+      [&](const Module& module) {
+        if (left == 0 || &module == linker.program || &module == linker.vdso) return;
+        --left;
+        if (!module.visited) unused(module.path);
+      },
+      [&](const MissingLibrary& missing) {
+        if (left == 0) return;
+        --left;
+        unused(name_of(missing));
+      });
+}
+
 // ldd -u: direct dependencies that none of the program's references is bound to.
 [[noreturn]] void list_unused(Writer& out) {
   // Compat: --list binds lazily, so that calls alone make no use (glibc 2.36).
   const bool with_plt = linker.options->mode != Mode::kList;
   for_each_binding(linker, *linker.program, with_plt, mark_used, nullptr);
   bool any = false;
-  const Image& image = linker.program->image;
-  for_each_dynamic(image, elf::kDtNeeded, [&](uint64_t offset) {
-    const char* name = image.string(offset);
-    const Module* module = linker.base_space.names.find(name);
-    if (module != nullptr && module->visited) return true;
+  const auto show = [&](const char* name) {
     if (!any) report::write_unused_header(out);
     any = true;
-    report::write_unused(out, module != nullptr ? module->path : name);
-    return true;
-  });
+    report::write_unused(out, name);
+  };
+  if (world.missing.empty())
+    for_each_unused(show);
+  else
+    for_each_unused_by_place(show);
   out.flush();
   sys::exit_group(any ? 1 : 0);
 }

@@ -42,6 +42,26 @@ def build(c):
     c.compile("static-pie", "int main(void) { return 6; }", "-static-pie")
 
 
+def test_unused_beside_missing(c):
+    """The first objects of the list pass for the direct dependencies: the loader too, where a missing one lies behind it."""
+    for name in ("libone.so", "libtwo.so", "libgone.so"):
+        c.library(name, "int " + name[3:-3] + "(void) { return 1; }", "-nostdlib")
+    c.library("libasks.so", "int asks(void) { return 1; }", "-Wl,--no-as-needed", "./libgone.so")
+    one, two, gone, asks = ("./libone.so", "./libtwo.so", "./libgone.so", "./libasks.so")
+    linked = {"last": [one, two, "-lc", gone], "middle": [one, gone, two], "first": [gone, one], "behind": ["-lc", gone, one],
+              "loader": [one, loader.SYSTEM, gone, two], "indirect": [asks, two], "all": ["-lc", one, asks, two, gone]}
+    for name, libraries in linked.items():
+        c.compile(name, "int one(void); int main(void) { return one(); }" if one in libraries else "int main(void) { return 0; }",
+                  "-Wl,--no-as-needed", "-Wl,--allow-shlib-undefined", *libraries)
+        c.compile("lib" + name, "int x;", "-shared", "-fPIC", "-nostdlib", "-Wl,--no-as-needed", *libraries)
+    os.remove("libgone.so")
+    for name in linked:
+        for program in ("./" + name, "./lib" + name):
+            c.same(["{ld}", program], {**LDD, "LD_LIBRARY_PATH": "."})
+            for preload in ({}, {"LD_PRELOAD": "./libpath.so"}):
+                c.same(["{ld}", program], {**LDD, "LD_LIBRARY_PATH": ".", "LD_DEBUG": "unused", **preload})
+
+
 def test_lists(c):
     for missing in ((), ("libdeep.so",), ("libflat.so", "libmiddle.so"), ("libtop.so",)):
         for name in missing:
@@ -145,6 +165,7 @@ def test(c):
         os.mkdir(folder)
     build(c)
     test_lists(c)
+    test_unused_beside_missing(c)
     test_levels(c)
     test_others(c)
     test_symbols(c)
