@@ -15,41 +15,66 @@ bool is_root(Linker& linker, Module& module) {
          module.in_new_batch || linker.personality->pinned(module);
 }
 
-// Marks (visited) everything reachable from modules that must stay. `work` has room for all
-// modules.
-void mark_needed(Linker& linker, Namespace& space, Module** work) {
-  size_t depth = 0;
-  auto keep = [&](Module* module) {
-    if (module->visited || module->name_space != space.index) return;
-    module->visited = true;
-    work[depth++] = module;
-  };
-  for (Module* module = space.first; module != nullptr; module = module->map.l_next)
-    if (is_root(linker, *module)) keep(module);
-  while (depth != 0) {
-    Module* module = work[--depth];
-    for (Module* target : module->sorted) keep(target);
-    for (Module* target : module->needed) keep(target);
-    for (Module* target : module->used) keep(target);
+// Marks (kept_in) what is needed. Most modules need nobody: those are not looked into.
+class Marker {
+ public:
+  /// `stack` has room for all modules of the namespace.
+  Marker(uint64_t collection, const Namespace& space, Module** stack)
+      : collection_(collection), space_(space.index), stack_(stack) {}
+
+  /// The module and everything reachable from it.
+  void keep(Module* root) {
+    note(root);
+    while (depth_ != 0) {
+      Module* module = stack_[--depth_];
+      for (Module* target : module->sorted) note(target);
+      for (Module* target : module->needed) note(target);
+      for (Module* target : module->used) note(target);
+    }
   }
+
+ private:
+  void note(Module* module) {
+    if (module->kept_in == collection_ || module->name_space != space_) return;
+    module->kept_in = collection_;
+    const bool alone =
+        module->needed.empty() && module->used.empty() && module->sorted.size() <= 1;  // itself
+    if (!alone) stack_[depth_++] = module;
+  }
+
+  uint64_t collection_;
+  uint32_t space_;
+  Module** stack_;
+  size_t depth_ = 0;
+};
+
+bool is_kept(const Linker& linker, const Module& module) {
+  return module.kept_in == linker.collection;
 }
 
-// What stays forgets what goes. A list is seen by nobody outside of it.
-void detach(Linker& linker, Namespace& space, Module* const* gone, uint32_t count) {
+// Begins a collection: marks everything reachable from modules that must stay, and puts the others
+// into `rest`, in the list's order. `rest` has room for twice as many as there are modules. Gives
+// the number of the others.
+uint32_t mark_needed(Linker& linker, const Namespace& space, Module** rest) {
+  Marker marker(++linker.collection, space, rest + space.count);
+  uint32_t count = 0, others = 0;
+  for (Module* module = space.first; module != nullptr; module = module->map.l_next)
+    if (is_root(linker, *module))
+      marker.keep(module);
+    else
+      rest[count++] = module;
+  for (uint32_t i = 0; i < count; ++i)
+    if (!is_kept(linker, *rest[i])) rest[others++] = rest[i];
+  return others;
+}
+
+// What stays forgets the lists of what goes. (It uses nothing that goes: that would be needed.)
+void detach(Linker& linker, Module* const* gone, uint32_t count) {
   for (uint32_t i = 0; i < count; ++i) {
     const SearchList& closure = gone[i]->closure;
     for (uint32_t k = 0; k < closure.count; ++k)
       if (Module& module = *closure.modules[k]; !module.removed && remove_leaving(linker, module))
         linker.personality->module_changed(linker, module);
-  }
-  for (Module* module = space.first; module != nullptr; module = module->map.l_next) {
-    if (module->removed) continue;
-    if (module->last_used != nullptr && module->last_used->removed)
-      __atomic_store_n(&module->last_used, static_cast<Module*>(nullptr), __ATOMIC_RELAXED);
-    size_t kept = 0;
-    for (Module* used : module->used)
-      if (!used->removed) module->used[kept++] = used;
-    module->used.truncate(kept);
   }
 }
 
@@ -68,7 +93,7 @@ void unload(Linker& linker, Namespace& space, Module* const* list, uint32_t coun
     list[i]->closure.leaving = i + 1;
     had_tls = had_tls || list[i]->tls.module_id != 0;
   }
-  detach(linker, space, list, count);
+  detach(linker, list, count);
   personality.space_changed(linker, space);
   forget_removed();
   personality.lock_lists(linker);
@@ -107,21 +132,18 @@ void finalise(Linker& linker, Namespace& space, Module& module, bool first) {
 }
 
 // A finaliser may have opened objects that need one of the condemned. Those stay, without a second
-// finalisation. Gives the number that goes.
-uint32_t spare_reopened(Linker& linker, Namespace& space, Module** list, uint32_t count) {
-  const uint32_t room = space.count;
+// finalisation; without memory to look all do. Gives the number that goes.
+uint32_t spare_reopened(Linker& linker, const Namespace& space, Module** list, uint32_t count) {
+  const size_t room = 2 * size_t{space.count};
   auto* work = linker.heap.make_array<Module*>(room);
-  if (work == nullptr) return count;
-  mark_needed(linker, space, work);
-  linker.heap.release_array(work, room);
+  if (work != nullptr) (void)mark_needed(linker, space, work);
   uint32_t gone = 0;
   for (uint32_t i = 0; i < count; ++i) {
     Module* module = list[i];
-    module->removed = !module->visited;
+    module->removed = work != nullptr && !is_kept(linker, *module);
     if (module->removed) list[gone++] = module;
   }
-  for (Module* module = space.first; module != nullptr; module = module->map.l_next)
-    module->visited = false;
+  linker.heap.release_array(work, room);
   return gone;
 }
 
@@ -137,13 +159,27 @@ bool may_be_needed(Linker& linker, uint64_t ties, Module* const* list, uint32_t 
 // is being closed (`closed`; null when a round is done over).
 bool sort_for_close(Linker& linker, const Namespace& space, Module** list, uint32_t count,
                     const Module* closed) {
-  if (!linker.closed_goes_first) return sort_closure(linker, list, count, space.index == 0, true);
+  if (!linker.closed_goes_first)
+    return sort_closure(linker, list, count, space.index == 0, SortFor::kClose);
   if (closed != nullptr) {
     uint32_t at = 0;
     while (list[at] != closed) ++at;
     std::swap(list[0], list[at]);
   }
-  return sort_closure(linker, list, count, closed != nullptr, true);
+  return sort_closure(linker, list, count, closed != nullptr, SortFor::kClose);
+}
+
+// Those that go, in the order of their finalisers. What stays belongs to the sort as well. `list`
+// has room for all modules.
+uint32_t sort_condemned(Linker& linker, const Namespace& space, Module** list,
+                        const Module* closed) {
+  uint32_t used = 0, gone = 0;
+  for (Module* module = space.first; module != nullptr; module = module->map.l_next)
+    list[used++] = module;
+  if (!sort_for_close(linker, space, list, used, closed)) return 0;
+  for (uint32_t i = 0; i < used; ++i)
+    if (!is_kept(linker, *list[i])) list[gone++] = list[i];
+  return gone;
 }
 
 // One round: finds what is not needed, finalises it, unloads it. Finalisers run outside of any
@@ -151,21 +187,11 @@ bool sort_for_close(Linker& linker, const Namespace& space, Module** list, uint3
 void collect(Linker& linker, Namespace& space, const Module* closed) {
   Personality& personality = *linker.personality;
   personality.begin_change(linker);
-  const uint32_t count = space.count;
-  auto* list = linker.heap.make_array<Module*>(count);
+  const size_t room = 2 * size_t{space.count};
+  auto* list = linker.heap.make_array<Module*>(room);
   if (list == nullptr) return personality.end_change(linker);
-  mark_needed(linker, space, list);
-  uint32_t used = 0, condemned = 0, gone = 0;
-  for (Module* module = space.first; module != nullptr; module = module->map.l_next) {
-    condemned += module->visited ? 0 : 1;
-    list[used++] = module;
-  }
-  const bool sorted = condemned < 2 || sort_for_close(linker, space, list, used, closed);
-  for (uint32_t i = 0; i < used; ++i) {
-    const bool keep = list[i]->visited || !sorted;
-    list[i]->visited = false;
-    if (!keep) list[gone++] = list[i];
-  }
+  uint32_t gone = mark_needed(linker, space, list);
+  if (gone > 1) gone = sort_condemned(linker, space, list, closed);
   const uint64_t ties = linker.ties;
   const bool told =
       gone != 0 && linker.auditor != nullptr && personality.audit_rules().removal_before_close;
@@ -181,7 +207,7 @@ void collect(Linker& linker, Namespace& space, const Module* closed) {
   } else if (told) {
     linker.auditor->activity(linker, space, Activity::kConsistent);
   }
-  linker.heap.release_array(list, count);
+  linker.heap.release_array(list, room);
   drop_if_empty(linker, space);
 }
 

@@ -93,8 +93,8 @@ Status relocate_new(Linker& linker, Batch& batch, Module& root) {
       return Error{.code = Errc::kOutOfMemory};
   const bool lazy = (batch.mode & kOpenNow) == 0 && linker.lazy_allowed;
   Status status = Done{};
-  if (!list.empty() &&
-      !sort_closure(linker, list.data(), static_cast<uint32_t>(list.size()), false, false))
+  if (!list.empty() && !sort_closure(linker, list.data(), static_cast<uint32_t>(list.size()), false,
+                                     SortFor::kStart))
     status = Error{.code = Errc::kOutOfMemory};
   if (status) status = relocate_batch(linker, batch, list.data(), list.size(), lazy);
   for (size_t i = 0; status && i < list.size(); ++i) status = check_initialisers(linker, *list[i]);

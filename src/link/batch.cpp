@@ -50,7 +50,7 @@ Module** in_closing_order(Linker& linker, const Batch& batch) {
   auto* list = linker.heap.make_array<Module*>(count);
   if (list == nullptr) return nullptr;
   copy_bytes(list, batch.modules.data(), count * sizeof(Module*));
-  (void)sort_closure(linker, list, static_cast<uint32_t>(count), false, true);
+  (void)sort_closure(linker, list, static_cast<uint32_t>(count), false, SortFor::kEnd);
   return list;
 }
 
@@ -91,8 +91,9 @@ void roll_back(Linker& linker, Batch& batch) {
         personality.module_changed(linker, module);
       }
     }
+  // Nor does anything remember an object that stayed only because of the request.
   for (Module* module = batch.space->first; module != nullptr; module = module->map.l_next)
-    if (module->last_used != nullptr && module->last_used->in_new_batch)
+    if (module->last_used != nullptr && (module->last_used->in_new_batch || !batch.pinned.empty()))
       module->last_used = nullptr;
   personality.lock_lists(linker);
   for (size_t i = batch.modules.size(); i-- > 0;)

@@ -216,8 +216,8 @@ Status sort_root(Linker& linker, Module& root, bool fresh) {
   Array<Module*> sorted = root.sorted;
   root.sorted = {};
   if (fresh) root.dependencies_known = false;
-  const bool done =
-      sort_closure(linker, sorted.data(), static_cast<uint32_t>(sorted.size()), true, false);
+  const bool done = sort_closure(linker, sorted.data(), static_cast<uint32_t>(sorted.size()), true,
+                                 SortFor::kStart);
   root.dependencies_known = true;
   root.sorted = sorted;
   drop_known_uses(root);

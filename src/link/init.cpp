@@ -9,6 +9,7 @@ namespace {
 
 struct ListGraph {
   Module* const* list;
+  uint64_t collection;  // under way
 };
 
 // The module's neighbours for the sort: its sorted closure once it was a request's root, else its
@@ -32,7 +33,8 @@ uint32_t neighbour(void* context, uint32_t node, uint32_t k, bool weak) {
 
 // What is not on its way out keeps its place.
 bool stays(void* context, uint32_t node) {
-  return static_cast<ListGraph*>(context)->list[node]->visited;
+  const ListGraph& graph = *static_cast<ListGraph*>(context);
+  return graph.list[node]->kept_in == graph.collection;
 }
 
 using Initialiser = void (*)(int, char**, char**);
@@ -171,7 +173,7 @@ Status check_initialisers(const Linker& linker, const Module& module) {
   return Done{};
 }
 
-bool sort_closure(Linker& linker, Module** list, uint32_t count, bool pin_first, bool finalisers) {
+bool sort_closure(Linker& linker, Module** list, uint32_t count, bool pin_first, SortFor purpose) {
   if (count < 2) return true;
   for (uint32_t i = 0; i < count; ++i) {
     list[i]->index = i;
@@ -179,8 +181,9 @@ bool sort_closure(Linker& linker, Module** list, uint32_t count, bool pin_first,
   }
   auto* order = linker.heap.make_array<uint32_t>(count);
   auto* sorted = linker.heap.make_array<Module*>(count);
-  ListGraph context{list};
-  const OrderGraph graph{count, &context, neighbour, finalisers ? stays : nullptr};
+  ListGraph context{list, linker.collection};
+  const bool closes = purpose == SortFor::kClose, finalisers = purpose != SortFor::kStart;
+  const OrderGraph graph{count, &context, neighbour, closes ? stays : nullptr};
   const auto sort = linker.sort_by_moving ? sort_by_moving : sort_by_dependency;
   const bool ok = order != nullptr && sorted != nullptr &&
                   sort(graph, pin_first, finalisers, order, linker.heap);
@@ -266,7 +269,8 @@ void finalise_space(Linker& linker, Namespace& space) {
     ++module->open_count;  // a finaliser that closes objects must not take them away from this walk
     list[used++] = module;
   }
-  const bool sorted = list != nullptr && sort_closure(linker, list, used, space.index == 0, true);
+  const bool sorted =
+      list != nullptr && sort_closure(linker, list, used, space.index == 0, SortFor::kEnd);
   linker.personality->end_change(linker);
   for (uint32_t i = 0; sorted && i < used; ++i) {
     const bool had_turn = run_finaliser(linker, *list[i]);

@@ -41,7 +41,6 @@ class Array {
   }
   void clear() { size_ = 0; }
   void pop() { --size_; }
-  void truncate(size_t size) { size_ = size; }
   void remove_at(size_t index) {
     for (size_t i = index + 1; i < size_; ++i) data_[i - 1] = data_[i];
     --size_;

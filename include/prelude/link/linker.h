@@ -144,6 +144,7 @@ struct Linker {
   Array<Retired> retired;           ///< out of every list, waiting for readers to leave
   ClosedHandle closed[ClosedHandle::kKept] = {};
   uint32_t closed_count = 0;             ///< ever remembered
+  uint64_t collection = 0;               ///< how often it was asked which objects are needed
   const void* closing_thread = nullptr;  ///< whose close is under way
   uint8_t closing = 0;                   ///< a close is under way; 2 = it must look again
   const char* error_subject = nullptr;
@@ -325,9 +326,11 @@ Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy);
 Status relocate_batch(Linker& linker, Batch& batch, Module* const* list, size_t count, bool lazy);
 
 // ---- init.cpp
+/// What an order is for. In that of a dlclose what the collection keeps has its place.
+enum class SortFor : uint8_t { kStart, kClose, kEnd };
 /// The init order of `root`: dependents before dependencies.
 [[nodiscard]] bool sort_closure(Linker& linker, Module** list, uint32_t count, bool pin_first,
-                                bool finalisers);
+                                SortFor purpose);
 /// Whether all of a relocated module's constructors lie in code, as far as its array tells before
 /// any of them has run.
 Status check_initialisers(const Linker& linker, const Module& module);

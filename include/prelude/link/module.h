@@ -50,17 +50,19 @@ struct Module {
   PltWatch plt_watch;
   bool deepbind;
   bool phdr_owned;
-  bool gave_unique;  ///< one of its definitions is the namespace's unique one
-  bool shown;        ///< libc may walk over its symbols
-  uint32_t scope_count, scope_capacity;
+  bool gave_unique;         ///< one of its definitions is the namespace's unique one
+  bool shown;               ///< libc may walk over its symbols
   uint32_t path_hash;       ///< of hashed_path
+  uint64_t kept_in;         ///< the last collection that found it needed (Linker::collection)
   const char* hashed_path;  ///< what l_name was when somebody last asked; programs may replace it
+  uint32_t scope_count, scope_capacity;
+
+  Array<Module*> used;    ///< relocation dependencies: objects that must stay while this one does
+  Array<Module*> needed;  ///< direct dependencies in DT_NEEDED order (filtees before the rest)
+  Array<Module*> sorted;  ///< its whole closure in init order, once it was the root of a request
   uint64_t device, inode;
-  Array<Module*> used;      ///< relocation dependencies: objects that must stay while this one does
-  Array<Module*> sorted;    ///< its whole closure in init order, once it was the root of a request
   SearchList** scope;       ///< null-terminated: lists searched for its references, in order
   const Module* last_used;  ///< what it last bound to, and keeps loaded
-  Array<Module*> needed;    ///< direct dependencies in DT_NEEDED order (filtees before the rest)
 
   const char* path;    ///< file as found; argv[0] for the program. Owned.
   NameNode* names;     ///< needed names, soname; the first is the name it was loaded by
