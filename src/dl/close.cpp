@@ -95,7 +95,7 @@ void unload(Linker& linker, Namespace& space, Module* const* list, uint32_t coun
   }
   detach(linker, list, count);
   personality.space_changed(linker, space);
-  forget_removed();
+  forget_removed(list, count);
   personality.lock_lists(linker);
   for (uint32_t i = 0; i < count; ++i) {
     if (linker.tracer.wants(Topic::kFiles))

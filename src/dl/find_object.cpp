@@ -34,6 +34,13 @@ void put(ObjectTable& table, const FoundObject& entry) {
   *at = entry;
 }
 
+// Entries that lie behind all of the table's.
+void put_all(ObjectTable& table, const FoundObject* first, const FoundObject* end) {
+  const auto count = static_cast<uint32_t>(end - first);
+  copy_bytes(table.entries + table.count, first, count * sizeof(FoundObject));
+  table.count += count;
+}
+
 void put_module(ObjectTable& table, Module& module) {
   if (module.segments_contiguous)
     return put(table, {module.map_start, module.map_end, &module, eh_frame_of(module)});
@@ -66,8 +73,7 @@ bool make_room(Linker& linker, uint32_t wanted) {
   ObjectTable* const second = make_table(linker, capacity);
   if (first == nullptr || second == nullptr) return false;
   const ObjectTable& active = *active_table();
-  second->count = active.count;
-  copy_bytes(second->entries, active.entries, active.count * sizeof(FoundObject));
+  put_all(*second, active.entries, active.entries + active.count);
   __atomic_store_n(&idle_table(), second, __ATOMIC_RELEASE);
   switch_tables();
   __atomic_store_n(&idle_table(), first, __ATOMIC_RELEASE);
@@ -105,20 +111,34 @@ bool index_opened(Linker& linker, Module* const* modules, size_t count) {
   if (!make_room(linker, active_table()->count + more)) return false;
   const ObjectTable& active = *active_table();
   ObjectTable& idle = *idle_table();
-  idle.count = active.count;
-  copy_bytes(idle.entries, active.entries, active.count * sizeof(FoundObject));
+  idle.count = 0;
+  put_all(idle, active.entries, active.entries + active.count);
   for (size_t i = 0; i < count; ++i)
     if (modules[i]->stands_for == nullptr) put_module(idle, *modules[i]);
   switch_tables();
   return true;
 }
 
-void forget_removed() {
+void forget_removed(Module* const* gone, size_t count) {
+  uint64_t low = UINT64_MAX, high = 0;
+  for (size_t i = 0; i < count; ++i) {
+    if (gone[i]->stands_for != nullptr) continue;
+    low = std::min(low, gone[i]->map_start);
+    high = std::max(high, gone[i]->map_end);
+  }
   const ObjectTable& active = *active_table();
+  const FoundObject* const end = active.entries + active.count;
+  const FoundObject* const first =
+      std::lower_bound(active.entries, end, low,
+                       [](const FoundObject& entry, uint64_t at) { return entry.start < at; });
+  const FoundObject* const behind = std::upper_bound(
+      first, end, high, [](uint64_t at, const FoundObject& entry) { return at < entry.start; });
   ObjectTable& idle = *idle_table();
   idle.count = 0;
-  for (uint32_t i = 0; i < active.count; ++i)
-    if (!active.entries[i].module->removed) idle.entries[idle.count++] = active.entries[i];
+  put_all(idle, active.entries, first);
+  for (const FoundObject* at = first; at < behind; ++at)
+    if (!at->module->removed) idle.entries[idle.count++] = *at;
+  put_all(idle, behind, end);
   switch_tables();
 }
 
@@ -150,6 +170,8 @@ uint64_t seal(const void* module, uint64_t at_version) {
 }
 
 }  // namespace
+
+bool is_opened_later(const void* module) { return names(*active_table(), module); }
 
 bool is_indexed(const void* module, uint64_t address) {
   for (;;) {

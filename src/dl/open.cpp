@@ -217,7 +217,7 @@ void abandon(Linker& linker, Batch& batch) {
     debugger::announce(space, debugger::Stage::kUnmapStart);
   }
   for (Module* module : batch.modules) module->removed = true;
-  if (mapped) forget_removed();
+  if (mapped) forget_removed(batch.modules.data(), batch.modules.size());
   roll_back(linker, batch);
   const auto end = mapped ? debugger::Stage::kUnmapComplete : debugger::Stage::kMapFailed;
   if (told) announce_end(linker, space, end, heard);
@@ -313,6 +313,8 @@ Result<Module*> open(Linker& linker, const OpenRequest& request) {
 }
 
 bool is_open_handle(const Linker& linker, const void* handle) {
+  // The index is dense, the list is not.
+  if (is_opened_later(handle)) return true;
   for (const Namespace* space : linker.spaces)
     for (const Module* module = space->first; module != nullptr; module = module->map.l_next)
       if (module == handle) return true;

@@ -85,8 +85,11 @@ inline const FoundObject* find_fixed(uint64_t address) {
 [[nodiscard]] bool index_start_up(Linker& linker);
 /// Objects that a request has brought.
 [[nodiscard]] bool index_opened(Linker& linker, Module* const* modules, size_t count);
-/// Leaves out all that is marked as removed.
-void forget_removed();
+/// Leaves these out, which are marked as removed.
+void forget_removed(Module* const* gone, size_t count);
+/// True if the pointer is a module that is there since a request has brought it. For those who hold
+/// the lock.
+bool is_opened_later(const void* module);
 /// Among the objects opened later. Lock-free and async-signal-safe.
 bool find_opened_object(uint64_t address, FoundObject& out);
 /// Among all. Lock-free and async-signal-safe.
