@@ -243,12 +243,12 @@ Error keep_strings(Linker& linker, const Error& error) {
 // All of the request but the initialisers. `fresh` tells whether there may be any to run.
 Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& fresh) {
   Namespace& space = *request.space;
-  if (Module* open = find_by_name(space, request.file);
-      open != nullptr && open->closure.modules != nullptr) {
-    count_opening(linker, *open);
-    linker.personality->module_changed(linker, *open);
-    PRELUDE_TRY(open_again(linker, space, *open, request.mode, FoundAgain::kByName));
-    return open;
+  Module* const known = find_by_name(space, request.file);
+  if (known != nullptr && known->closure.modules != nullptr) {
+    count_opening(linker, *known);
+    linker.personality->module_changed(linker, *known);
+    PRELUDE_TRY(open_again(linker, space, *known, request.mode, FoundAgain::kByName));
+    return known;
   }
   Batch batch;
   batch.space = &space;
@@ -264,6 +264,7 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
                          .kind = ModuleKind::kOpened,
                          .by_dlopen = true,
                          .no_load = (request.mode & kOpenNoLoad) != 0,
+                         .is_new = known == nullptr,
                          .trusted_only = request.trusted_only};
   auto loaded = load_object(linker, batch, load);
   Module* root = loaded ? *loaded : nullptr;

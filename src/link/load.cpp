@@ -164,14 +164,13 @@ Status search(Linker& linker, const LoadRequest& request, const Batch& batch,
 }
 
 Module* same_file(const Namespace& space, const OpenedFile& file) {
-  for (Module* module = space.first; module != nullptr; module = module->map.l_next)
-    // The program is no library, whichever way it was started: its file is looked at, and refused,
-    // as a new one.
-    if (!module->removed && module->kind != ModuleKind::kProgram &&
-        module->inode == file.status.inode && module->device == file.status.device &&
-        module->inode != 0)
-      return module;
-  return nullptr;
+  const sys::FileStatus& status = file.status;
+  Module* module = space.files.find(status.device, status.inode);
+  // The program is no library, whichever way it was started: its file is looked at, and refused, as
+  // a new one.
+  while (module != nullptr && (module->removed || module->kind == ModuleKind::kProgram))
+    module = space.files.find(status.device, status.inode, module);
+  return module;
 }
 
 // The directory of a relative path, made absolute. Out of line for its buffer.
@@ -441,7 +440,8 @@ Result<Module*> load_stand_in(Linker& linker, Batch& batch, const LoadRequest& r
 
 Result<Module*> load_object(Linker& linker, Batch& batch, const LoadRequest& request) {
   Namespace& space = *batch.space;
-  if (Module* known = find_by_name(space, request.name); known != nullptr) return known;
+  if (!request.is_new)
+    if (Module* known = find_by_name(space, request.name); known != nullptr) return known;
   if (request.name[0] == 0 && request.requester == nullptr) return Error{.code = Errc::kCannotOpen};
   if (request.name[0] == 0 && !request.by_dlopen)
     return Error{.code = Errc::kBadField,

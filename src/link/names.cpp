@@ -44,4 +44,25 @@ void UniqueTable::remove(Heap& heap, const Module* module) {
       heap, [module](const Entry& entry) { return entry.definition.module == module; });
 }
 
+Module* FileTable::find(uint64_t device, uint64_t inode, const Module* after) const {
+  Module* module = after != nullptr ? after->next_in_files : chains_[inode % kChains];
+  while (module != nullptr && (module->inode != inode || module->device != device))
+    module = module->next_in_files;
+  return module;
+}
+
+void FileTable::add(Module& module) {
+  if (module.inode == 0) return;
+  Module** link = &chains_[module.inode % kChains];
+  while (*link != nullptr) link = &(*link)->next_in_files;
+  module.next_in_files = nullptr;
+  *link = &module;
+}
+
+void FileTable::remove(const Module& module) {
+  Module** link = &chains_[module.inode % kChains];
+  while (*link != nullptr && *link != &module) link = &(*link)->next_in_files;
+  if (*link != nullptr) *link = module.next_in_files;
+}
+
 }  // namespace prelude

@@ -49,6 +49,7 @@ void append_to_namespace(Linker& linker, Namespace& space, Module& module) {
   else
     space.first = &module;
   space.last = &module;
+  space.files.add(module);
   ++space.count;
   ++space.added;
   ++linker.adds;
@@ -79,6 +80,7 @@ void remove_from_namespace(Linker& linker, Namespace& space, Module& module) {
   if (module.map.l_prev == nullptr && space.first != &module)
     return;  // the request failed before it was in the list
   unlink(space, module);
+  space.files.remove(module);
   --space.count;
 }
 

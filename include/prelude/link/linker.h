@@ -35,6 +35,7 @@ struct Namespace {
       nullptr;              ///< its global scope: the program's closure, elsewhere `own_global`
   SearchList own_global{};  ///< begins as the closure of the first object opened in it
   NameTable names;
+  FileTable files;
   UniqueTable unique;
   RDebug debug{};
   bool in_use = false;
@@ -222,6 +223,7 @@ struct LoadRequest {
   ModuleKind kind = ModuleKind::kNeeded;
   bool by_dlopen = false;  ///< the object a dlopen names: `requester` is the caller, not its loader
   bool no_load = false;    ///< only look whether it is there
+  bool is_new = false;     ///< nobody in the namespace goes by the name, as find_by_name() said
   bool trusted_only = false;  ///< a preload of a secure process: default directories, marked files
 };
 /// Finds or loads one object. A new one is put into the batch and the namespace's list. With

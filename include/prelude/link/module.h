@@ -61,6 +61,7 @@ struct Module {
   Array<Module*> needed;  ///< direct dependencies in DT_NEEDED order (filtees before the rest)
   Array<Module*> sorted;  ///< its whole closure in init order, once it was the root of a request
   uint64_t device, inode;
+  Module* next_in_files;    ///< see FileTable
   SearchList** scope;       ///< null-terminated: lists searched for its references, in order
   const Module* last_used;  ///< what it last bound to, and keeps loaded
 

@@ -118,4 +118,18 @@ class UniqueTable {
   NameChains<Entry, 16> chains_;
 };
 
+/// The objects of a namespace by their files, in the order in which they came. Those without a file
+/// are in none.
+class FileTable {
+ public:
+  /// The next behind `after` (null: the first) that was loaded from this file, or null.
+  [[nodiscard]] Module* find(uint64_t device, uint64_t inode, const Module* after = nullptr) const;
+  void add(Module& module);
+  void remove(const Module& module);
+
+ private:
+  static constexpr size_t kChains = 64;
+  Module* chains_[kChains] = {};  // linked by Module::next_in_files
+};
+
 }  // namespace prelude

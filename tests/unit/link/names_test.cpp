@@ -12,6 +12,7 @@
 namespace {
 
 using prelude::Definition;
+using prelude::FileTable;
 using prelude::Module;
 using prelude::NameTable;
 using prelude::UniqueTable;
@@ -86,6 +87,46 @@ TEST_F(NamesTest, NamesOfOneHashAreToldApart) {
   EXPECT_EQ(table.find(5, "two")->module, second_);
   EXPECT_EQ(table.find(5, "three"), nullptr);
   EXPECT_EQ(table.find(6, "two"), nullptr);
+}
+
+TEST_F(NamesTest, FilesAreFoundInTheOrderInWhichTheyCame) {
+  constexpr uint64_t kDevice = 5, kOther = 6;
+  FileTable table;
+  std::vector<Module> modules(kMany);
+  for (size_t i = 0; i < kMany; ++i) {
+    modules[i].device = i % 3 == 0 ? kOther : kDevice;
+    modules[i].inode = i / 2;  // two by two, sometimes of one device; two without a file
+    table.add(modules[i]);
+  }
+  EXPECT_EQ(table.find(kDevice, 0), nullptr);
+  EXPECT_EQ(table.find(kDevice, kMany), nullptr);
+  for (size_t i = 2; i < kMany; i += 2) {
+    const bool both = modules[i].device == modules[i + 1].device;
+    EXPECT_EQ(table.find(modules[i].device, i / 2), &modules[i]);
+    EXPECT_EQ(table.find(modules[i].device, i / 2, &modules[i]), both ? &modules[i + 1] : nullptr);
+    if (!both) {
+      EXPECT_EQ(table.find(modules[i + 1].device, i / 2), &modules[i + 1]);
+    }
+  }
+}
+
+TEST_F(NamesTest, AFileIsForgottenWithItsModule) {
+  constexpr uint64_t kInode = 7;
+  FileTable table;
+  for (Module* each : {first_, second_}) {
+    each->inode = kInode;
+    table.add(*each);
+  }
+  Module stranger{};
+  stranger.inode = kInode;
+  table.remove(stranger);
+  table.remove(*first_);
+  EXPECT_EQ(table.find(0, kInode), second_);
+  table.add(*first_);
+  EXPECT_EQ(table.find(0, kInode, second_), first_);
+  table.remove(*second_);
+  table.remove(*first_);
+  EXPECT_EQ(table.find(0, kInode), nullptr);
 }
 
 }  // namespace
