@@ -28,6 +28,8 @@ int answer_question(Answer& answer, const SearchLog& log) {
       return simulate_open(answer);
     case Question::kDifference:
       return hand_over_plan(answer);
+    case Question::kCaches:
+      return tell_caches(answer, log);
     case Question::kNone:
       break;
   }
@@ -114,15 +116,16 @@ void SearchLog::on_event(void* context, const Event& event) {
 
 void SearchLog::note(const Event& event) {
   const char* wanted = linker_->options->question_argument;
-  if (event.kind == EventKind::kSearchBegin) active_ = !done_ && same_library(event.name, wanted);
+  const bool begins = event.kind == EventKind::kSearchBegin;
+  if (begins) active_ = wanted == nullptr || (!done_ && same_library(event.name, wanted));
   if (!active_) return;
   if (event.kind == EventKind::kSearchEnd) {
     active_ = false;
     done_ = true;  // a later search for the same name would be another object's
     return;
   }
-  const char* text = event.kind == EventKind::kSearchPath ? event.name : event.file;
-  if (text == nullptr || event.kind == EventKind::kSearchBegin) return;
+  const char* text = begins || event.kind == EventKind::kSearchPath ? event.name : event.file;
+  if (text == nullptr || (begins && wanted != nullptr)) return;
   Heap& heap = linker_->heap;
   const char* detail = event.detail;
   (void)steps_.push(

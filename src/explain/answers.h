@@ -45,6 +45,7 @@ int draw_graph(Answer& answer);
 int list_collisions(Answer& answer);
 int count_everything(Answer& answer);
 int list_init_order(Answer& answer);
+int tell_caches(Answer& answer, const SearchLog& log);
 int simulate_open(Answer& answer);
 /// Writes the plan for the parent of start_difference().
 int hand_over_plan(Answer& answer);

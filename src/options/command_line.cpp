@@ -50,6 +50,7 @@ constexpr QuestionOption kQuestions[] = {
     {"--graph", Question::kGraph, true},          {"--collisions", Question::kCollisions, false},
     {"--stats", Question::kStatistics, false},    {"--init-order", Question::kInitOrder, false},
     {"--simulate-dlopen", Question::kOpen, true}, {"--diff-env", Question::kDifference, true},
+    {"--cache-status", Question::kCaches, false},
 };
 
 enum class Taken : uint8_t { kNo, kWord, kWordAndArgument };

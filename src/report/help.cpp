@@ -116,6 +116,7 @@ void write_help(Writer& out, const HelpData& data) {
       "  --simulate-dlopen LIB show what dlopen of LIB would load, bind and initialise\n"
       "  --diff-env VAR=VALUE  show what libraries and bindings VAR=VALUE would change;\n"
       "                        VAR alone: what its absence would\n"
+      "  --cache-status        tell which libraries the caches knew, and why not the others\n"
       "  --json                the answer to one of the questions above as JSON\n"
       "  --list-tunables       show all tunables with their limits\n"
       "  --list-diagnostics    show facts about system and loader, for bug reports\n"

@@ -12,16 +12,16 @@ bool same_file(const sys::FileStatus& a, const sys::FileStatus& b) {
 
 const CacheView* CacheFile::view(const char* path) {
   if (stale_) check(path);
-  if (status_ == Status::kUnknown) status_ = map(path) ? Status::kMapped : Status::kUnusable;
-  return status_ == Status::kMapped ? &view_ : nullptr;
+  if (status_ == CacheState::kNotAsked) status_ = map(path);
+  return status_ == CacheState::kUsable ? &view_ : nullptr;
 }
 
-bool CacheFile::map(const char* path) {
+CacheState CacheFile::map(const char* path) {
   const auto fd = sys::open_for_reading(path);
-  if (!fd) return false;
+  if (!fd) return CacheState::kAbsent;
   const bool mapped = map_open_file(*fd);
   sys::close(*fd);
-  return mapped;
+  return mapped ? CacheState::kUsable : CacheState::kUnusable;
 }
 
 bool CacheFile::map_open_file(int fd) {
@@ -44,15 +44,15 @@ bool CacheFile::map_open_file(int fd) {
 }
 
 void CacheFile::drop() {
-  if (status_ == Status::kMapped) (void)sys::unmap(start_, bytes_);
+  if (status_ == CacheState::kUsable) (void)sys::unmap(start_, bytes_);
   start_ = nullptr;
   bytes_ = 0;
-  status_ = Status::kUnknown;
+  status_ = CacheState::kNotAsked;
 }
 
 void CacheFile::check(const char* path) {
   stale_ = false;
-  if (status_ == Status::kMapped) {
+  if (status_ == CacheState::kUsable) {
     const auto now = sys::status_of(path);
     if (now && same_file(*now, identity_)) return;
   }

@@ -315,6 +315,14 @@ const char* Searcher::cached_name(uint32_t index) {
   return cache != nullptr ? cache->name(index) : nullptr;
 }
 
+CacheFacts Searcher::cache_facts() {
+  const char* path = state_ != nullptr ? state_->setup->cache_path : nullptr;
+  if (path == nullptr) return {nullptr, CacheState::kNotAsked, 0, 0};
+  const search::CacheView* cache = state_->cache.view(path);
+  return {path, state_->cache.state(), cache != nullptr ? cache->count() : 0,
+          state_->cache.bytes()};
+}
+
 void Searcher::release_list(DirectoryList* list) {
   if (state_ != nullptr) state_->table.release_list(list);
 }

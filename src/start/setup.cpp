@@ -71,7 +71,8 @@ void set_up_linker() {
     world.debug_text.start(options.debug_output);
     linker.tracer.listen(options.debug_mask, report::DebugText::on_event, &world.debug_text);
   }
-  if (options.question == Question::kLibrary) world.search_log.listen(linker);
+  if (options.question == Question::kLibrary || options.question == Question::kCaches)
+    world.search_log.listen(linker);
   if (options.json_mask != 0) {
     if (options.trace_json != nullptr)
       world.json.start(options.trace_json);

@@ -248,6 +248,51 @@ def test_trace(c):
     c.expect("other.json" not in outcome.out, outcome.out)
 
 
+def cached(answer):
+    return {entry["library"]: (entry["cache"], entry["path"]) for entry in answer["libraries"]}
+
+
+def test_cache_status(c):
+    for program in (["/bin/ls"], ["/usr/bin/python3"]):
+        answer = ask_json(c, ["--cache-status"], program)
+        lines = trace(c, "libs", program)
+        at = [i for i, line in enumerate(lines) if line.startswith("find library=")]
+        theirs = {}
+        for start, end in zip(at, at[1:] + [len(lines)]):
+            tried = [line.strip()[len("trying file="):] for line in lines[start:end] if line.strip().startswith("trying file=")]
+            hit = lines[start + 1].strip().startswith("search cache=") and len(tried) == 1
+            theirs[re.match(r"find library=(\S+)", lines[start]).group(1)] = ("hit" if hit else "", tried[-1])
+        ours = {name: found for name, found in cached(answer).items() if name in theirs}
+        c.expect(ours and all(found == theirs[name] for name, found in ours.items()), f"--cache-status {program}: {ours} {theirs}")
+        file = answer["library_cache"]
+        c.expect((file["state"], file["path"], file["bytes"]) == ("usable", "/etc/ld.so.cache", os.path.getsize("/etc/ld.so.cache")), str(file))
+    text = ask(c, ["--cache-status"], ["./prog"], HERE_FIRST)
+    c.expect("  libdeep.so: not asked, found before its turn came; taken: ./libdeep.so (LD_LIBRARY_PATH)\n" in text, text)
+    text = ask(c, ["--inhibit-cache", "--cache-status"], ["/bin/ls"])
+    c.expect("library cache: not to be used\n" in text and "  libc.so.6: not asked, the cache is not to be used; taken: /" in text, text)
+    c.expect(text.startswith("launch plan: miss, "), text)
+    if subprocess.run(["unshare", "-rm", "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        print("no mount namespaces here: other caches are not tried")
+        return
+    # What the cache says of a library that has moved, one it never saw, and a file that is no cache.
+    with open("/etc/ld.so.cache", "rb") as file:
+        real = file.read()
+    directory = b"/lib/x86_64-linux-gnu/"
+    caches = {"moved": real.replace(directory + b"libselinux.so.1", b"/gone/64-linux-gnu000/libselinux.so.1"),
+              "without": real.replace(b"libselinux.so.1", b"libselinux.so.0"), "none": b"no cache"}
+    taken = "; taken: /lib/x86_64-linux-gnu/libselinux.so.1 (system search path)\n"
+    expected = {"moved": "miss, /gone/64-linux-gnu000/libselinux.so.1: no such file", "without": "miss, the cache does not have it",
+                "none": "miss, there is no cache"}
+    for name, content in caches.items():
+        with open(name, "wb") as file:
+            file.write(content)
+        script = f'mount --bind {name} /etc/ld.so.cache && exec "$@"'
+        outcome = c.run("candidate", ["unshare", "-rm", "sh", "-c", script, "sh", "{ld}", "--cache-status", "/bin/ls"])
+        c.expect(outcome.status == 0 and "  libselinux.so.1: " + expected[name] + taken in outcome.out, f"{name}: {outcome}")
+        damaged = "library cache: /etc/ld.so.cache, damaged, or of a form that is not known\n" in outcome.out
+        c.expect(damaged == (name == "none"), outcome.out)
+
+
 def test_usage(c):
     for words in (["--explain"], ["--why"], ["--graph"], ["--trace"], ["--diff-env"], ["--simulate-dlopen"]):
         outcome = c.run("candidate", ["{ld}", *words])
@@ -269,6 +314,7 @@ def test(c):
     test_open(c)
     test_difference(c)
     test_trace(c)
+    test_cache_status(c)
     test_usage(c)
 
 

@@ -9,19 +9,19 @@
 
 namespace prelude::explain {
 
-/// What the trace said of the search for one library: noted while a program is loaded.
+/// What the trace said of the search for one library, or for each: noted while a program is loaded.
 class SearchLog {
  public:
   constexpr SearchLog() = default;
   SearchLog(const SearchLog&) = delete;
   SearchLog& operator=(const SearchLog&) = delete;
 
-  /// Notes the search for the library that the question names.
+  /// Notes the search for the library that the question names, or all where it names none.
   void listen(Linker& linker);
 
   struct Step {
-    EventKind kind;      ///< kSearchPath, kSearchCache, kTryFile, kTryRefused
-    const char* text;    ///< path or directories; the heap's
+    EventKind kind;      ///< kSearchPath, kSearchCache, kTryFile, kTryRefused; kSearchBegin of each
+    const char* text;    ///< path, directories or name; the heap's
     const char* detail;  ///< source or reason, or null; the heap's
   };
   [[nodiscard]] const Array<Step>& steps() const { return steps_; }

@@ -29,6 +29,7 @@ enum class Question : uint8_t {
   kInitOrder,   ///< --init-order
   kOpen,        ///< --simulate-dlopen LIB
   kDifference,  ///< --diff-env VAR[=VALUE]
+  kCaches,      ///< --cache-status
 };
 
 /// Facts from the kernel. The vectors belong to the process's stack.

@@ -75,6 +75,20 @@ enum class Verdict : uint8_t {
 /// kSkipped emits kTryRefused itself: it alone knows the reason.
 using Opener = Verdict (*)(void* context, const char* path, FoundBy source);
 
+/// What became of ld.so.cache.
+enum class CacheState : uint8_t {
+  kNotAsked,
+  kAbsent,  ///< it cannot be opened
+  kUnusable,
+  kUsable,
+};
+struct CacheFacts {
+  const char* path;  ///< null = not to be used
+  CacheState state;
+  uint32_t entries;  ///< for all machines and processors
+  uint64_t bytes;
+};
+
 class Searcher {
  public:
   constexpr Searcher() = default;
@@ -105,6 +119,9 @@ class Searcher {
   /// all names it knows, by number, null behind the last. Valid until the cache is dropped.
   const char* cached_path(const char* name);
   const char* cached_name(uint32_t index);
+
+  /// For reports. Looks for the file if nobody has yet.
+  CacheFacts cache_facts();
 
   /// Drops the cache mapping when the file has been replaced; call before a dlopen search.
   void revalidate_cache();

@@ -346,7 +346,8 @@ TEST(CommandLine, QuestionsAreListings) {
                           {"--stats", Question::kStatistics, false},
                           {"--init-order", Question::kInitOrder, false},
                           {"--simulate-dlopen", Question::kOpen, true},
-                          {"--diff-env", Question::kDifference, true}}) {
+                          {"--diff-env", Question::kDifference, true},
+                          {"--cache-status", Question::kCaches, false}}) {
     const ParsedOptions parsed = with_arguments({one.word, "x", "prog"}, {});
     EXPECT_EQ(parsed.options.question, one.question) << one.word;
     EXPECT_EQ(parsed.options.mode, Mode::kList);

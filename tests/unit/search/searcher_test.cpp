@@ -277,6 +277,26 @@ TEST_F(SearcherTest, CacheThatCannotBeReadIsAsAbsent) {
   EXPECT_EQ(find("a.so"), FoundBy::kNone);
 }
 
+TEST_F(SearcherTest, FactsOfTheCache) {
+  start();
+  EXPECT_EQ(searcher_.cache_facts().state, CacheState::kAbsent);
+  fake::add_file(kCachePath, "neither form");
+  searcher_.revalidate_cache();
+  EXPECT_EQ(searcher_.cache_facts().state, CacheState::kUnusable);
+  const std::string good = CacheBuilder().add("a.so", "/x/a.so").add("b.so", "/x/b.so").build();
+  fake::replace_file(kCachePath, good);
+  searcher_.revalidate_cache();
+  const CacheFacts facts = searcher_.cache_facts();
+  EXPECT_EQ(facts.state, CacheState::kUsable);
+  EXPECT_STREQ(facts.path, kCachePath);
+  EXPECT_EQ(facts.entries, 2U);
+  EXPECT_EQ(facts.bytes, good.size());
+  setup_.cache_path = nullptr;
+  start();
+  EXPECT_EQ(searcher_.cache_facts().path, nullptr);
+  EXPECT_EQ(searcher_.cache_facts().state, CacheState::kNotAsked);
+}
+
 TEST_F(SearcherTest, RevalidationSeesANewCache) {
   fake::add_file(kCachePath, CacheBuilder().add("a.so", "/old/a.so").build());
   fake::add_file("/old/a.so");
