@@ -11,14 +11,17 @@ const T* record_at(const std::byte* table, uint64_t room, uint64_t offset) {
   return reinterpret_cast<const T*>(table + offset);
 }
 
-// Records do not overlap, so a section has room for so many of them; a walk that meets more goes in
-// circles of its own or shares records, which only damaged files do.
+// Records do not overlap, so a section has room for so many of them, and symbols can name so many
+// versions; a walk that meets more goes in circles of its own or shares records, which only damaged
+// files do.
 class Budget {
  public:
-  Budget(uint64_t room, uint64_t record_bytes) : left_(room / record_bytes) {}
+  Budget(uint64_t room, uint64_t record_bytes)
+      : left_(room / record_bytes < kMostVersions ? room / record_bytes : kMostVersions) {}
   bool spend() { return left_ != 0 && left_-- != 0; }
 
  private:
+  static constexpr uint64_t kMostVersions = 0x8000;  // an index has 15 bits
   uint64_t left_;
 };
 
@@ -26,9 +29,11 @@ class Budget {
 template <typename Visit>
 Status visit_defs(const Image& image, Visit visit) {
   uint64_t offset = 0;
+  Budget budget(image.verdef_room, sizeof(elf::VerDef));
   while (image.verdef != nullptr) {
     const auto* def = record_at<elf::VerDef>(image.verdef, image.verdef_room, offset);
-    if (def == nullptr) return bad_field("vd_next", offset, "a record inside DT_VERDEF's segment");
+    if (def == nullptr || !budget.spend())
+      return bad_field("vd_next", offset, "a record inside DT_VERDEF's segment");
     if (def->version != 1) return Error{.code = Errc::kVersionRecordVerdef, .value = def->version};
     const auto* aux = record_at<elf::VerDefAux>(image.verdef, image.verdef_room, offset + def->aux);
     if (aux == nullptr) return bad_field("vd_aux", def->aux, "a record inside DT_VERDEF's segment");
@@ -103,9 +108,43 @@ uint32_t version_hash(const char* name) {
 }
 
 VersionId VersionNames::find(const char* name, uint32_t hash) const {
-  for (uint32_t i = buckets_[hash % kBuckets]; i != 0; i = entries_[i].next)
-    if (entries_[i].hash == hash && equal(entries_[i].name, name)) return i;
+  const Entry* entries = __atomic_load_n(&entries_, __ATOMIC_ACQUIRE);
+  if (entries == nullptr) return 0;
+  const uint32_t* first = &entries[hash & entries[0].hash].first;
+  for (uint32_t i = __atomic_load_n(first, __ATOMIC_ACQUIRE); i != 0; i = entries[i].next)
+    if (entries[i].hash == hash && equal(entries[i].name, name)) return i;
   return 0;
+}
+
+bool VersionNames::crowded(uint32_t hash) const {
+  constexpr uint32_t kMost = 32;
+  uint32_t count = 0;
+  if (entries_ != nullptr)
+    for (uint32_t i = entries_[hash & entries_[0].hash].first; i != 0; i = entries_[i].next)
+      count += entries_[i].hash == hash ? 1 : 0;
+  return count >= kMost;
+}
+
+void VersionNames::link(Entry* entries, uint32_t index) {
+  uint32_t& first = entries[entries[index].hash & entries[0].hash].first;
+  entries[index].next = first;
+  __atomic_store_n(&first, index, __ATOMIC_RELEASE);
+}
+
+// The old block stays as it is: a reader without lock may still look at it.
+bool VersionNames::grow(Heap& heap) {
+  const uint32_t capacity = capacity_ == 0 ? 128 : capacity_ * 2;
+  auto* grown = heap.make_array<Entry>(capacity);
+  if (grown == nullptr) return false;
+  grown[0].hash = capacity - 1;
+  for (uint32_t i = 1; i <= count_; ++i) {
+    grown[i].name = entries_[i].name;
+    grown[i].hash = entries_[i].hash;
+    link(grown, i);
+  }
+  __atomic_store_n(&entries_, grown, __ATOMIC_RELEASE);
+  capacity_ = capacity;
+  return true;
 }
 
 // The texts share blocks, as none is ever freed.
@@ -128,32 +167,38 @@ const char* VersionNames::keep(Heap& heap, const char* name) {
 
 VersionId VersionNames::intern(Heap& heap, const char* name, uint32_t hash) {
   if (const VersionId known = find(name, hash); known != 0) return known;
-  if (count_ + 1 >= capacity_) {
-    const uint32_t capacity = capacity_ == 0 ? 64 : capacity_ * 2;
-    auto* grown = heap.make_array<Entry>(capacity);
-    if (grown == nullptr) return 0;
-    // The old block stays: a reader without lock may still look at it.
-    if (entries_ != nullptr) copy_bytes(grown, entries_, (count_ + 1) * sizeof(Entry));
-    entries_ = grown;
-    capacity_ = capacity;
-  }
+  constexpr uint32_t kOrdinary = 256;  // so many are no work, whatever their hashes are
+  if (count_ >= kOrdinary && crowded(hash)) return 0;
+  if (count_ + 1 >= capacity_ && !grow(heap)) return 0;
   const char* copy = keep(heap, name);
   if (copy == nullptr) return 0;
   const uint32_t index = count_ + 1;
-  entries_[index] = {copy, hash, buckets_[hash % kBuckets]};
-  __atomic_store_n(&buckets_[hash % kBuckets], index, __ATOMIC_RELEASE);
+  entries_[index].name = copy;
+  entries_[index].hash = hash;
   count_ = index;
+  link(entries_, index);
   return index;
 }
+
+namespace {
+
+[[gnu::cold, gnu::noinline]] Error refused_name(const VersionNames& names, uint32_t hash) {
+  if (!names.crowded(hash)) return Error{.code = Errc::kOutOfMemory};
+  return bad_field("version hash", hash, "the hash of its name, which few others have");
+}
+
+}  // namespace
 
 Result<VersionTable> read_versions(const Image& image, VersionNames& names, Heap& heap) {
   VersionTable table;
   auto enter = [&](uint16_t index_word, const char* name, uint32_t hash, uint32_t flags) -> Status {
     const uint32_t index = index_word & kIndexMask;
-    const VersionId id = name != nullptr ? names.intern(heap, name, hash) : 0;
-    if (!make_room(table, index, heap) || (name != nullptr && id == 0))
-      return Error{.code = Errc::kOutOfMemory};
-    if (name != nullptr) table.entries[index] = id | flags;
+    if (!make_room(table, index, heap)) return Error{.code = Errc::kOutOfMemory};
+    if (name == nullptr) return Done{};
+    const VersionId id = names.intern(heap, name, hash);
+    if (id == 0) [[unlikely]]
+      return refused_name(names, hash);
+    table.entries[index] = id | flags;
     return Done{};
   };
   // The base definition names the file, not a version: its index stays without a name.

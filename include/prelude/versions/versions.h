@@ -18,27 +18,31 @@ using VersionId = uint32_t;
 class VersionNames {
  public:
   constexpr VersionNames() = default;
-  /// The id of the pair, new if unseen; 0 when memory is out.
+  /// The id of the pair, new if unseen; 0 when memory is out or too many names share the hash.
   VersionId intern(Heap& heap, const char* name, uint32_t hash);
   /// The id of the pair if any object has named it, else 0.
   [[nodiscard]] VersionId find(const char* name, uint32_t hash) const;
   [[nodiscard]] const char* name(VersionId id) const { return entries_[id].name; }
+  /// True where no further name of this hash is taken. Files say the hash themselves.
+  [[nodiscard]] bool crowded(uint32_t hash) const;
 
  private:
+  // Entry 0 stands for no version: its hash is the mask that makes a hash the number of a bucket.
   struct Entry {
     const char* name;
     uint32_t hash;
-    uint32_t next;  // index of the next entry of the same bucket, 0 = none
+    uint32_t next;   // index of the next entry of the same bucket, 0 = none
+    uint32_t first;  // of the bucket with this entry's index
   };
-  static constexpr uint32_t kBuckets = 64;
 
   const char* keep(Heap& heap, const char* name);
+  bool grow(Heap& heap);
+  static void link(Entry* entries, uint32_t index);
 
   char* text_ = nullptr;  // where the next name goes
   size_t text_room_ = 0;
-  Entry* entries_ = nullptr;  // entry 0 is unused
+  Entry* entries_ = nullptr;
   uint32_t count_ = 0, capacity_ = 0;
-  uint32_t buckets_[kBuckets] = {};
 };
 
 /// Versions of one object by version index (the values of .gnu.version).

@@ -84,6 +84,20 @@ TEST_F(Versions, ManyNamesStayFound) {
   }
 }
 
+TEST_F(Versions, FewNamesShareAHash) {
+  constexpr uint32_t kHash = 7;
+  VersionId last = 0;
+  uint32_t taken = 0;
+  for (uint32_t i = 0; i < 1000; ++i)
+    if ((last = names.intern(heap, ("V" + std::to_string(i)).c_str(), kHash)) != 0) ++taken;
+  EXPECT_EQ(last, 0U);
+  EXPECT_GE(taken, 8U);
+  EXPECT_LE(taken, 300U);
+  EXPECT_TRUE(names.crowded(kHash));
+  EXPECT_NE(names.find("V0", kHash), 0U);
+  EXPECT_NE(names.intern(heap, "V0", kHash + 64), 0U);
+}
+
 TEST_F(Versions, MemoryRunsOut) {
   test::EmptyHeap empty;
   EXPECT_EQ(names.intern(empty, "V1", version_hash("V1")), 0U);
@@ -203,6 +217,43 @@ TEST_F(Versions, SharedRecordsDoNotMultiplyTheWork) {
   const auto table = read_versions(image, names, heap);
   ASSERT_FALSE(table.ok());
   EXPECT_STREQ(table.error().subject, "vna_next");
+}
+
+// A section full of definitions, one behind the other, with names "0", "1", ...
+class ManyDefinitions : public Versions {
+ protected:
+  std::string refused_field(uint32_t count, uint32_t (*hash_of)(const char*)) {
+    struct Record {
+      elf::VerDef def;
+      elf::VerDefAux aux;
+    };
+    std::vector<Record> records(count);
+    std::string text(1, '\0');
+    for (uint32_t i = 0; i < count; ++i) {
+      const std::string name = std::to_string(i);
+      records[i] = {{1, 0, 2, 1, hash_of(name.c_str()), sizeof(elf::VerDef),
+                     i + 1 == count ? 0 : uint32_t{sizeof(Record)}},
+                    {static_cast<uint32_t>(text.size()), 0}};
+      text.append(name.c_str(), name.size() + 1);
+    }
+    Image image;
+    image.verdef = reinterpret_cast<const std::byte*>(records.data());
+    image.verdef_room = records.size() * sizeof(Record);
+    image.strings = text.data();
+    image.strings_size = text.size();
+    const auto table = read(image);
+    return table ? "accepted" : table.error().subject;
+  }
+  Result<VersionTable> read(const Image& image) { return read_versions(image, names, heap); }
+};
+
+TEST_F(ManyDefinitions, NoMoreThanSymbolsCanName) {
+  EXPECT_EQ(refused_field(0x7fff, version_hash), "accepted");
+  EXPECT_EQ(refused_field(0x8001, version_hash), "vd_next");
+}
+
+TEST_F(ManyDefinitions, NamesOfOneHashAreRefused) {
+  EXPECT_EQ(refused_field(1000, [](const char*) { return 9U; }), "version hash");
 }
 
 TEST_F(Versions, EveryDamagedByteIsSurvived) {
