@@ -20,6 +20,7 @@ enum class SyscallNumber : long {
   kExecve = 59,
   kWait4 = 61,
   kUname = 63,
+  kFcntl = 72,
   kGetcwd = 79,
   kPrctl = 157,
   kArchPrctl = 158,

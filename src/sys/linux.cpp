@@ -57,6 +57,15 @@ long map(void* at, size_t bytes, int prot, int flags, int fd, uint64_t offset) {
   return arch::syscall(SyscallNumber::kMmap, at, bytes, prot, flags, fd, offset);
 }
 
+// For a file of the user's choice. A pipe that nobody reads must not stop a start: opened like this
+// it is an error, and what is written later waits for its reader as ever.
+Ret<int> open_for_writing(const char* path, int flags) {
+  constexpr int kSetFlags = 4;  // F_SETFL
+  const auto fd = open(path, kWriteOnly | kCreate | kCloseOnExec | kNonBlock | flags, 0666);
+  if (fd) arch::syscall(SyscallNumber::kFcntl, *fd, kSetFlags, flags & kAppend);
+  return fd;
+}
+
 Ret<FileStatus> file_status(long result, const arch::KernelStat& stat) {
   if (failed(result)) return error_of(result);
   return FileStatus{.device = stat.device,
@@ -78,13 +87,9 @@ Ret<int> open_for_reading(const char* path) {
   return open(path, kReadOnly | kCloseOnExec | kNonBlock);
 }
 
-Ret<int> open_for_trace(const char* path) {
-  return open(path, kWriteOnly | kAppend | kCreate | kNoFollow | kCloseOnExec, 0666);
-}
+Ret<int> open_for_trace(const char* path) { return open_for_writing(path, kAppend | kNoFollow); }
 
-Ret<int> create_file(const char* path) {
-  return open(path, kWriteOnly | kCreate | kTruncate | kCloseOnExec, 0666);
-}
+Ret<int> create_file(const char* path) { return open_for_writing(path, kTruncate); }
 
 Ret<int> create_memory_file() {
   constexpr long kCloseOnExecFlag = 1;

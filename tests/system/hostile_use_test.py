@@ -202,6 +202,19 @@ def test_plan_cut_off():
             limits=lambda room=bytes_: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)))
 
 
+def test_pipe_without_reader():
+    """What the loader writes for the user must not wait for somebody to read it."""
+    os.mkfifo("pipe")
+    run("graph into a pipe", [OURS, "--graph", "pipe", "/bin/true"], 1, b"cannot create pipe")
+    run("timeline into a pipe", [OURS, "--trace", "pipe", "/bin/true"], 0, b"")
+    reader = subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE)
+    with open("pipe", "w"):  # both are there from here on
+        run("graph into a pipe with a reader", [OURS, "--graph", "pipe", "/bin/true"], 0, b"")
+    if b"</html>" not in reader.communicate()[0]:
+        failures.append("graph read")
+    os.unlink("pipe")
+
+
 def main():
     with tempfile.TemporaryDirectory() as directory:
         os.chdir(directory)
