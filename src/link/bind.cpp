@@ -245,6 +245,17 @@ namespace {
                .value = image.versym[index] & 0x7fffU};
 }
 
+// The object says that the definition is its own, and has none. glibc takes the object's start for
+// it; no linker makes such a symbol but number 0.
+[[gnu::cold, gnu::noinline]] Result<Definition> nothing_of_own(const Module& module,
+                                                               const elf::Symbol& reference,
+                                                               uint32_t index) {
+  if (reference.binding() == elf::kStbWeak) return Definition{};
+  const char* name = module.image.string(reference.name);
+  if (name == nullptr) return bad_reference(module, reference, index);
+  return Error{.code = Errc::kUndefinedSymbol, .object = module.path, .subject = name};
+}
+
 [[gnu::noinline]] Result<Definition> not_found(Linker& linker, const Module& module,
                                                const elf::Symbol& reference,
                                                const SymbolQuery& query) {
@@ -277,8 +288,11 @@ Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t index, U
   const elf::Symbol& reference = module.image.symbols[index];
   const uint8_t visibility = reference.visibility();
   if (index == 0 || reference.binding() == elf::kStbLocal || visibility == elf::kStvHidden ||
-      visibility == elf::kStvInternal)
+      visibility == elf::kStvInternal) {
+    if (index != 0 && reference.shndx == elf::kShnUndef && reference.value == 0) [[unlikely]]
+      return nothing_of_own(module, reference, index);
     return Definition{&reference, &module};
+  }
   const char* name = module.image.string(reference.name);
   if (name == nullptr || !version_known(module, index)) [[unlikely]]
     return bad_reference(module, reference, index);

@@ -275,7 +275,7 @@ class LiveBinder {
       return true;
     }
     if (symbol.shndx == elf::kShnUndef && symbol.value == 0) {
-      // Compat: a local reference to nothing, symbol 0 too, means the object's start (glibc 2.36).
+      // Compat: symbol 0 means the object's start (glibc 2.36).
       bound_.value = module_.image.bias;
       return true;
     }

@@ -68,8 +68,13 @@ def gcc(output, source, *options):
 
 def run(what, command, status, says, env=None, limits=None):
     variables = {"PATH": os.environ["PATH"], "LC_ALL": "C", "LD_HINTS": "0", **(env or {})}
-    done = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=60, preexec_fn=limits)
+    try:
+        done = subprocess.run(command, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              timeout=60, preexec_fn=limits)
+    except subprocess.TimeoutExpired:
+        failures.append(what)
+        print(f"FAILED: {what}: hangs")
+        return
     if done.returncode != status or says not in done.stdout:
         failures.append(what)
         print(f"FAILED: {what}: status {done.returncode}, {done.stdout[-300:]}")
@@ -162,6 +167,17 @@ def test_absolute_resolver():
     file = File("whole.so")
     file.put(next(definitions(file, b"asked")) + 6, "H", ABSOLUTE_SECTION)
     opened("absolute resolver", file.write("./damaged.so"), says=b"damaged.so: st_value is")
+
+
+def test_own_symbol_without_definition():
+    """A reference that its object keeps to itself: nobody else may define it, and the object does not."""
+    gcc("whole.so", "int puts(const char *); int asked(void) { return puts(\"\"); }", "-shared", "-fPIC")
+    whole = File("whole.so")
+    names = address_of(whole, STRTAB)
+    puts = next(at for at in range(address_of(whole, SYMTAB), names, 24) if whole.data[names + whole.get(at, "I"):].startswith(b"puts\0"))
+    for field, value in ((4, 0x02), (5, 1), (5, 2)):  # local, internal, hidden
+        opened("undefined symbol of its own", File("whole.so").put(puts + field, "B", value).write("./damaged.so"),
+               says=b"damaged.so: undefined symbol: puts")
 
 
 def test_functions_of_auditors():
