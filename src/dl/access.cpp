@@ -212,7 +212,6 @@ char* block_of(Linker& linker, char* block, size_t id) {
   char* at = segment.offset > 0 ? block - segment.offset
                                 : make_tls_block(segment, linker.thread_memory, to_free);
   if (at == nullptr) return nullptr;
-  if (to_free != nullptr) fill_tls_block(at, segment, BlockMemory::kZero);
   dtv = dtv_of(block);
   if (dtv[id].value == kTlsUnallocated) {
     dtv[id].value = reinterpret_cast<uint64_t>(at);

@@ -50,6 +50,7 @@ void* allocate_for_threads(size_t bytes) {
   if (block != nullptr) fill_zero(block, bytes);
   return block;
 }
+void* allocate_used(size_t bytes) { return state().functions.malloc(bytes); }
 void release_for_threads(void* block) { state().functions.free(block); }
 void* allocate_early(size_t bytes) { return the_linker->heap.allocate(bytes); }
 void release_early(void*) {}
@@ -234,7 +235,7 @@ class GlibcPersonality final : public Personality {
     if (const char* missing = missing_function(early_init != nullptr); missing != nullptr)
       return lacks(*state().libc, missing);
     field<int>(state().change_lock, kMutexKind) = kMutexRecursive;
-    linker.thread_memory = {allocate_for_threads, release_for_threads};
+    linker.thread_memory = {allocate_for_threads, release_for_threads, allocate_used};
     if (state().early) end_early();
     update_tls(linker);
     early_init(true);

@@ -159,7 +159,8 @@ void fill_first_thread() {
   // Auditors' blocks are in use.
   if (world.early_thread) return fill_program_tls(linker);
   char* block = reinterpret_cast<char*>(arch::thread_pointer());
-  DtvEntry* dtv = linker.tls.initialise_thread(block, linker.initial_dtv, linker.thread_memory);
+  DtvEntry* dtv = linker.tls.initialise_thread(block, linker.initial_dtv, linker.thread_memory,
+                                               BlockMemory::kZero);
   if (dtv != linker.initial_dtv) fail(linker, {.code = Errc::kOutOfMemory});
 }
 

@@ -14,12 +14,17 @@ uint64_t generation_now() { return __atomic_load_n(&prelude_tls_generation, __AT
 
 // The block starts `first_byte` past an aligned address.
 char* make_tls_block(const TlsSegment& segment, const ThreadMemory& memory, void*& to_free) {
-  auto* raw = static_cast<char*>(memory.allocate(segment.memsz + segment.align + sizeof(void*)));
+  // Clearing the room for a large alignment would make its pages present.
+  const bool used = memory.allocate_used != nullptr;
+  const auto allocate = used ? memory.allocate_used : memory.allocate;
+  auto* raw = static_cast<char*>(allocate(segment.memsz + segment.align + sizeof(void*)));
   if (raw == nullptr) return nullptr;
   to_free = raw;
   const auto at = reinterpret_cast<uint64_t>(raw);
   const uint64_t aligned = round_up(at - segment.first_byte, segment.align) + segment.first_byte;
-  return raw + (aligned - at);
+  char* const block = raw + (aligned - at);
+  fill_tls_block(block, segment, used ? BlockMemory::kUsed : BlockMemory::kZero);
+  return block;
 }
 
 void fill_tls_block(char* to, const TlsSegment& segment, BlockMemory memory) {
@@ -44,8 +49,8 @@ void TlsRegistry::move_dtv(DtvEntry* fresh, const DtvEntry* dtv) {
              dtv[-1].value * sizeof(void*));
 }
 
-DtvEntry* TlsRegistry::initialise_thread(char* tp, DtvEntry* dtv,
-                                         const ThreadMemory& memory) const {
+DtvEntry* TlsRegistry::initialise_thread(char* tp, DtvEntry* dtv, const ThreadMemory& memory,
+                                         BlockMemory before) const {
   if (dtv[-1].value < max_id_) {
     DtvEntry* longer = make_dtv(memory);
     if (longer == nullptr) return nullptr;
@@ -65,7 +70,7 @@ DtvEntry* TlsRegistry::initialise_thread(char* tp, DtvEntry* dtv,
     const TlsSegment& segment = tls_of(*found->module);
     if (segment.offset == 0 || segment.offset == kTlsForcedDynamic) continue;
     char* block = tp - segment.offset;
-    const bool zero = fresh && area_of(segment) != nullptr;
+    const bool zero = before == BlockMemory::kZero || (fresh && area_of(segment) != nullptr);
     fill_tls_block(block, segment, zero ? BlockMemory::kZero : BlockMemory::kUsed);
     dtv[id].value = reinterpret_cast<uint64_t>(block);
   }

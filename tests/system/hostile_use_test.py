@@ -8,7 +8,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from elf_patch import PT_DYNAMIC, PT_LOAD, File  # noqa: E402
+from elf_patch import PT_DYNAMIC, PT_LOAD, PT_TLS, File  # noqa: E402
 from loader import OURS, libc_path  # noqa: E402
 
 NEEDED, STRTAB, SYMTAB, RELA, RELASZ = 1, 5, 6, 7, 8
@@ -229,6 +229,24 @@ def test_pipe_without_reader():
     if b"</html>" not in reader.communicate()[0]:
         failures.append("graph read")
     os.unlink("pipe")
+
+
+def test_wide_storage():
+    """Thread-local data with much room or a large alignment: only what is used may take memory."""
+    gcc("libwide.so", "__thread int local = 5, zeros[100]; int asked(void) { return local + zeros[99]++; }", "-shared", "-fPIC",
+        "-Wl,-soname,libwide.so")
+    File("libwide.so").write("whole-wide.so")
+    gcc("late", '#include <dlfcn.h>\n#include <stdio.h>\n#include <sys/resource.h>\nint main(int argc, char **argv) {'
+        ' int (*asked)(void) = dlsym(dlopen("./libwide.so", RTLD_NOW), "asked"); struct rusage use;'
+        ' int right = asked() == 5; getrusage(RUSAGE_SELF, &use); printf("%d %d\\n", right, use.ru_maxrss < 200 << 10); return 0; }')
+    whole = File("libwide.so")
+    whole.segment(PT_TLS, 0, "p_align", 1 << 30).write("libwide.so")
+    run("large alignment", [OURS, "./late"], 0, b"1 1")
+    whole.segment(PT_TLS, 0, "p_align", 8).segment(PT_TLS, 0, "p_memsz", 1 << 30).write("libwide.so")
+    gcc("early", "#include <sys/resource.h>\nint asked(void); int main(void) { struct rusage use;"
+        " if (asked() != 5) return 1; getrusage(RUSAGE_SELF, &use); return use.ru_maxrss < 200 << 10 ? 0 : 2; }",
+        "whole-wide.so", "-Wl,-rpath,.")
+    run("much room", [OURS, "./early"], 0, b"")
 
 
 def main():

@@ -56,10 +56,15 @@ struct TlsSlotList {
   TlsSlot slots[1];  ///< really `length`
 };
 
+/// What a block's memory holds before it is filled. Zeros are not written, nor their pages touched.
+enum class BlockMemory : uint8_t { kZero, kUsed };
+
 /// Where blocks and DTVs come from: the loader's heap at first, libc's allocator once it runs.
 struct ThreadMemory {
   Guarded<void* (*)(size_t bytes)> allocate;  ///< zeroed; null when out of memory
   Guarded<void (*)(void* block)> release;     ///< of any block it or an earlier allocator gave
+  Guarded<void* (*)(size_t bytes)>
+      allocate_used{};  ///< may hold anything; null: there is none such
 };
 
 /// How areas far from the thread pointer come into being.
@@ -148,8 +153,8 @@ class TlsRegistry {
   /// A DTV for a new thread (entries unallocated), or null.
   [[nodiscard]] DtvEntry* make_dtv(const ThreadMemory& memory, size_t entries = 0) const;
   /// Fills the static blocks of the thread whose pointer is `tp` and the DTV entries.
-  [[nodiscard]] DtvEntry* initialise_thread(char* tp, DtvEntry* dtv,
-                                            const ThreadMemory& memory) const;
+  [[nodiscard]] DtvEntry* initialise_thread(char* tp, DtvEntry* dtv, const ThreadMemory& memory,
+                                            BlockMemory before = BlockMemory::kUsed) const;
   /// Frees the dynamic blocks of a thread.
   static void release_blocks(DtvEntry* dtv, const ThreadMemory& memory);
   /// The same, and the DTV itself where it is not `keep`.
@@ -185,10 +190,9 @@ class TlsRegistry {
   uint64_t static_used_ = 0, static_size_ = 0, static_limit_ = UINT64_MAX, static_align_ = 64;
 };
 
-/// Allocates a dynamic block; the address to free goes to `to_free`. Null = out of memory.
+/// Allocates a dynamic block and fills it; the address to free goes to `to_free`. Null = out of
+/// memory.
 char* make_tls_block(const TlsSegment& segment, const ThreadMemory& memory, void*& to_free);
-/// What a block's memory holds before it is filled. Zeros are not written, nor their pages touched.
-enum class BlockMemory : uint8_t { kZero, kUsed };
 /// Makes a block what the segment says: the TLS image, the rest zero.
 void fill_tls_block(char* to, const TlsSegment& segment, BlockMemory memory);
 
