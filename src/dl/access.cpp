@@ -132,6 +132,10 @@ void tls_end_thread(Linker& linker, char* block) {
   DtvEntry* dtv = dtv_of(block);
   if (dtv == nullptr) return;
   TlsThread* thread = TlsRegistry::thread_of(dtv);
+  for (size_t id = 1; linker.tracer.wants(Topic::kTls) && id <= dtv[-1].value; ++id)
+    if (void* const freed = block_to_free(dtv, id); freed != nullptr)
+      trace_thread_tls(linker, EventKind::kTlsReleasedBlock, block, id,
+                       reinterpret_cast<uint64_t>(freed));
   linker.tls.release_thread(dtv, linker.initial_dtv, linker.thread_memory);
   if (thread == nullptr) return;
   linker.personality->lock_tls(linker);
@@ -163,6 +167,16 @@ DtvEntry* make_longer_dtv(Linker& linker, TlsThread* thread, size_t entries) {
   return longer;
 }
 
+struct TracedThread {
+  const Linker& linker;
+  const char* block;
+};
+void trace_dropped(const void* context, size_t id, const void* dropped) {
+  const auto& thread = *static_cast<const TracedThread*>(context);
+  trace_thread_tls(thread.linker, EventKind::kTlsDropped, thread.block, id,
+                   reinterpret_cast<uint64_t>(dropped));
+}
+
 // The DTV of the calling thread, long enough and new enough for the module. No lock is held while
 // memory is asked for or given back: an allocator may use thread-local storage or wait for threads
 // that do.
@@ -179,6 +193,7 @@ DtvEntry* current_dtv(Linker& linker, char* block, size_t id) {
     old = dtv_of(block);
     const bool use = old[-1].value < longer[-1].value;  // the allocation may have come here itself
     if (use) {
+      trace_thread_tls(linker, EventKind::kTlsGrown, block, old[-1].value, longer[-1].value);
       TlsRegistry::move_dtv(longer, old);
       set_dtv(block, longer);
     }
@@ -186,7 +201,8 @@ DtvEntry* current_dtv(Linker& linker, char* block, size_t id) {
     if (spare != linker.initial_dtv) memory.release(spare - 1);
     linker.personality->lock_tls(linker);
   }
-  void* chain = linker.tls.refresh(dtv_of(block), id);
+  const TracedThread thread{linker, block};
+  void* chain = linker.tls.refresh(dtv_of(block), id, trace_dropped, &thread);
   linker.personality->unlock_tls(linker);
   release_chain(memory, chain);
   return dtv_of(block);
@@ -199,9 +215,13 @@ char* block_of(Linker& linker, char* block, size_t id) {
   if (is_growing(block))
     if (void* present = dynamic_block_if_present(linker, block, id); present != nullptr)
       return static_cast<char*>(present);
+  const uint64_t generation = linker.tls.generation_for(id);
+  const bool behind = dtv_of(block)[0].value < generation;
+  if (behind) trace_thread_tls(linker, EventKind::kTlsUpdated, block, id, generation);
   DtvEntry* dtv = current_dtv(linker, block, id);
   if (dtv == nullptr) return nullptr;
   if (dtv[id].value != kTlsUnallocated) return reinterpret_cast<char*>(dtv[id].value);
+  if (!behind) trace_thread_tls(linker, EventKind::kTlsLazy, block, id);
   linker.personality->lock_tls(linker);
   Module* module = linker.tls.module(id);
   if (module != nullptr && module->tls.offset == 0) module->tls.offset = kTlsForcedDynamic;
@@ -212,11 +232,17 @@ char* block_of(Linker& linker, char* block, size_t id) {
   char* at = segment.offset > 0 ? block - segment.offset
                                 : make_tls_block(segment, linker.thread_memory, to_free);
   if (at == nullptr) return nullptr;
+  if (to_free != nullptr)
+    trace_thread_tls(linker, EventKind::kTlsAllocated, block, id, reinterpret_cast<uint64_t>(at),
+                     segment.memsz);
+  else
+    trace_thread_tls(linker, EventKind::kTlsStatic, block, id);
   dtv = dtv_of(block);
   if (dtv[id].value == kTlsUnallocated) {
     dtv[id].value = reinterpret_cast<uint64_t>(at);
     block_to_free(dtv, id) = to_free;
   } else if (to_free != nullptr) {  // the allocator's own access was first
+    trace_thread_tls(linker, EventKind::kTlsReentered, block, id);
     linker.thread_memory.release(to_free);
   }
   return reinterpret_cast<char*>(dtv[id].value);

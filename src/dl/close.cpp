@@ -98,11 +98,7 @@ void unload(Linker& linker, Namespace& space, Module* const* list, uint32_t coun
   forget_removed(list, count);
   personality.lock_lists(linker);
   for (uint32_t i = 0; i < count; ++i) {
-    if (linker.tracer.wants(Topic::kFiles))
-      linker.tracer.emit({.kind = EventKind::kFileRemoved,
-                          .topic = Topic::kFiles,
-                          .file = list[i]->path,
-                          .ns = list[i]->name_space});
+    trace_removed(linker, *list[i], true);
     remove_from_namespace(linker, space, *list[i]);
     ++linker.removals;
   }

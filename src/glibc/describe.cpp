@@ -210,7 +210,8 @@ Manners manners_of(const Image* libc) {
   return {.lists_loader = b.lists_loader,
           .labels_rseq = b.labels_rseq,
           .resolves_origin = b.resolves_origin,
-          .prefixes_hwcap = b.prefixes_hwcap};
+          .prefixes_hwcap = b.prefixes_hwcap,
+          .tells_all_tls = b.tells_all_tls};
 }
 
 const Description& describe(const Image* libc, char** envp, bool secure, const arch::CpuFacts& cpu,

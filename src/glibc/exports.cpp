@@ -75,7 +75,10 @@ PRELUDE_EXPORT void* _dl_allocate_tls(void* block) {
     block = reinterpret_cast<void*>(tp);
     *reinterpret_cast<void**>(static_cast<char*>(block) + tail) = raw;
   }
-  if (prelude::dl::tls_start_thread(linker, static_cast<char*>(block), true)) return block;
+  if (prelude::dl::tls_start_thread(linker, static_cast<char*>(block), true)) {
+    prelude::dl::trace_thread_tls(linker, prelude::EventKind::kTlsFilled, block);
+    return block;
+  }
   if (raw != nullptr) state().functions.free(raw);
   set_no_memory(__builtin_return_address(0));
   return nullptr;
@@ -90,11 +93,8 @@ PRELUDE_EXPORT void* _dl_allocate_tls_init(void* block, bool) {
 }
 
 PRELUDE_EXPORT void _dl_deallocate_tls(void* block, bool free_block) {
-  if (the_linker->tracer.wants(prelude::Topic::kTls))
-    the_linker->tracer.emit({.kind = prelude::EventKind::kTlsFreed,
-                             .topic = prelude::Topic::kTls,
-                             .value = reinterpret_cast<uint64_t>(block),
-                             .value2 = free_block ? 1U : 0U});
+  prelude::dl::trace_thread_tls(*the_linker, prelude::EventKind::kTlsFreed, block,
+                                free_block ? 1U : 0U);
   prelude::dl::tls_end_thread(*the_linker, static_cast<char*>(block));
   if (free_block)
     state().functions.free(

@@ -178,6 +178,8 @@ class GlibcPersonality final : public Personality {
     }
     linker.closed_goes_first = s.layout->behaviour.closed_goes_first;
     linker.quiet_reopen = s.layout->behaviour.quiet_reopen;
+    s.debug_text->set_tls_detail(s.layout->behaviour.tells_all_tls ? report::TlsDetail::kAll
+                                                                   : report::TlsDetail::kThreads);
     linker.program->open_count = 1;  // start-up counts as one dlopen
     fill_program_facts(linker);
     PRELUDE_TRY(prepare_stacks(linker));
@@ -198,6 +200,7 @@ class GlibcPersonality final : public Personality {
   }
   void reserve_tls(Linker& linker) override {
     if (active() || linker.auditor != nullptr) reserve_rseq(linker);
+    if (active()) linker.tls.begin_at(state().layout->behaviour.first_generation);
   }
   uint64_t tls_surplus(Linker& linker) override {
     constexpr uint64_t kForAuditors = 2048;  // and for the program's libraries, which come later

@@ -54,18 +54,23 @@ Module** in_closing_order(Linker& linker, const Batch& batch) {
   return list;
 }
 
+void trace_removed(const Linker& linker, const Module& module, bool complete) {
+  if (complete) trace_tls_id(linker, module, EventKind::kTlsReleased);
+  if (linker.tracer.wants(Topic::kFiles))
+    linker.tracer.emit({.kind = EventKind::kFileRemoved,
+                        .topic = Topic::kFiles,
+                        .file = module.path,
+                        .ns = module.name_space});
+}
+
 namespace {
 
 void trace_removal(Linker& linker, const Batch& batch) {
   const size_t count = batch.modules.size();
-  if (count == 0 || !linker.tracer.wants(Topic::kFiles)) return;
+  if (count == 0 || !linker.tracer.any()) return;
   Module** const list = in_closing_order(linker, batch);
   if (list == nullptr) return;
-  for (size_t i = 0; i < count; ++i)
-    linker.tracer.emit({.kind = EventKind::kFileRemoved,
-                        .topic = Topic::kFiles,
-                        .file = list[i]->path,
-                        .ns = list[i]->name_space});
+  for (size_t i = 0; i < count; ++i) trace_removed(linker, *list[i], batch.mapping_announced);
   linker.heap.release_array(list, count);
 }
 

@@ -298,6 +298,7 @@ Status enter(Linker& linker, Batch& batch, const LoadRequest& request, Module& m
     linker.personality->unlock_tls(linker);
     if (!added) return Error{.code = Errc::kOutOfMemory};
     batch.tls_added = true;
+    trace_tls_id(linker, module, EventKind::kTlsAssigned);
   }
   // Complete before it can be seen: others walk the list without a lock.
   linker.personality->module_ready(linker, module);
@@ -308,6 +309,15 @@ Status enter(Linker& linker, Batch& batch, const LoadRequest& request, Module& m
 }
 
 }  // namespace
+
+void trace_tls_id(const Linker& linker, const Module& module, EventKind kind) {
+  if (module.tls.module_id == 0 || !linker.tracer.wants(Topic::kTls)) return;
+  linker.tracer.emit({.kind = kind,
+                      .topic = Topic::kTls,
+                      .file = module.path,
+                      .ns = module.name_space,
+                      .value = module.tls.module_id});
+}
 
 void trace_flags(const Linker& linker, const Module& module) {
   constexpr uint64_t kUnderstood = elf::kDf1Now | elf::kDf1NoDelete | elf::kDf1InitFirst |

@@ -48,6 +48,8 @@ class Lines {
     begin();
     end();
   }
+  [[nodiscard]] Writer& out() const { return out_; }
+  [[nodiscard]] int pid() const { return pid_; }
 
  private:
   Writer& out_;
@@ -207,14 +209,12 @@ void statistics_end(Lines& lines, const Event& event) {
   count(lines, "final number of relocations from cache: ", event.value2);
 }
 
-void tls_block(Lines& lines, const Event& event) {
-  lines.begin("TCB allocated: 0x").hex(event.value);
-  lines.end();
-}
-
-void tls_freed(Lines& lines, const Event& event) {
-  lines.begin("TCB deallocating: 0x").hex(event.value);
-  lines.end(event.value2 != 0 ? " (dealloc_tcb=1)" : " (dealloc_tcb=0)");
+void tls(Lines& lines, const Event& event, TlsDetail detail) {
+  char text[kFormatBufferSize];
+  LinePrefixer prefixer{lines.out(), lines.pid()};
+  Writer out(text, sizeof text, LinePrefixer::on_text, &prefixer);
+  if (write_tls_text(out, event, detail)) out.put('\n');
+  out.flush();
 }
 
 void error(Lines& lines, const Event& event) {
@@ -244,7 +244,7 @@ void plain(Lines& lines, const char* text) { named(lines, text, nullptr); }
 }  // namespace
 
 // NOLINTNEXTLINE(readability-function-size): one case for each kind of event
-void write_event_lines(Writer& out, int pid, const Event& e) {
+void write_event_lines(Writer& out, int pid, const Event& e, TlsDetail detail) {
   Lines lines(out, pid);
   switch (e.kind) {
     case EventKind::kSearchBegin:
@@ -347,10 +347,20 @@ void write_event_lines(Writer& out, int pid, const Event& e) {
       statistics_end(lines, e);
       break;
     case EventKind::kTlsBlock:
-      tls_block(lines, e);
-      break;
     case EventKind::kTlsFreed:
-      tls_freed(lines, e);
+    case EventKind::kTlsAssigned:
+    case EventKind::kTlsReleased:
+    case EventKind::kTlsLimit:
+    case EventKind::kTlsFilled:
+    case EventKind::kTlsUpdated:
+    case EventKind::kTlsGrown:
+    case EventKind::kTlsDropped:
+    case EventKind::kTlsLazy:
+    case EventKind::kTlsStatic:
+    case EventKind::kTlsAllocated:
+    case EventKind::kTlsReentered:
+    case EventKind::kTlsReleasedBlock:
+      tls(lines, e, detail);
       break;
     case EventKind::kError:
       error(lines, e);

@@ -31,7 +31,7 @@ void DebugText::print(const Event& event) {
   int fd = descriptor(pid);
   char buffer[kBufferSize];
   Writer out(buffer, sizeof buffer, sys::to_descriptor, &fd);
-  write_event_lines(out, pid, event);
+  write_event_lines(out, pid, event, tls_detail_);
   out.flush();
 }
 

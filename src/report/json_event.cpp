@@ -103,6 +103,30 @@ const char* kind_name(EventKind kind) {
       return "thread block";
     case EventKind::kTlsFreed:
       return "thread block freed";
+    case EventKind::kTlsAssigned:
+      return "tls id";
+    case EventKind::kTlsReleased:
+      return "tls id released";
+    case EventKind::kTlsLimit:
+      return "tls ids of the start";
+    case EventKind::kTlsFilled:
+      return "thread block filled";
+    case EventKind::kTlsUpdated:
+      return "tls vector updated";
+    case EventKind::kTlsGrown:
+      return "tls vector grown";
+    case EventKind::kTlsDropped:
+      return "tls block dropped";
+    case EventKind::kTlsLazy:
+      return "tls first use";
+    case EventKind::kTlsStatic:
+      return "tls block static";
+    case EventKind::kTlsAllocated:
+      return "tls block";
+    case EventKind::kTlsReentered:
+      return "tls block came meanwhile";
+    case EventKind::kTlsReleasedBlock:
+      return "tls block freed";
     case EventKind::kError:
       return "error";
   }
@@ -175,7 +199,36 @@ void put_numbers(Arguments& arguments, const Event& event) {
       break;
     case EventKind::kTlsBlock:
     case EventKind::kTlsFreed:
+    case EventKind::kTlsFilled:
       arguments.address("thread_pointer", event.value);
+      break;
+    case EventKind::kTlsAssigned:
+    case EventKind::kTlsReleased:
+      arguments.number("id", event.value);
+      break;
+    case EventKind::kTlsLimit:
+      arguments.number("limit", event.value);
+      break;
+    case EventKind::kTlsGrown:
+      arguments.address("thread_pointer", event.value);
+      arguments.number("before", event.value2);
+      arguments.number("entries", event.value3);
+      break;
+    case EventKind::kTlsUpdated:
+      arguments.address("thread_pointer", event.value);
+      arguments.number("id", event.value2);
+      arguments.number("generation", event.value3);
+      break;
+    case EventKind::kTlsDropped:
+    case EventKind::kTlsLazy:
+    case EventKind::kTlsStatic:
+    case EventKind::kTlsAllocated:
+    case EventKind::kTlsReentered:
+    case EventKind::kTlsReleasedBlock:
+      arguments.address("thread_pointer", event.value);
+      arguments.number("id", event.value2);
+      if (event.value3 != 0) arguments.address("block", event.value3);
+      if (event.value4 != 0) arguments.number("size", event.value4);
       break;
     case EventKind::kFileFlags1:
       arguments.address("flags", event.value);

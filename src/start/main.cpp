@@ -155,7 +155,20 @@ void place_tls() {
     check(place_start_up_tls(linker));
 }
 
+// Ids of the program's own objects; those of auditors come first.
+void trace_tls_limit() {
+  if (!linker.tracer.wants(Topic::kTls)) return;
+  size_t limit = 1;
+  while (limit <= linker.tls.max_module_id()) {
+    const Module* module = linker.tls.module(limit);
+    if (module == nullptr || module->name_space != 0) break;
+    ++limit;
+  }
+  linker.tracer.emit({.kind = EventKind::kTlsLimit, .topic = Topic::kTls, .value = limit});
+}
+
 void fill_first_thread() {
+  trace_tls_limit();
   // Auditors' blocks are in use.
   if (world.early_thread) return fill_program_tls(linker);
   char* block = reinterpret_cast<char*>(arch::thread_pointer());
@@ -202,6 +215,9 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
                                                  .cpu = world.cpu,
                                                  .debug_text = &world.debug_text});
   if (options.only_informs()) print_and_exit(options.mode);
+  if ((options.debug_mask & bit(Topic::kTls)) != 0) [[unlikely]]
+    world.debug_text.set_tls_detail(served_manners().tells_all_tls ? report::TlsDetail::kAll
+                                                                   : report::TlsDetail::kThreads);
   const arch::VectorState vectors = arch::vector_state(world.cpu);
   arch::use_vector_state(vectors);
   linker.lazy_stub = arch::lazy_binding_stub(vectors.saver);

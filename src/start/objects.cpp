@@ -191,6 +191,7 @@ void adopt_program() {
   append_to_namespace(linker, linker.base_space, *program);
   if (program->tls.memsz != 0 && !linker.tls.add(*program, linker.heap))
     fail(linker, {.code = Errc::kOutOfMemory, .object = program->path});
+  trace_tls_id(linker, *program, EventKind::kTlsAssigned);
 }
 
 void load_program(Batch& batch) {

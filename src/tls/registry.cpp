@@ -76,6 +76,12 @@ void TlsRegistry::remove(Module& module) {
   segment.module_id = 0;
 }
 
+void TlsRegistry::begin_at(uint64_t generation) {
+  prelude_tls_generation = generation - 1;
+  for (size_t id = 1; id <= max_id_; ++id)
+    if (TlsSlot* const taken = slot(id); taken->module != nullptr) taken->generation = generation;
+}
+
 void TlsRegistry::publish_generation() {
   __atomic_store_n(&prelude_tls_generation, prelude_tls_generation + 1, __ATOMIC_RELEASE);
 }

@@ -65,8 +65,8 @@ DtvEntry* TlsRegistry::initialise_thread(char* tp, DtvEntry* dtv, const ThreadMe
   for (size_t id = 1; id <= dtv[-1].value; ++id) dtv[id] = {kTlsUnallocated, nullptr};
   for (size_t id = 1; id <= max_id_; ++id) {
     const TlsSlot* found = slot(id);
-    if (found->generation > newest) newest = found->generation;
     if (found->module == nullptr) continue;
+    if (found->generation > newest) newest = found->generation;
     const TlsSegment& segment = tls_of(*found->module);
     if (segment.offset == 0 || segment.offset == kTlsForcedDynamic) continue;
     char* block = tp - segment.offset;
@@ -103,10 +103,10 @@ size_t TlsRegistry::entries_wanted(const DtvEntry* dtv, size_t id) const {
   return dtv[-1].value < needed ? needed : 0;
 }
 
-void* TlsRegistry::refresh(DtvEntry* dtv, size_t id) const {
+void* TlsRegistry::refresh(DtvEntry* dtv, size_t id, DropListener dropped,
+                           const void* context) const {
   // Behind the present every later access would come here again.
-  const size_t own = slot_generation(id), published = generation_now();
-  const size_t wanted = own < published ? published : own;
+  const size_t wanted = generation_for(id);
   if (dtv[0].value >= wanted) return nullptr;
   void* chain = nullptr;
   size_t index = 0;
@@ -117,6 +117,7 @@ void* TlsRegistry::refresh(DtvEntry* dtv, size_t id) const {
           entry.generation <= dtv[0].value)
         continue;
       if (void*& block = block_to_free(dtv, index); block != nullptr) {
+        if (dropped != nullptr) dropped(context, index, block);
         *static_cast<void**>(block) = chain;
         chain = block;
         block = nullptr;

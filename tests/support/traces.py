@@ -13,7 +13,7 @@ import loader
 LEGACY = {"tls", "haswell", "xeon_phi", "avx512_1", "x86_64"}
 
 PREFIX = re.compile(r"^ *(\d+):\t")
-ADDRESS = re.compile(r"0x[0-9a-f]{16}")
+ADDRESS = re.compile(r"0x[0-9a-f]{16}|(?<=TCB )0x[0-9a-f]{12}\b")
 
 
 def is_legacy(path):

@@ -255,30 +255,6 @@ def test_bind_not(c):
             c.expect(found == wanted, f"{side} {env}: bound {found} times, not {wanted}")
 
 
-def test_tls_trace(c):
-    """LD_DEBUG=tls and security: glibc 2.43 has these words; ours under every libc. What libc itself says of threads
-    comes with 2.43."""
-    c.compile("threads", '''#include <pthread.h>
-static void *work(void *a) { return a; }
-int main(void) { pthread_attr_t a; pthread_attr_init(&a); pthread_attr_setstacksize(&a, 64 << 20);
-  for (int i = 0; i < 2; ++i) { pthread_t t; if (pthread_create(&t, i ? &a : 0, work, 0)) return 1; pthread_join(t, 0); } return 0; }''', "-pthread")
-
-    def alike(outcome):
-        outcome.err = re.sub(r"(?<=TID=)\d+|0x[0-9a-f]+", "N", outcome.err)
-
-    knows = "unknown" not in c.run("reference", ["{ld}", "/bin/true"], {"LD_DEBUG": "tls"}).err
-    if knows:
-        c.same(["{ld}", "./threads"], {"LD_DEBUG": "tls"}, edit=alike)
-        c.same(["{ld}", "./threads"], {"LD_DEBUG": "security"})
-        c.same(["{ld}"], {"LD_DEBUG": "tls security"})
-    outcome = c.run("candidate", ["{ld}", "./threads"], {"LD_DEBUG": "tls"})
-    own = [line.split(None, 1)[1] for line in outcome.err.splitlines() if " for " not in line and "Thread" not in line and "cache" not in line]
-    own = [re.sub("0x[0-9a-fA-FDRES]+", "N", line) for line in own]
-    c.expect(own == ["TCB allocated: N"] + 2 * ["TCB deallocating: N (dealloc_tcb=0)"] and outcome.status == 0, f"LD_DEBUG=tls: {outcome}")
-    outcome = c.run("candidate", ["{ld}", "./threads"], {"LD_DEBUG": "security"})
-    c.expect(outcome.status == 0 and outcome.err == "", f"LD_DEBUG=security: {outcome}")
-
-
 def test_json_lines(c):
     """LD_DEBUG=json without a file: one object a line on standard error, or in LD_DEBUG_OUTPUT's file."""
     def events(text):
@@ -439,7 +415,6 @@ def test(c):
     test_json(c)
     test_json_lines(c)
     test_bind_not(c)
-    test_tls_trace(c)
     test_cache_forms(c)
     test_new_cache(c)
     test_dlfcn_corners(c)

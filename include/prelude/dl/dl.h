@@ -128,5 +128,17 @@ void* tls_address_if_present(Linker& linker, Module& module);
 /// DTV and static blocks for a new thread whose control block is at `block`; false = out of memory.
 [[nodiscard]] bool tls_start_thread(Linker& linker, char* block, bool fresh);
 void tls_end_thread(Linker& linker, char* block);
+/// An event of Topic::kTls about the thread whose control block is at `block`.
+inline void trace_thread_tls(const Linker& linker, EventKind kind, const void* block,
+                             uint64_t value2 = 0, uint64_t value3 = 0, uint64_t value4 = 0) {
+  if (!linker.tracer.wants(Topic::kTls)) [[likely]]
+    return;
+  linker.tracer.emit({.kind = kind,
+                      .topic = Topic::kTls,
+                      .value = reinterpret_cast<uint64_t>(block),
+                      .value2 = value2,
+                      .value3 = value3,
+                      .value4 = value4});
+}
 
 }  // namespace prelude::dl

@@ -217,6 +217,8 @@ void inhibit_rpath(const Linker& linker, Requester& requester, std::string_view 
 Error keep_error(Linker& linker, Error error);
 /// Tells the trace of DT_FLAGS_1 bits that nothing comes of.
 void trace_flags(const Linker& linker, const Module& module);
+/// Tells the trace of a TLS module id; nothing where the module has none.
+void trace_tls_id(const Linker& linker, const Module& module, EventKind kind);
 struct LoadRequest {
   const char* name = nullptr;
   Module* requester = nullptr;  ///< object whose string `name` is; null = the user
@@ -347,6 +349,9 @@ void run_all_finalisers(Linker& linker);
 /// The request's modules in the order in which finalisers would run: as many as it has, on the heap
 /// (release_array). Null when out of memory.
 Module** in_closing_order(Linker& linker, const Batch& batch);
+/// Tells the trace that the module goes; it still has its TLS id, of which nothing is told unless
+/// the module's request got as far as relocation.
+void trace_removed(const Linker& linker, const Module& module, bool complete);
 /// Takes back everything a failed request has done.
 void roll_back(Linker& linker, Batch& batch);
 /// The request's modules belong to the process from here on.

@@ -12,6 +12,12 @@
 
 namespace prelude::report {
 
+/// What the topic `tls` tells, in the words of which release.
+enum class TlsDetail : uint8_t {
+  kThreads,  ///< glibc 2.43: the blocks of threads
+  kAll,      ///< 2.44: module ids and dynamic blocks, too
+};
+
 class DebugText {
  public:
   constexpr DebugText() = default;
@@ -19,6 +25,8 @@ class DebugText {
   /// `output` is LD_DEBUG_OUTPUT (borrowed for the life of the process) or null. `fallback` is the
   /// descriptor used without it or when it cannot be opened; -1 = write nothing.
   void start(const char* output, int fallback = 2);
+
+  void set_tls_detail(TlsDetail detail) { tls_detail_ = detail; }
 
   /// A Tracer::Listener; the context is the DebugText.
   static void on_event(void* context, const Event& event);
@@ -32,6 +40,7 @@ class DebugText {
 
   TraceFile file_;
   int fallback_ = 2;
+  TlsDetail tls_detail_ = TlsDetail::kThreads;
 };
 
 /// For libc's calls: printf with the prefix on each line.

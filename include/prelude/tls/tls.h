@@ -11,6 +11,9 @@
 #include <cstddef>
 #include <cstdint>
 
+/// Read by __tls_get_addr's fast path.
+extern "C" uint64_t prelude_tls_generation;
+
 namespace prelude {
 
 struct Module;
@@ -105,6 +108,9 @@ class TlsRegistry {
   [[nodiscard]] bool add(Module& module, Heap& heap);
   /// Takes the slot away, also one that was never published; the id is used again.
   void remove(Module& module);
+  /// The modules there are count as of this generation, which the next call publishes. For the
+  /// start-up's, before there is a thread.
+  void begin_at(uint64_t generation);
   /// Makes all slots added or removed since the last call visible.
   void publish_generation();
 
@@ -163,9 +169,19 @@ class TlsRegistry {
   [[nodiscard]] size_t entries_wanted(const DtvEntry* dtv, size_t id) const;
   /// Moves the entries to the longer vector `fresh`, which make_dtv() gave.
   static void move_dtv(DtvEntry* fresh, const DtvEntry* dtv);
-  /// Brings a DTV that is long enough up to the present, and to the generation of module `id` if
-  /// that is still to come. Gives a chain of blocks to free, linked through their first words.
-  [[nodiscard]] void* refresh(DtvEntry* dtv, size_t id) const;
+  /// The generation that a DTV must have for the module: the present, or its own if that is still
+  /// to come.
+  [[nodiscard]] size_t generation_for(size_t id) const {
+    const size_t own = slot_generation(id);
+    const size_t published = __atomic_load_n(&prelude_tls_generation, __ATOMIC_ACQUIRE);
+    return own < published ? published : own;
+  }
+  /// Hears of each block that goes; the lock of TLS bookkeeping is held.
+  using DropListener = void (*)(const void* context, size_t id, const void* block);
+  /// Brings a DTV that is long enough up to generation_for(id). Gives a chain of blocks to free,
+  /// linked through their first words.
+  [[nodiscard]] void* refresh(DtvEntry* dtv, size_t id, DropListener dropped = nullptr,
+                              const void* context = nullptr) const;
 
  private:
   [[nodiscard]] TlsSlot* slot(size_t id) const;
@@ -197,6 +213,3 @@ char* make_tls_block(const TlsSegment& segment, const ThreadMemory& memory, void
 void fill_tls_block(char* to, const TlsSegment& segment, BlockMemory memory);
 
 }  // namespace prelude
-
-/// Read by __tls_get_addr's fast path.
-extern "C" uint64_t prelude_tls_generation;

@@ -78,8 +78,20 @@ enum class EventKind : uint8_t {
                      ///< value4 = cached, value5 = relative, value6 = load cycles
   kStatisticsEnd,    ///< value = relocations, value2 = cached
   // tls
-  kTlsBlock,  ///< value = thread pointer of the first thread's block
-  kTlsFreed,  ///< value = thread pointer, value2 = 1 its memory is the loader's to free
+  kTlsBlock,      ///< value = thread pointer of the first thread's block
+  kTlsFreed,      ///< value = thread pointer, value2 = 1 its memory is the loader's to free
+  kTlsAssigned,   ///< file, ns, value = module id
+  kTlsReleased,   ///< the same
+  kTlsLimit,      ///< value = ids of the start-up and one more
+  kTlsFilled,     ///< value = thread pointer of a new thread
+  kTlsUpdated,    ///< value = thread pointer, value2 = module id, value3 = generation
+  kTlsGrown,      ///< value = thread pointer, value2 = entries before, value3 = now
+  kTlsDropped,    ///< value = thread pointer, value2 = module id, value3 = block: an update's
+  kTlsLazy,       ///< value = thread pointer, value2 = module id
+  kTlsStatic,     ///< the same: the block lies in the static area
+  kTlsAllocated,  ///< value = thread pointer, value2 = module id, value3 = block, value4 = bytes
+  kTlsReentered,  ///< value = thread pointer, value2 = module id: its block came meanwhile
+  kTlsReleasedBlock,  ///< value = thread pointer, value2 = module id, value3 = block: a thread's
   // errors (printed with any topic other than statistics)
   kError,  ///< object = place, name = occasion, detail = text, value = 1 fatal
 };

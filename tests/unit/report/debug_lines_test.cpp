@@ -27,6 +27,70 @@ std::string printed(const char* format, ...) {
   return text;
 }
 
+constexpr Topic kTls = Topic::kTls;
+std::string tls_line(Event event, TlsDetail detail) {
+  event.value = 0xab;
+  return text_of([&](Writer& out) { write_event_lines(out, kPid, event, detail); });
+}
+
+TEST(DebugLines, TlsOfThreads) {
+  constexpr TlsDetail kThreads = TlsDetail::kThreads;
+  EXPECT_EQ(tls_line({.kind = EventKind::kTlsBlock, .topic = kTls}, kThreads),
+            P "TCB allocated: 0xab\n");
+  EXPECT_EQ(tls_line({.kind = EventKind::kTlsFreed, .topic = kTls, .value2 = 1}, kThreads),
+            P "TCB deallocating: 0xab (dealloc_tcb=1)\n");
+  for (const EventKind kind :
+       {EventKind::kTlsAssigned, EventKind::kTlsReleased, EventKind::kTlsLimit,
+        EventKind::kTlsFilled, EventKind::kTlsUpdated, EventKind::kTlsGrown, EventKind::kTlsDropped,
+        EventKind::kTlsLazy, EventKind::kTlsStatic, EventKind::kTlsAllocated,
+        EventKind::kTlsReentered, EventKind::kTlsReleasedBlock})
+    EXPECT_EQ(tls_line({.kind = kind, .topic = kTls}, kThreads), "");
+}
+
+// Recorded from glibc 2.44.
+TEST(DebugLines, TlsInAllItsDetail) {
+  constexpr TlsDetail kAll = TlsDetail::kAll;
+  EXPECT_EQ(tls_line({.kind = EventKind::kTlsBlock, .topic = kTls}, kAll),
+            P "tls: allocate TCB 0xab\n");
+  EXPECT_EQ(tls_line({.kind = EventKind::kTlsFreed, .topic = kTls}, kAll),
+            P "tls: deallocate TCB 0xab (dealloc_tcb=0)\n");
+  EXPECT_EQ(
+      tls_line({.kind = EventKind::kTlsAssigned, .topic = kTls, .file = "./a.so", .ns = 1}, kAll),
+      P "tls: assign modid 171 to ./a.so [1]\n");
+  EXPECT_EQ(tls_line({.kind = EventKind::kTlsReleased, .topic = kTls, .file = "./a.so"}, kAll),
+            P "tls: release modid 171 from ./a.so [0]\n");
+  EXPECT_EQ(tls_line({.kind = EventKind::kTlsLimit, .topic = kTls}, kAll),
+            P "tls: initial modid limit set to 171\n");
+  EXPECT_EQ(tls_line({.kind = EventKind::kTlsFilled, .topic = kTls}, kAll),
+            P "tls: TLS initialized for TCB 0xab\n");
+  EXPECT_EQ(
+      tls_line({.kind = EventKind::kTlsUpdated, .topic = kTls, .value2 = 2, .value3 = 6}, kAll),
+      P "tls: modid 2 update DTV to generation 6; TCB=0xab\n");
+  EXPECT_EQ(
+      tls_line({.kind = EventKind::kTlsGrown, .topic = kTls, .value2 = 15, .value3 = 46}, kAll),
+      P "tls: DTV resized for TCB 0xab: oldsize=15, newsize=46\n");
+  EXPECT_EQ(
+      tls_line({.kind = EventKind::kTlsDropped, .topic = kTls, .value2 = 2, .value3 = 0xcd}, kAll),
+      P "tls: DTV update for TCB 0xab: modid 2 deallocated block 0xcd\n");
+  EXPECT_EQ(tls_line({.kind = EventKind::kTlsLazy, .topic = kTls, .value2 = 2}, kAll),
+            P "tls: modid 2 lazy allocation; TCB=0xab\n");
+  EXPECT_EQ(tls_line({.kind = EventKind::kTlsStatic, .topic = kTls, .value2 = 2}, kAll),
+            P "tls: modid 2 using static TLS; TCB=0xab\n");
+  EXPECT_EQ(tls_line({.kind = EventKind::kTlsAllocated,
+                      .topic = kTls,
+                      .value2 = 2,
+                      .value3 = 0xcd,
+                      .value4 = 56},
+                     kAll),
+            P "tls: allocate block 0xcd for modid 2; size=56, TCB=0xab\n");
+  EXPECT_EQ(tls_line({.kind = EventKind::kTlsReentered, .topic = kTls, .value2 = 2}, kAll),
+            P "tls: modid 2 reentrant usage; TCB=0xab\n");
+  EXPECT_EQ(
+      tls_line({.kind = EventKind::kTlsReleasedBlock, .topic = kTls, .value2 = 2, .value3 = 0xcd},
+               kAll),
+      P "tls: deallocate block 0xcd for modid 2; TCB=0xab\n");
+}
+
 TEST(DebugLines, Search) {
   constexpr Topic topic = Topic::kLibs;
   EXPECT_EQ(lines({.kind = EventKind::kSearchBegin, .topic = topic, .name = "libc.so.6"}),

@@ -195,6 +195,43 @@ TEST_F(Threads, AnyRefreshReachesThePresent) {
   end(dtv);
 }
 
+TEST_F(Threads, DroppedBlocksAreTold) {
+  FakeModule first(16, 16, "first");
+  add(first);
+  registry.publish_generation();
+  DtvEntry* dtv = vector();
+  void* to_free = nullptr;
+  dtv[1].value = reinterpret_cast<uint64_t>(make_tls_block(first.segment(), kMemory, to_free));
+  block_to_free(dtv, 1) = to_free;
+  registry.remove(*first);
+  registry.publish_generation();
+  EXPECT_EQ(registry.generation_for(1), prelude_tls_generation);
+  std::vector<std::pair<size_t, const void*>> told;
+  const auto listener = [](const void* context, size_t id, const void* gone) {
+    auto* list = static_cast<const decltype(told)* const*>(context);
+    const_cast<decltype(told)*>(*list)->emplace_back(id, gone);
+  };
+  auto* list = &told;
+  void* chain = registry.refresh(dtv, 1, listener, &list);
+  EXPECT_EQ(chain, to_free);
+  ASSERT_EQ(told.size(), 1U);
+  EXPECT_EQ(told[0], (std::pair<size_t, const void*>{1, to_free}));
+  std::free(chain);
+  end(dtv);
+}
+
+TEST_F(Threads, StartUpBeginsAtAGeneration) {
+  FakeModule first(16, 16, "first");
+  add(first);
+  registry.begin_at(2);
+  registry.publish_generation();
+  EXPECT_EQ(prelude_tls_generation, 2U);
+  EXPECT_EQ(registry.slot_generation(1), 2U);
+  DtvEntry* dtv = vector();
+  EXPECT_EQ(dtv[0].value, 2U);  // nothing to catch up with
+  end(dtv);
+}
+
 TEST_F(Threads, LongerVectorsKeepTheEntries) {
   FakeModule a(8, 8);
   add(a);
