@@ -211,6 +211,7 @@ Manners manners_of(const Image* libc) {
           .labels_rseq = b.labels_rseq,
           .resolves_origin = b.resolves_origin,
           .prefixes_hwcap = b.prefixes_hwcap,
+          .scopeless_callers = b.scopeless_callers,
           .tells_all_tls = b.tells_all_tls};
 }
 

@@ -453,6 +453,7 @@ struct Behaviour {
   bool labels_rseq = false;               ///< 2.41+: LD_SHOW_AUXV has names for types 27 to 30
   bool resolves_origin = false;           ///< 2.43+: direct mode: $ORIGIN without links and dots
   bool prefixes_hwcap = false;            ///< 2.43+: LD_SHOW_AUXV writes 0x before AT_HWCAP
+  bool scopeless_callers = false;         ///< 2.44: to dlsym one without a scope is the program
   bool tells_all_tls = false;             ///< 2.44: LD_DEBUG=tls has ids and dynamic blocks
   uint16_t first_generation = 1;          ///< of TLS, when the start is over
   uint16_t tid_address = kAbsent;         ///< offset in struct pthread for set_tid_address

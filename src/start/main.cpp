@@ -120,7 +120,8 @@ void publish_scopes(Batch& batch) {
     Module& module = *linker.program->closure.modules[i];
     module.global = true;
     // It looks nothing up. Where calls are watched, a caller of dlsym may look like it.
-    if (module.is_self && linker.auditor == nullptr) continue;
+    if (module.is_self && (linker.auditor == nullptr || served_manners().scopeless_callers))
+      continue;
     ok = ok && add_scope(linker, module, &linker.program->closure, false);
     if (module.image.symbolic && module.kind != ModuleKind::kProgram)
       ok = ok && append_to_list(linker, module.self_list, module) &&

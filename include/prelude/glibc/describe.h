@@ -32,11 +32,12 @@ class Description {
 
 /// What a release does before its libc is mapped, or in processes that have none.
 struct Manners {
-  bool lists_loader = false;     ///< ldd mode shows the loader, needed or not
-  bool labels_rseq = false;      ///< LD_SHOW_AUXV has names for types 27 to 30
-  bool resolves_origin = false;  ///< direct mode: the program's $ORIGIN has no links and no dots
-  bool prefixes_hwcap = false;   ///< LD_SHOW_AUXV writes 0x before AT_HWCAP
-  bool tells_all_tls = false;    ///< LD_DEBUG=tls has ids and dynamic blocks as well
+  bool lists_loader = false;       ///< ldd mode shows the loader, needed or not
+  bool labels_rseq = false;        ///< LD_SHOW_AUXV has names for types 27 to 30
+  bool resolves_origin = false;    ///< direct mode: the program's $ORIGIN has no links and no dots
+  bool prefixes_hwcap = false;     ///< LD_SHOW_AUXV writes 0x before AT_HWCAP
+  bool scopeless_callers = false;  ///< to dlsym, a caller without a scope is the program
+  bool tells_all_tls = false;      ///< LD_DEBUG=tls has ids and dynamic blocks as well
 };
 /// Those of the release of `libc`; of the oldest one served where it is null or of another release.
 Manners manners_of(const Image* libc);

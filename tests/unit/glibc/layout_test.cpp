@@ -136,6 +136,12 @@ TEST(Behaviour, DiffersAsTheContractSays) {
   EXPECT_TRUE(at(43).behaviour.prefixes_hwcap);
   EXPECT_FALSE(at(41).behaviour.quiet_reopen);
   EXPECT_TRUE(at(43).behaviour.quiet_reopen);
+  EXPECT_FALSE(at(43).behaviour.tells_all_tls);
+  EXPECT_TRUE(at(44).behaviour.tells_all_tls);
+  EXPECT_EQ(at(43).behaviour.first_generation, 1);
+  EXPECT_EQ(at(44).behaviour.first_generation, 2);
+  EXPECT_FALSE(at(43).behaviour.scopeless_callers);
+  EXPECT_TRUE(at(44).behaviour.scopeless_callers);
   EXPECT_FALSE(at(36).behaviour.closed_goes_first);
   EXPECT_TRUE(at(41).behaviour.closed_goes_first);
   EXPECT_EQ(at(41).behaviour.tid_address, at(41).pthread.tid);
