@@ -206,12 +206,15 @@ class ReleaseFacts final : public Description {
 }  // namespace
 
 Manners manners_of(const Image* libc) {
-  const Behaviour& b = layout_for(libc)->behaviour;
+  const Layout& layout = *layout_for(libc);
+  const Behaviour& b = layout.behaviour;
   return {.lists_loader = b.lists_loader,
           .labels_rseq = b.labels_rseq,
           .resolves_origin = b.resolves_origin,
           .prefixes_hwcap = b.prefixes_hwcap,
+          .asks_getrandom = present(layout.rtld_global_ro.dl_vdso_getrandom),
           .scopeless_callers = b.scopeless_callers,
+          .takes_words_back = b.takes_words_back,
           .tells_all_tls = b.tells_all_tls};
 }
 

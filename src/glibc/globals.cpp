@@ -52,6 +52,7 @@ void fill_lists(const RtldGlobal& f) {
 // In the order in which glibc looks for them.
 constexpr const char* kVdsoFunctions[] = {"__vdso_clock_gettime", "__vdso_gettimeofday",
                                           "__vdso_time", "__vdso_getcpu", "__vdso_clock_getres"};
+constexpr const char* kVdsoGetrandom = "__vdso_getrandom";
 constexpr const char* kVdsoVersion = "LINUX_2.6";
 
 SymbolQuery vdso_query(const Linker& linker, const char* name) {
@@ -109,13 +110,20 @@ void fill_read_only(Linker& linker, const Layout& layout) {
 
 }  // namespace
 
+namespace {
+
+void trace_vdso_function(Linker& linker, const char* name) {
+  SymbolQuery query = vdso_query(linker, name);
+  const Definition found = find_symbol(linker, query, linker.vdso->scope, nullptr);
+  if (found.symbol != nullptr) trace_binding(linker, *linker.vdso, query, found, false);
+}
+
+}  // namespace
+
 void trace_vdso(Linker& linker) {
   if (!linker.tracer.wants(Topic::kSymbols) && !linker.tracer.wants(Topic::kBindings)) return;
-  for (const char* name : kVdsoFunctions) {
-    SymbolQuery query = vdso_query(linker, name);
-    const Definition found = find_symbol(linker, query, linker.vdso->scope, nullptr);
-    if (found.symbol != nullptr) trace_binding(linker, *linker.vdso, query, found, false);
-  }
+  for (const char* name : kVdsoFunctions) trace_vdso_function(linker, name);
+  if (state().expected.asks_getrandom) trace_vdso_function(linker, kVdsoGetrandom);
 }
 
 DebuggerSymbols debugger_symbols() { return {_r_debug, _dl_debug_state}; }

@@ -454,6 +454,7 @@ struct Behaviour {
   bool resolves_origin = false;           ///< 2.43+: direct mode: $ORIGIN without links and dots
   bool prefixes_hwcap = false;            ///< 2.43+: LD_SHOW_AUXV writes 0x before AT_HWCAP
   bool scopeless_callers = false;         ///< 2.44: to dlsym one without a scope is the program
+  bool takes_words_back = false;          ///< 2.44: -word in LD_DEBUG
   bool tells_all_tls = false;             ///< 2.44: LD_DEBUG=tls has ids and dynamic blocks
   uint16_t first_generation = 1;          ///< of TLS, when the start is over
   uint16_t tid_address = kAbsent;         ///< offset in struct pthread for set_tid_address

@@ -169,6 +169,8 @@ class GlibcPersonality final : public Personality {
     if (libc != nullptr) {
       PRELUDE_TRY(settle_layout(linker, *libc));
       s.libc = libc;
+      if (linker.tracer.any()) [[unlikely]]
+        expect_manners(manners_of(&libc->image));
     }
     if (!active()) return Done{};
     constexpr uint64_t kOldOrder = 1;
@@ -178,8 +180,6 @@ class GlibcPersonality final : public Personality {
     }
     linker.closed_goes_first = s.layout->behaviour.closed_goes_first;
     linker.quiet_reopen = s.layout->behaviour.quiet_reopen;
-    s.debug_text->set_tls_detail(s.layout->behaviour.tells_all_tls ? report::TlsDetail::kAll
-                                                                   : report::TlsDetail::kThreads);
     linker.program->open_count = 1;  // start-up counts as one dlopen
     fill_program_facts(linker);
     PRELUDE_TRY(prepare_stacks(linker));
@@ -393,6 +393,12 @@ Error lacks(const Module& libc, const char* name) {
           .subject = name,
           .context = "a function in an executable segment",
           .value = symbol->value};
+}
+
+void expect_manners(const Manners& manners) {
+  state().expected = manners;
+  state().debug_text->set_tls_detail(manners.tells_all_tls ? report::TlsDetail::kAll
+                                                           : report::TlsDetail::kThreads);
 }
 
 Personality& make_personality(const Origin& origin) {

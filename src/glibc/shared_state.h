@@ -9,6 +9,7 @@
 #include <prelude/base/guarded.h>
 #include <prelude/base/room.h>
 #include <prelude/base/string.h>
+#include <prelude/glibc/describe.h>
 #include <prelude/link/linker.h>
 #include <prelude/report/debug_text.h>
 
@@ -95,6 +96,7 @@ struct State {
   arch::CpuFacts cpu;
   Tunables tunables;
   report::DebugText* debug_text = nullptr;
+  Manners expected;  ///< of the release that the trace shows before a libc is mapped
   char* main_thread = nullptr;
   uint64_t rseq_offset = 0;  ///< distance of the area below the thread pointer (2.41+)
   alignas(8) std::byte change_lock[kMutexSize] = {};  ///< held while the linker's data change

@@ -42,15 +42,29 @@ constexpr DebugWord kWords[] = {
 
 constexpr bool separates(char c) { return c == ':' || c == ',' || c == ' '; }
 
-bool known_word(std::string_view word, Options& options) {
+bool known_word(std::string_view word, ParsedOptions& out) {
   for (const DebugWord& known : kWords) {
     if (word != known.word) continue;
-    options.debug_mask |= known.bits;
+    out.options.debug_mask |= known.bits;
+    out.debug_mask_reduced |= known.bits;
     return true;
   }
-  if (word == "help"sv) return options.debug_help = true;
-  if (word == "json"sv) return options.debug_json = true;
+  if (word == "help"sv) return out.options.debug_help = true;
+  if (word == "json"sv) return out.options.debug_json = true;
   return false;
+}
+
+bool takes_back(std::string_view word, ParsedOptions& out) {
+  if (!word.starts_with('-')) return false;
+  word.remove_prefix(1);
+  bool known = word == "help"sv;
+  for (const DebugWord& candidate : kWords) {
+    if (word != candidate.word) continue;
+    out.debug_mask_reduced &= ~candidate.bits;
+    known = true;
+  }
+  out.takes_words_back = out.takes_words_back || known;
+  return known;
 }
 
 }  // namespace
@@ -64,6 +78,23 @@ void choose_json_topics(Options& options) {
   if (options.debug_json) options.debug_mask &= kUnused;
 }
 
+}  // namespace prelude::options
+
+namespace prelude {
+
+void take_words_back(ParsedOptions& parsed) {
+  int kept = 0;
+  for (int i = 0; i < parsed.warning_count; ++i)
+    if (!parsed.warnings[i].takes_back) parsed.warnings[kept++] = parsed.warnings[i];
+  parsed.warning_count = kept;
+  parsed.options.debug_mask = parsed.debug_mask_reduced;
+  options::choose_json_topics(parsed.options);
+}
+
+}  // namespace prelude
+
+namespace prelude::options {
+
 void add_debug_words(const char* words, ParsedOptions& out) {
   const char* at = words;
   while (*at != 0) {
@@ -74,8 +105,10 @@ void add_debug_words(const char* words, ParsedOptions& out) {
     const char* start = at;
     while (*at != 0 && !separates(*at)) ++at;
     const auto size = static_cast<size_t>(at - start);
-    if (known_word({start, size}, out.options) || out.warning_count == kMaxDebugWarnings) continue;
-    out.warnings[out.warning_count++] = {start, static_cast<uint32_t>(size)};
+    if (known_word({start, size}, out)) continue;
+    const bool back = takes_back({start, size}, out);
+    if (out.warning_count == kMaxDebugWarnings) continue;
+    out.warnings[out.warning_count++] = {start, static_cast<uint32_t>(size), back};
   }
 }
 

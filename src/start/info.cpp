@@ -172,7 +172,6 @@ void diagnostics(Writer& out, const glibc::Description& description) {
 void show_auxv() {
   char buffer[4096];
   Writer out(buffer, sizeof buffer, to_stdout);
-  linker.isa_level = arch::isa_levels(arch::read_cpu_facts());  // what a libc may ask for
   const glibc::Manners manners = served_manners();
   report::write_auxv(out, reinterpret_cast<const uint64_t*>(world.stack.auxv),
                      {manners.labels_rseq, manners.prefixes_hwcap});

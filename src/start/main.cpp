@@ -55,6 +55,8 @@ void read_options(uint64_t* stack) {
   set_up_ground();
   constexpr int kSecureTrace = 5;
   if (options.refuse_trace) sys::exit_group(kSecureTrace);
+  if (world.parsed.takes_words_back && served_manners().takes_words_back)
+    take_words_back(world.parsed);
   for (int i = 0; i < world.parsed.warning_count; ++i) warn_about_word(world.parsed.warnings[i]);
   // The environment has its say before the command line is judged (glibc 2.36).
   if (options.show_auxv) show_auxv();
@@ -216,9 +218,9 @@ void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
                                                  .cpu = world.cpu,
                                                  .debug_text = &world.debug_text});
   if (options.only_informs()) print_and_exit(options.mode);
-  if ((options.debug_mask & bit(Topic::kTls)) != 0) [[unlikely]]
-    world.debug_text.set_tls_detail(served_manners().tells_all_tls ? report::TlsDetail::kAll
-                                                                   : report::TlsDetail::kThreads);
+  constexpr uint32_t kAsReleases = bit(Topic::kTls) | bit(Topic::kSymbols) | bit(Topic::kBindings);
+  if ((linker.tracer.mask() & kAsReleases) != 0) [[unlikely]]
+    glibc::expect_manners(served_manners());
   const arch::VectorState vectors = arch::vector_state(world.cpu);
   arch::use_vector_state(vectors);
   linker.lazy_stub = arch::lazy_binding_stub(vectors.saver);

@@ -25,6 +25,7 @@ namespace {
 // directory yet. Subdirectories for processors are left out, they are of the same release.
 [[gnu::cold, gnu::noinline]] glibc::Manners manners_of_system() {
   glibc::Manners found;
+  linker.isa_level = arch::isa_levels(arch::read_cpu_facts());  // what a libc may ask for
   const char* const none[] = {nullptr};
   const char* directories[8] = {};
   size_t count = 0;

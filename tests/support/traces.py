@@ -61,12 +61,8 @@ REASON = re.compile(r"\d+: (    \((no such file|incompatible ELF .*)\)|TCB (de)?
 RESOLVER = re.compile(r"\d+: (symbol=__vdso_\w+;  lookup in file=linux-vdso|binding file linux-vdso\.so)")
 
 
-# Later releases keep one vdso function more. They look it up first of all, when ours does not know the release yet.
-LATER = re.compile(r"\d+: (symbol=__vdso_getrandom;|binding file .*`__vdso_getrandom')")
-
-
 def explained(lines):
-    lines = [line for line in lines if not OWN_IMPORTS.match(line) and not REASON.match(line) and not LATER.match(line)]
+    lines = [line for line in lines if not OWN_IMPORTS.match(line) and not REASON.match(line)]
     return ([line for line in lines if not RESOLVER.match(line)]
             + sorted(line for line in lines if RESOLVER.match(line)))
 

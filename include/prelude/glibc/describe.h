@@ -36,7 +36,9 @@ struct Manners {
   bool labels_rseq = false;        ///< LD_SHOW_AUXV has names for types 27 to 30
   bool resolves_origin = false;    ///< direct mode: the program's $ORIGIN has no links and no dots
   bool prefixes_hwcap = false;     ///< LD_SHOW_AUXV writes 0x before AT_HWCAP
+  bool asks_getrandom = false;     ///< looks for the vdso's getrandom
   bool scopeless_callers = false;  ///< to dlsym, a caller without a scope is the program
+  bool takes_words_back = false;   ///< LD_DEBUG: -word
   bool tells_all_tls = false;      ///< LD_DEBUG=tls has ids and dynamic blocks as well
 };
 /// Those of the release of `libc`; of the oldest one served where it is null or of another release.

@@ -3,6 +3,7 @@
 
 #include <prelude/abi/link_map.h>
 #include <prelude/elf/format.h>
+#include <prelude/glibc/describe.h>
 #include <prelude/link/personality.h>
 #include <prelude/report/debug_text.h>
 
@@ -27,6 +28,9 @@ DebuggerSymbols debugger_symbols();
 
 /// The one personality. It stays inert in a process without libc.so.6.
 Personality& make_personality(const Origin& origin);
+
+/// What the trace shows before a libc is mapped; asked for where it is wanted.
+void expect_manners(const Manners& manners);
 
 /// Do tunables in a process that is not secure ask for objects at low addresses? Objects are mapped
 /// before a release is known, so it is as the newest one reads them.

@@ -98,6 +98,7 @@ struct UsageError {
 struct DebugWarning {
   const char* word = nullptr;
   uint32_t size = 0;
+  bool takes_back = false;  ///< "-word" of a known word: see take_words_back()
 };
 inline constexpr int kMaxDebugWarnings = 8;
 
@@ -106,7 +107,13 @@ struct ParsedOptions {
   UsageError usage;
   DebugWarning warnings[kMaxDebugWarnings];
   int warning_count = 0;
+  bool takes_words_back = false;    ///< there is such a word
+  uint32_t debug_mask_reduced = 0;  ///< what LD_DEBUG asks for where "-word" takes a word back
 };
+
+/// From glibc 2.44 on "-word" takes a word of LD_DEBUG back; before it is unknown, which is what
+/// the options say until this is called.
+void take_words_back(ParsedOptions& parsed);
 
 /// `direct` says that the kernel started the loader itself. Removes what secure mode forbids from
 /// process.envp in place: find the auxiliary vector first. Of several copies of a variable the last

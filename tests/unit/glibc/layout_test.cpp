@@ -136,6 +136,8 @@ TEST(Behaviour, DiffersAsTheContractSays) {
   EXPECT_TRUE(at(43).behaviour.prefixes_hwcap);
   EXPECT_FALSE(at(41).behaviour.quiet_reopen);
   EXPECT_TRUE(at(43).behaviour.quiet_reopen);
+  EXPECT_FALSE(at(43).behaviour.takes_words_back);
+  EXPECT_TRUE(at(44).behaviour.takes_words_back);
   EXPECT_FALSE(at(43).behaviour.tells_all_tls);
   EXPECT_TRUE(at(44).behaviour.tells_all_tls);
   EXPECT_EQ(at(43).behaviour.first_generation, 1);

@@ -194,6 +194,18 @@ TEST(DebugWords, JsonTakesTheOtherWords) {
   EXPECT_NE(options.json_mask & bit(Topic::kLibs), 0U);
 }
 
+TEST(DebugWords, AMinusTakesAWordBackWhereTheReleaseHasIt) {
+  ParsedOptions parsed = with_environment({"LD_DEBUG=-reloc,all,-files:-odd -help reloc"});
+  const uint32_t all = parsed.options.debug_mask;
+  EXPECT_NE(all & bit(Topic::kFiles), 0U);
+  EXPECT_EQ(parsed.warning_count, 4);
+  ASSERT_TRUE(parsed.takes_words_back);
+  take_words_back(parsed);
+  EXPECT_EQ(parsed.options.debug_mask, all & ~bit(Topic::kFiles));
+  ASSERT_EQ(parsed.warning_count, 1);
+  EXPECT_EQ(std::string_view(parsed.warnings[0].word, parsed.warnings[0].size), "-odd");
+}
+
 TEST(DebugWords, UnknownWordsAreNamed) {  // a semicolon does not separate: measured
   const ParsedOptions parsed = with_environment({"LD_DEBUG=bogus;x,, libs2", "LD_DEBUG=lib"});
   EXPECT_EQ(warnings(parsed), (std::vector<std::string>{"bogus;x", "libs2", "lib"}));
