@@ -53,10 +53,10 @@ size_t Heap::class_bytes(size_t index) {
   return power + power / 4 * (index % 4 + 1);
 }
 
-void* Heap::allocate(size_t bytes, size_t align) {
+[[gnu::always_inline]] inline void* Heap::take(size_t bytes, size_t align, bool& used) {
   if (bytes > SIZE_MAX / 2) return nullptr;
   if (align < kGrain) align = kGrain;
-  if (bytes > kLargestClass) return allocate_large(round_up(bytes, kPage));
+  if (bytes > kLargestClass) return take_large(round_up(bytes, kPage), used);
 
   const size_t index = class_of(bytes);
   FreeBlock** link = &free_[index];
@@ -64,12 +64,24 @@ void* Heap::allocate(size_t bytes, size_t align) {
     FreeBlock* block = *link;
     if (aligned(block, align)) {
       commit(*link, block->next);
-      fill_zero(block, bytes < sizeof(FreeBlock) ? sizeof(FreeBlock) : bytes);
+      used = true;
       return block;
     }
     link = &block->next;
   }
   return bump(class_bytes(index), align);
+}
+
+void* Heap::allocate(size_t bytes, size_t align) {
+  bool used = false;
+  void* const block = take(bytes, align, used);
+  if (used) fill_zero(block, bytes < sizeof(FreeBlock) ? sizeof(FreeBlock) : bytes);
+  return block;
+}
+
+void* Heap::allocate_unfilled(size_t bytes, size_t align) {
+  bool used = false;
+  return take(bytes, align, used);
 }
 
 void* Heap::allocate_for_ever(size_t bytes, size_t align) {
@@ -85,12 +97,12 @@ void Heap::release(void* block, size_t bytes, size_t /*align*/) {
   commit(head, freed);
 }
 
-void* Heap::allocate_large(size_t bytes) {
+void* Heap::take_large(size_t bytes, bool& used) {
   for (LargeBlock** link = &kept_; *link != nullptr; link = &(*link)->next) {
     LargeBlock* block = *link;
     if (block->bytes != bytes) continue;
     commit(*link, block->next);
-    fill_zero(block, bytes);
+    used = true;
     return block;
   }
   return source_ == nullptr ? nullptr : source_(bytes);

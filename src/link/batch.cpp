@@ -7,16 +7,12 @@
 
 namespace prelude {
 
-namespace {
-
 // Whoever begins to read now cannot find what was taken out before: the fence keeps our look at the
 // count behind the stores that took it out, as readers count themselves before they look at a list.
 bool no_reader(const Linker& linker) {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
   return __atomic_load_n(&linker.readers, __ATOMIC_ACQUIRE) == 0;
 }
-
-}  // namespace
 
 void retire_block(Linker& linker, void* block, size_t bytes, size_t align) {
   if (no_reader(linker)) return linker.heap.release(block, bytes, align);

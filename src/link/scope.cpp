@@ -1,5 +1,5 @@
 // Search lists and the scopes made of them. A published list is replaced, never changed in place
-// beyond its count, so that readers need no lock.
+// below its count, and behind it only where no reader can have seen more; so readers need no lock.
 #include <prelude/link/linker.h>
 
 #include <prelude/base/string.h>
@@ -15,8 +15,10 @@ bool reserve_in_list(Linker& linker, SearchList& list, uint32_t more) {
   auto* modules = heap.make_array<Module*>(capacity);
   auto* records = heap.make_array<LookupRecord>(capacity);
   if (modules == nullptr || records == nullptr) return false;
-  copy_bytes(modules, list.modules, list.count * sizeof(Module*));
-  copy_bytes(records, list.records, list.count * sizeof(LookupRecord));
+  if (list.count != 0) {
+    copy_bytes(modules, list.modules, list.count * sizeof(Module*));
+    copy_bytes(records, list.records, list.count * sizeof(LookupRecord));
+  }
   Module** const old_modules = list.modules;
   LookupRecord* const old_records = list.records;
   __atomic_store_n(&list.modules, modules, __ATOMIC_RELEASE);
@@ -130,22 +132,34 @@ bool remove_leaving(Linker& linker, Module& module) {
   return true;
 }
 
+namespace {
+
+// All elements but the one at `at`, which leaves `count`. A reader with the old count finds the
+// last one twice.
+template <typename T>
+T* copy_without(Linker& linker, const T* from, uint32_t at, uint32_t count, uint32_t capacity) {
+  T* const copy = linker.heap.make_unfilled<T>(capacity);
+  if (copy == nullptr) return nullptr;
+  copy_bytes(copy, from, at * sizeof(T));
+  copy_bytes(copy + at, from + at + 1, (count - at) * sizeof(T));
+  copy[count] = count != 0 ? copy[count - 1] : from[at];
+  return copy;
+}
+
+}  // namespace
+
 void remove_from_list(Linker& linker, SearchList& list, const Module& module) {
-  uint32_t at = 0;
-  while (at < list.count && list.modules[at] != &module) ++at;
-  if (at == list.count) return;
-  auto* modules = linker.heap.make_array<Module*>(list.capacity);
-  auto* records = linker.heap.make_array<LookupRecord>(list.capacity);
-  if (modules == nullptr || records == nullptr) return;
-  uint32_t count = 0;
-  for (uint32_t i = 0; i < list.count; ++i) {
-    if (i == at) continue;
-    modules[count] = list.modules[i];
-    records[count++] = list.records[i];
+  uint32_t at = list.count;
+  while (at != 0 && list.modules[at - 1] != &module) --at;
+  if (at-- == 0) return;
+  const uint32_t count = list.count - 1;
+  if (at == count && no_reader(linker)) {
+    __atomic_store_n(&list.count, count, __ATOMIC_RELEASE);
+    if (no_reader(linker)) return;  // nor has anybody seen it meanwhile: its place may be reused
   }
-  // A reader with the old count finds the last entry twice.
-  modules[count] = count != 0 ? modules[count - 1] : list.modules[at];
-  records[count] = count != 0 ? records[count - 1] : list.records[at];
+  auto* modules = copy_without(linker, list.modules, at, count, list.capacity);
+  auto* records = copy_without(linker, list.records, at, count, list.capacity);
+  if (modules == nullptr || records == nullptr) return;
   Module** old_modules = list.modules;
   LookupRecord* old_records = list.records;
   // The count shrinks first: with the new count and the old arrays the last one is missed for a

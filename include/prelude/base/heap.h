@@ -43,6 +43,12 @@ class Heap {
     if (count > SIZE_MAX / 2 / sizeof(T)) return nullptr;
     return static_cast<T*>(allocate(count * sizeof(T), alignof(T)));
   }
+  /// The same with any contents, for who writes all of it that is ever read.
+  template <typename T>
+  [[nodiscard]] T* make_unfilled(size_t count) {
+    if (count > SIZE_MAX / 2 / sizeof(T)) return nullptr;
+    return static_cast<T*>(allocate_unfilled(count * sizeof(T), alignof(T)));
+  }
   template <typename T>
   void release_array(T* block, size_t count) {
     release(const_cast<std::remove_const_t<T>*>(block), count * sizeof(T), alignof(T));
@@ -64,8 +70,11 @@ class Heap {
 
   static size_t class_of(size_t bytes);
   static size_t class_bytes(size_t index);
+  void* allocate_unfilled(size_t bytes, size_t align);
+  // `used` tells whether the block may hold anything but zeros.
+  void* take(size_t bytes, size_t align, bool& used);
+  void* take_large(size_t bytes, bool& used);
   void* bump(size_t bytes, size_t align);
-  void* allocate_large(size_t bytes);
   void release_large(void* block, size_t bytes);
   void keep_rest(char* rest, size_t bytes);
 

@@ -261,7 +261,7 @@ void remove_scope(Linker& linker, Module& module, const SearchList* list);
 /// Takes out the lists of owners that are being closed (SearchList::leaving); an object that has no
 /// list of its own gets one in place of the first to leave. False where there is none.
 bool remove_leaving(Linker& linker, Module& module);
-/// Takes a module out of a published list (its arrays are replaced).
+/// Takes a module out of a published list (its arrays are replaced where somebody may read).
 void remove_from_list(Linker& linker, SearchList& list, const Module& module);
 [[nodiscard]] bool add_to_global(Linker& linker, Namespace& space, const SearchList& closure);
 void trace_scopes(Linker& linker, Module* const* modules, size_t count);
@@ -356,6 +356,8 @@ void trace_removed(const Linker& linker, const Module& module, bool complete);
 void roll_back(Linker& linker, Batch& batch);
 /// The request's modules belong to the process from here on.
 void commit(Linker& linker, Batch& batch);
+/// Whether nobody holds any more what was taken out of the lists before.
+bool no_reader(const Linker& linker);
 /// Gives back a published array that nobody finds any more: now, or when no reader is left.
 void retire_block(Linker& linker, void* block, size_t bytes, size_t align);
 template <typename T>

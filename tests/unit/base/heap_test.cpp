@@ -12,6 +12,8 @@ namespace {
 
 using prelude::Heap;
 
+constexpr size_t kWords = 20;
+
 int pages_asked;
 int pages_returned;
 bool refuse;
@@ -77,6 +79,18 @@ TEST_F(HeapTest, ReleasedBlockServesTheNextRequestZeroed) {
   void* again = heap_.allocate(50);  // same class
   EXPECT_EQ(again, block);
   EXPECT_TRUE(all_zero(again, 50));
+}
+
+TEST_F(HeapTest, UnfilledArrayTakesTheSameBlocks) {
+  auto* first = heap_.make_array<uint64_t>(kWords);
+  ASSERT_NE(first, nullptr);
+  for (size_t i = 0; i < kWords; ++i) first[i] = i;
+  heap_.release_array(first, kWords);
+  auto* second = heap_.make_unfilled<uint64_t>(kWords);
+  EXPECT_EQ(second, first);
+  EXPECT_EQ(second[kWords - 1], kWords - 1);
+  heap_.release_array(second, kWords);
+  EXPECT_TRUE(all_zero(heap_.make_array<uint64_t>(kWords), kWords * sizeof(uint64_t)));
 }
 
 TEST_F(HeapTest, TinyBlockIsZeroedPastTheFreeListLink) {
