@@ -161,8 +161,10 @@ void Heap::keep_rest(char* rest, size_t bytes) {
 }
 
 char* Heap::copy_string(const char* text, size_t size) {
-  auto* copy = static_cast<char*>(allocate(size + 1, 1));
-  if (copy != nullptr) copy_bytes(copy, text, size);
+  auto* copy = static_cast<char*>(allocate_unfilled(size + 1, 1));
+  if (copy == nullptr) return nullptr;
+  copy_bytes(copy, text, size);
+  copy[size] = 0;
   return copy;
 }
 

@@ -131,7 +131,7 @@ void finalise(Linker& linker, Namespace& space, Module& module, bool first) {
 // finalisation; without memory to look all do. Gives the number that goes.
 uint32_t spare_reopened(Linker& linker, const Namespace& space, Module** list, uint32_t count) {
   const size_t room = 2 * size_t{space.count};
-  auto* work = linker.heap.make_array<Module*>(room);
+  auto* work = linker.heap.make_unfilled<Module*>(room);
   if (work != nullptr) (void)mark_needed(linker, space, work);
   uint32_t gone = 0;
   for (uint32_t i = 0; i < count; ++i) {
@@ -184,7 +184,7 @@ void collect(Linker& linker, Namespace& space, const Module* closed) {
   Personality& personality = *linker.personality;
   personality.begin_change(linker);
   const size_t room = 2 * size_t{space.count};
-  auto* list = linker.heap.make_array<Module*>(room);
+  auto* list = linker.heap.make_unfilled<Module*>(room);
   if (list == nullptr) return personality.end_change(linker);
   uint32_t gone = mark_needed(linker, space, list);
   if (gone > 1) gone = sort_condemned(linker, space, list, closed);

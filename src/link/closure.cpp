@@ -176,8 +176,8 @@ Status walk(Closure& closure) {
 
 bool write_list(Linker& linker, const Array<Module*>& modules, SearchList& out) {
   const size_t count = modules.size();
-  auto* list = linker.heap.make_array<Module*>(count);
-  auto* records = linker.heap.make_array<LookupRecord>(count);
+  auto* list = linker.heap.make_unfilled<Module*>(count);
+  auto* records = linker.heap.make_unfilled<LookupRecord>(count);
   if (list == nullptr || records == nullptr) return false;
   for (size_t i = 0; i < count; ++i) {
     list[i] = modules[i];

@@ -179,8 +179,8 @@ bool sort_closure(Linker& linker, Module** list, uint32_t count, bool pin_first,
     list[i]->index = i;
     list[i]->in_walk = true;
   }
-  auto* order = linker.heap.make_array<uint32_t>(count);
-  auto* sorted = linker.heap.make_array<Module*>(count);
+  auto* order = linker.heap.make_unfilled<uint32_t>(count);
+  auto* sorted = linker.heap.make_unfilled<Module*>(count);
   ListGraph context{list, linker.collection};
   const bool closes = purpose == SortFor::kClose, finalisers = purpose != SortFor::kStart;
   const OrderGraph graph{count, &context, neighbour, closes ? stays : nullptr};

@@ -69,8 +69,8 @@ bool sort_by_dependency(const OrderGraph& graph, bool pin_first, bool use_weak, 
   const uint32_t count = graph.count;
   if (count == 0) return true;
   auto* visited = heap.make_array<uint8_t>(count);
-  auto* stack = heap.make_array<Frame>(count);
-  auto* first = heap.make_array<uint32_t>(count);
+  auto* stack = heap.make_unfilled<Frame>(count);
+  auto* first = heap.make_unfilled<uint32_t>(count);
   const bool enough = visited != nullptr && stack != nullptr && first != nullptr;
   if (enough) {
     Walk walk{graph, use_weak, false, visited, stack, order, count};
