@@ -108,10 +108,6 @@ void fill_read_only(Linker& linker, const Layout& layout) {
   fill_slots(layout);
 }
 
-}  // namespace
-
-namespace {
-
 void trace_vdso_function(Linker& linker, const char* name) {
   SymbolQuery query = vdso_query(linker, name);
   const Definition found = find_symbol(linker, query, linker.vdso->scope, nullptr);

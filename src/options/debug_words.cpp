@@ -78,23 +78,6 @@ void choose_json_topics(Options& options) {
   if (options.debug_json) options.debug_mask &= kUnused;
 }
 
-}  // namespace prelude::options
-
-namespace prelude {
-
-void take_words_back(ParsedOptions& parsed) {
-  int kept = 0;
-  for (int i = 0; i < parsed.warning_count; ++i)
-    if (!parsed.warnings[i].takes_back) parsed.warnings[kept++] = parsed.warnings[i];
-  parsed.warning_count = kept;
-  parsed.options.debug_mask = parsed.debug_mask_reduced;
-  options::choose_json_topics(parsed.options);
-}
-
-}  // namespace prelude
-
-namespace prelude::options {
-
 void add_debug_words(const char* words, ParsedOptions& out) {
   const char* at = words;
   while (*at != 0) {
@@ -113,3 +96,16 @@ void add_debug_words(const char* words, ParsedOptions& out) {
 }
 
 }  // namespace prelude::options
+
+namespace prelude {
+
+void take_words_back(ParsedOptions& parsed) {
+  int kept = 0;
+  for (int i = 0; i < parsed.warning_count; ++i)
+    if (!parsed.warnings[i].takes_back) parsed.warnings[kept++] = parsed.warnings[i];
+  parsed.warning_count = kept;
+  parsed.options.debug_mask = parsed.debug_mask_reduced;
+  options::choose_json_topics(parsed.options);
+}
+
+}  // namespace prelude
