@@ -49,7 +49,9 @@ def installed(c, tool):
 def neutral(text):
     """What differs from run to run, and that the system's loader has debugging information of its own."""
     for pattern, replacement in ((r"0x[0-9a-f]+", "X"), (r"LWP \d+", "LWP"), (r"process \d+", "process"), (r" \(\*\)", "    "),
-                                 (r"\(\*\): Shared library.*\n", ""), (r"warning: .*\n", "")):
+                                 (r"\(\*\): Shared library.*\n", ""), (r"warning: .*\n", ""),
+                                 # Columns are as wide as the longest number of a thread.
+                                 (r"Target Id +Frame", "Target Id Frame"), (r'(\(LWP\) "[^"]*") +', r"\1 ")):
         text = re.sub(pattern, replacement, text)
     # Threads start and end at their own pace.
     return re.sub(r"\[(New )?Thread \S+ \(LWP\)( exited)?\]\n", "", text)
