@@ -21,7 +21,7 @@ int which(void);
 static int show(struct dl_phdr_info *info, size_t size, void *data) { printf("object [%s]\\n", info->dlpi_name); return 0; }
 int main(int n, char **v) {
   Dl_info info;
-  for (int i = 0; i < n; ++i) printf("argv[%d]=%s\\n", i, v[i]);
+  for (int i = 0; i < n; ++i) printf("argv[0%d]=%s\\n", i, v[i]);  /* no number that could be the process's */
   printf("which %d short %s execfn %s\\n", which(), program_invocation_short_name, (char *)getauxval(AT_EXECFN));
   for (char **e = environ; *e; ++e) if (!strncmp(*e, "LD_", 3)) puts(*e);
   dladdr(main, &info);
