@@ -50,6 +50,8 @@ def neutral(text):
     """What differs from run to run, and that the system's loader has debugging information of its own."""
     for pattern, replacement in ((r"0x[0-9a-f]+", "X"), (r"LWP \d+", "LWP"), (r"process \d+", "process"), (r" \(\*\)", "    "),
                                  (r"\(\*\): Shared library.*\n", ""), (r"warning: .*\n", ""),
+                                 # gdb says so of a process that ends while it looks for threads.
+                                 (r"\[New process\]\n", ""),
                                  # Columns are as wide as the longest number of a thread.
                                  (r"Target Id +Frame", "Target Id Frame"), (r'(\(LWP\) "[^"]*") +', r"\1 ")):
         text = re.sub(pattern, replacement, text)
