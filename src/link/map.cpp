@@ -224,6 +224,7 @@ Status complete(Linker& linker, Module& module) {
   module.symbols.versions = PRELUDE_TRY(read_versions(image, linker.version_names, linker.heap));
   PRELUDE_TRY(check_relr_marker(image, module.symbols.versions));
   module.record = make_record(module, image);
+  module.call_seal = seal_of_calls(module);
   module.closure.modules = nullptr;
   module.local_scope[0] = &module.closure;
   module.bind_now = image.bind_now;
@@ -452,10 +453,7 @@ Result<Module*> map_object(Linker& linker, OpenedFile& file, const char* path, b
   const Status status = build(linker, *module, file, as_program);
   sys::close(file.fd);
   file.fd = -1;
-  if (status) {
-    module->call_seal = seal_of_calls(*module);
-    return module;
-  }
+  if (status) return module;
   const Error error = named(status.error(), path);
   free_parts(linker, *module);
   release_module(linker, *module);
@@ -479,10 +477,7 @@ Result<Module*> adopt_object(Linker& linker, const elf::ProgramHeader* phdr, uin
     status = decode_dynamic(image);
   }
   if (status) status = complete(linker, *module);
-  if (status) {
-    module->call_seal = seal_of_calls(*module);
-    return module;
-  }
+  if (status) return module;
   return named(status.error(), module->path);
 }
 
