@@ -8,7 +8,7 @@ namespace prelude::arch {
 
 enum class RelocKind : uint8_t {
   kNone,
-  kAbsolute64,     ///< S + A
+  kAbsolute,       ///< S + A, a word of the machine
   kAbsolute32,     ///< S + A, zero-extended 32 bits
   kPcRelative32,   ///< S + A - P
   kCopy,           ///< bytes of the symbol
@@ -19,9 +19,10 @@ enum class RelocKind : uint8_t {
   kTlsModule,      ///< module id
   kTlsOffset,      ///< offset in the module's block, less what __tls_get_addr adds
   kTlsStatic,      ///< offset from the thread pointer
+  kTlsDistance,    ///< the same, counted downwards
   kTlsDescriptor,  ///< two words: function and argument
   kSize32,         ///< Z + A
-  kSize64,         ///< Z + A
+  kSize,           ///< Z + A, a word of the machine
   kUnknown,
 };
 

@@ -52,7 +52,7 @@ struct AArch64 {
       case 256:  // its withdrawn number
         return RelocKind::kNone;
       case 257:
-        return RelocKind::kAbsolute64;  // R_AARCH64_ABS64
+        return RelocKind::kAbsolute;  // R_AARCH64_ABS64
       case 1024:
         return RelocKind::kCopy;  // R_AARCH64_COPY
       case 1025:

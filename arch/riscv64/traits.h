@@ -46,7 +46,7 @@ struct RiscV64 {
       case 0:
         return RelocKind::kNone;  // R_RISCV_NONE
       case 2:
-        return RelocKind::kAbsolute64;  // R_RISCV_64
+        return RelocKind::kAbsolute;  // R_RISCV_64
       case 3:
         return RelocKind::kRelative;  // R_RISCV_RELATIVE
       case 4:

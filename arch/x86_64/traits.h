@@ -63,7 +63,7 @@ struct X86_64 {  // NOLINT(readability-identifier-naming): the machine's own nam
       case 0:
         return RelocKind::kNone;  // R_X86_64_NONE
       case 1:
-        return RelocKind::kAbsolute64;  // R_X86_64_64
+        return RelocKind::kAbsolute;  // R_X86_64_64
       case 2:
         return RelocKind::kPcRelative32;  // R_X86_64_PC32
       case 5:
@@ -86,7 +86,7 @@ struct X86_64 {  // NOLINT(readability-identifier-naming): the machine's own nam
       case 32:
         return RelocKind::kSize32;  // R_X86_64_SIZE32
       case 33:
-        return RelocKind::kSize64;  // R_X86_64_SIZE64
+        return RelocKind::kSize;  // R_X86_64_SIZE64
       case 36:
         return RelocKind::kTlsDescriptor;  // R_X86_64_TLSDESC
       case 37:

@@ -90,7 +90,8 @@ void note_frame(int64_t wish, int64_t& frame_bytes) {
 PltWatch Auditors::watch(Linker& linker, Module& module) {
   AuditRecord* record = module.audit;
   const Image& image = module.image;
-  if (record == nullptr || image.plt_rela_count == 0 || linker.spaces[module.name_space]->auditing)
+  if (record == nullptr || image.plt_relocation_count == 0 ||
+      linker.spaces[module.name_space]->auditing)
     return PltWatch::kNone;
   PltWatch watch = PltWatch::kNone;
   for (uint32_t i = 0; i < auditor_count(); ++i) {
@@ -100,9 +101,9 @@ PltWatch Auditors::watch(Linker& linker, Module& module) {
     if (f.enter != nullptr || f.leave != nullptr) watch = PltWatch::kCalls;
   }
   if (watch == PltWatch::kNone) return watch;
-  record->calls = linker.heap.make_array<PltCall>(image.plt_rela_count);
+  record->calls = linker.heap.make_array<PltCall>(image.plt_relocation_count);
   if (record->calls == nullptr) return PltWatch::kNone;
-  record->call_count = image.plt_rela_count;
+  record->call_count = image.plt_relocation_count;
   return watch;
 }
 
@@ -121,8 +122,8 @@ Result<Definition> found_before(Linker& linker, Module& module, uint32_t symbol)
 
 void Auditors::slots_bound(Linker& linker, Module& module) {
   const Image& image = module.image;
-  for (uint64_t i = 0; i < image.plt_rela_count; ++i) {
-    const elf::Rela& rela = image.plt_rela[i];
+  for (uint64_t i = 0; i < image.plt_relocation_count; ++i) {
+    const elf::Relocation& rela = image.plt_relocations[i];
     if (arch::Native::kind_of(rela.type()) != arch::RelocKind::kJumpSlot) continue;
     const auto found = found_before(linker, module, rela.symbol());
     if (!found || found->symbol == nullptr) continue;

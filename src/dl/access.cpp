@@ -40,8 +40,8 @@ bool is_module(Linker& linker, const void* pointer, uint64_t return_address) {
 // The PLT says which entry it wants; only those count that could have been prepared for it.
 bool is_lazy_entry(const Module& module, uint64_t index) {
   const Image& image = module.image;
-  if (index >= image.plt_rela_count) return false;
-  const elf::Rela& rela = image.plt_rela[index];
+  if (index >= image.plt_relocation_count) return false;
+  const elf::Relocation& rela = image.plt_relocations[index];
   if (arch::Native::kind_of(rela.type()) != arch::RelocKind::kJumpSlot ||
       rela.symbol() >= image.symbol_limit)
     return false;
@@ -62,7 +62,7 @@ BoundCall bind_call(Linker& linker, Module& module, uint64_t index) {
   BoundCall call;
   {
     const Reader reader(linker);
-    const uint32_t symbol = module.image.plt_rela[index].symbol();
+    const uint32_t symbol = module.image.plt_relocations[index].symbol();
     const auto bound = bind_symbol(linker, module, symbol, Use::kCall);
     if (!bound) linker.fatal(linker, bound.error());
     call.found = *bound;
@@ -72,7 +72,8 @@ BoundCall bind_call(Linker& linker, Module& module, uint64_t index) {
 }
 
 void store_call(Module& module, uint64_t index, uint64_t address) {
-  auto* slot = static_cast<uint64_t*>(module.image.address(module.image.plt_rela[index].offset));
+  auto* slot =
+      static_cast<uint64_t*>(module.image.address(module.image.plt_relocations[index].offset));
   if (module.plt_watch == PltWatch::kCalls &&
       module.touches_relro(reinterpret_cast<uint64_t>(slot), sizeof *slot))
     return;

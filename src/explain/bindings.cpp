@@ -18,14 +18,14 @@ class Scan {
   Scan(Linker& linker, Module& module, BindingCallback each, void* context)
       : linker_(linker), module_(module), each_(each), context_(context) {}
 
-  bool table(const elf::Rela* entries, uint64_t count) {
+  bool table(const elf::Relocation* entries, uint64_t count) {
     for (uint64_t i = 0; i < count; ++i)
       if (!entry(entries[i])) return false;
     return true;
   }
 
  private:
-  bool entry(const elf::Rela& rela) {
+  bool entry(const elf::Relocation& rela) {
     const RelocKind kind = arch::Native::kind_of(rela.type());
     const uint32_t symbol = rela.symbol();
     if (!names_symbol(kind) || symbol == 0 || symbol >= module_.image.symbol_limit) return true;
@@ -46,7 +46,8 @@ class Scan {
   Use last_use_ = Use::kData;
 };
 
-Status check_types(const Module& module, const elf::Rela* entries, uint64_t count, Errc code) {
+Status check_types(const Module& module, const elf::Relocation* entries, uint64_t count,
+                   Errc code) {
   for (uint64_t i = 0; i < count; ++i)
     if (arch::Native::kind_of(entries[i].type()) == RelocKind::kUnknown)
       return Error{.code = code, .object = module.path, .value = entries[i].type()};
@@ -57,17 +58,19 @@ Status check_types(const Module& module, const elf::Rela* entries, uint64_t coun
 
 Status check_relocation_types(const Module& module, bool with_plt) {
   const Image& image = module.image;
-  PRELUDE_TRY(check_types(module, image.rela, image.rela_count, Errc::kUnknownRelocation));
+  PRELUDE_TRY(
+      check_types(module, image.relocations, image.relocation_count, Errc::kUnknownRelocation));
   if (!with_plt && !module.bind_now) return Done{};
-  return check_types(module, image.plt_rela, image.plt_rela_count, Errc::kUnknownPltRelocation);
+  return check_types(module, image.plt_relocations, image.plt_relocation_count,
+                     Errc::kUnknownPltRelocation);
 }
 
 void for_each_binding(Linker& linker, Module& module, bool with_plt, BindingCallback each,
                       void* context) {
   Scan scan(linker, module, each, context);
-  if (!scan.table(module.image.rela, module.image.rela_count)) return;
+  if (!scan.table(module.image.relocations, module.image.relocation_count)) return;
   if (with_plt || module.bind_now)
-    (void)scan.table(module.image.plt_rela, module.image.plt_rela_count);
+    (void)scan.table(module.image.plt_relocations, module.image.plt_relocation_count);
 }
 
 }  // namespace prelude::explain

@@ -11,9 +11,9 @@ namespace {
 // The program's copy of a library's object is that object, not another one.
 bool is_copied(const Module& program, const elf::Symbol& symbol) {
   const Image& image = program.image;
-  for (uint64_t i = 0; i < image.rela_count; ++i)
-    if (arch::Native::kind_of(image.rela[i].type()) == arch::RelocKind::kCopy &&
-        &image.symbols[image.rela[i].symbol()] == &symbol)
+  for (uint64_t i = 0; i < image.relocation_count; ++i)
+    if (arch::Native::kind_of(image.relocations[i].type()) == arch::RelocKind::kCopy &&
+        &image.symbols[image.relocations[i].symbol()] == &symbol)
       return true;
   return false;
 }

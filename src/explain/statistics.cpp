@@ -38,7 +38,7 @@ uint64_t packed_relocations(const Image& image) {
   return count;
 }
 
-void count_table(const elf::Rela* table, uint64_t size, Counts& counts) {
+void count_table(const elf::Relocation* table, uint64_t size, Counts& counts) {
   for (uint64_t i = 0; i < size; ++i) {
     const arch::RelocKind kind = arch::Native::kind_of(table[i].type());
     if (kind == arch::RelocKind::kRelative)
@@ -65,8 +65,8 @@ Counts count_module(Linker& linker, Module& module) {
   Counts counts;
   counts.bytes() = image.end - image.low;
   counts.relative() = packed_relocations(image);
-  count_table(image.rela, image.rela_count, counts);
-  counts.calls() = image.plt_rela_count;
+  count_table(image.relocations, image.relocation_count, counts);
+  counts.calls() = image.plt_relocation_count;
   for (uint32_t i = 1; i < image.symbol_limit; ++i)
     if (exported(module, image.symbols[i])) ++counts.exports();
   counts.initialisers() = image.init_array.count + (image.init != 0 ? 1 : 0);

@@ -7,12 +7,10 @@
 // kAbsent. Bit-fields must be changed bit by bit: neighbours belong to others.
 #pragma once
 
+#include <prelude/image/image.h>
+
 #include <cstddef>
 #include <cstdint>
-
-namespace prelude {
-struct Image;
-}
 
 namespace prelude::glibc {
 

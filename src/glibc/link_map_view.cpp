@@ -40,7 +40,7 @@ bool put_addresses(const Layout& layout, Module& module) {
 void fill_hash(const glibc::LinkMap& fields, Module& module) {
   const Image& image = module.image;
   if (image.gnu_hash.bloom != nullptr) {
-    const GnuHashFacts& hash = image.gnu_hash;
+    const auto& hash = image.gnu_hash;
     set<uint32_t>(&module, fields.l_nbuckets, hash.bucket_count);
     set<uint32_t>(&module, fields.l_gnu_bitmask_idxbits, hash.bloom_mask);
     set<uint32_t>(&module, fields.l_gnu_shift, hash.bloom_shift);

@@ -6,6 +6,8 @@
 
 #include <iterator>
 
+#include "words.h"
+
 namespace prelude {
 namespace {
 
@@ -23,6 +25,7 @@ struct Raw {
     kGnuHash = 40,
     kVerSym,
     kRelaCount,
+    kRelCount,
     kFlags1,
     kVerDef,
     kVerNeed,
@@ -39,6 +42,8 @@ struct Raw {
         return kVerSym;
       case kDtRelaCount:
         return kRelaCount;
+      case kDtRelCount:
+        return kRelCount;
       case kDtFlags1:
         return kFlags1;
       case kDtVerDef:
@@ -60,16 +65,49 @@ struct Raw {
   [[nodiscard]] uint64_t get(int slot) const { return value[slot]; }
 };
 
+// What tells of a machine's relocation tables, whose entries have addends or have not.
+struct RelocationTags {
+  uint8_t table, size, entry, count, other_size;
+  const char *table_name, *size_name, *entry_name, *other_name, *plt_kind, *no_other;
+};
+constexpr RelocationTags kRelaTags = {.table = kDtRela,
+                                      .size = kDtRelaSz,
+                                      .entry = kDtRelaEnt,
+                                      .count = Raw::kRelaCount,
+                                      .other_size = kDtRelSz,
+                                      .table_name = "DT_RELA",
+                                      .size_name = "DT_RELASZ",
+                                      .entry_name = "DT_RELAENT",
+                                      .other_name = "DT_RELSZ",
+                                      .plt_kind = "7 (DT_RELA)",
+                                      .no_other = "no REL relocations on this machine"};
+constexpr RelocationTags kRelTags = {.table = kDtRel,
+                                     .size = kDtRelSz,
+                                     .entry = kDtRelEnt,
+                                     .count = Raw::kRelCount,
+                                     .other_size = kDtRelaSz,
+                                     .table_name = "DT_REL",
+                                     .size_name = "DT_RELSZ",
+                                     .entry_name = "DT_RELENT",
+                                     .other_name = "DT_RELASZ",
+                                     .plt_kind = "17 (DT_REL)",
+                                     .no_other = "no RELA relocations on this machine"};
+template <typename Elf>
+constexpr const RelocationTags& kTags = Elf::kHasAddends ? kRelaTags : kRelTags;
+
 // Bytes from vaddr to the end of the file-backed part of its segment; 0 = not in the file.
-uint64_t room_at(const Image& image, uint64_t vaddr) {
+template <typename Elf>
+uint64_t room_at(const BasicImage<Elf>& image, uint64_t vaddr) {
   const LoadSegment* s = image.file_segment(vaddr, 1);
   return s == nullptr ? 0 : s->vaddr + s->filesz - vaddr;
 }
 
-Status read_section(Image& image, Raw& raw) {
+template <typename Elf>
+Status read_section(BasicImage<Elf>& image, Raw& raw) {
   if (image.dynamic_size == 0) return Error{.code = Errc::kNoDynamic};
-  if (image.dynamic_vaddr % alignof(Dynamic) != 0)
-    return bad_field("PT_DYNAMIC p_vaddr", image.dynamic_vaddr, "a multiple of 8");
+  using Dynamic = typename Elf::Dynamic;
+  if (image.dynamic_vaddr % sizeof(typename Elf::Word) != 0)
+    return bad_field("PT_DYNAMIC p_vaddr", image.dynamic_vaddr, kWordMultiple<Elf>);
   const void* section = image.file_bytes(image.dynamic_vaddr, image.dynamic_size);
   if (section == nullptr) return bad_field("PT_DYNAMIC p_vaddr", image.dynamic_vaddr, kInside);
   image.dynamic = static_cast<const Dynamic*>(section);
@@ -84,14 +122,16 @@ Status read_section(Image& image, Raw& raw) {
     if (slot < 0) continue;
     raw.value[slot] = entry.value;
     raw.present |= uint64_t{1} << slot;
-    if (entry.tag == kDtDebug) image.debug_slot = image.dynamic_vaddr + i * sizeof(Dynamic) + 8;
+    if (entry.tag == kDtDebug)
+      image.debug_slot = image.dynamic_vaddr + i * sizeof(Dynamic) + offsetof(Dynamic, value);
   }
   return bad_field("PT_DYNAMIC p_filesz", image.dynamic_size, "a section that ends with DT_NULL");
 }
 
 // Nobody needs p_offset. But where it tells of another place and this one names no symbols and
 // strings, p_vaddr is wrong, and the program would start without its relocations.
-Status check_place(const Image& image, const Raw& raw) {
+template <typename Elf>
+Status check_place(const BasicImage<Elf>& image, const Raw& raw) {
   if (!image.dynamic_strays || (raw.has(kDtStrTab) && raw.has(kDtSymTab))) return Done{};
   return bad_field("PT_DYNAMIC p_vaddr", image.dynamic_vaddr,
                    "the address at which p_offset is mapped");
@@ -101,8 +141,9 @@ struct Pair {
   uint8_t address, size;
   const char *address_name, *size_name;
 };
+template <typename Elf>
 constexpr Pair kPairs[] = {
-    {kDtRela, kDtRelaSz, "DT_RELA", "DT_RELASZ"},
+    {kTags<Elf>.table, kTags<Elf>.size, kTags<Elf>.table_name, kTags<Elf>.size_name},
     {kDtJmpRel, kDtPltRelSz, "DT_JMPREL", "DT_PLTRELSZ"},
     {kDtRelr, kDtRelrSz, "DT_RELR", "DT_RELRSZ"},
     {kDtInitArray, kDtInitArraySz, "DT_INIT_ARRAY", "DT_INIT_ARRAYSZ"},
@@ -111,11 +152,13 @@ constexpr Pair kPairs[] = {
 
 // An address and a size come together (gABI ch. 5, "Dynamic Section"). A size of nothing may stand
 // alone.
+template <typename Elf>
 Status check_pairs(const Raw& raw) {
   uint64_t odd = 0;
-  for (const Pair& pair : kPairs) odd |= raw.present >> pair.address ^ raw.present >> pair.size;
+  for (const Pair& pair : kPairs<Elf>)
+    odd |= raw.present >> pair.address ^ raw.present >> pair.size;
   if ((odd & 1) == 0) return Done{};
-  for (const Pair& pair : kPairs) {
+  for (const Pair& pair : kPairs<Elf>) {
     if (raw.has(pair.address) && !raw.has(pair.size))
       return bad_field(pair.size_name, 0, "the size of a table that is there");
     if (!raw.has(pair.address) && raw.get(pair.size) != 0)
@@ -124,7 +167,8 @@ Status check_pairs(const Raw& raw) {
   return Done{};
 }
 
-Status read_strings(Image& image, const Raw& raw) {
+template <typename Elf>
+Status read_strings(BasicImage<Elf>& image, const Raw& raw) {
   if (!raw.has(kDtStrTab)) {
     if (raw.has(kDtNeeded) || raw.has(kDtSymTab))
       return bad_field("DT_STRTAB", 0, "a string table");
@@ -144,8 +188,9 @@ Status read_strings(Image& image, const Raw& raw) {
 
 // A table starts where another ends: the nearest table above the symbols bounds their number, as
 // the dynamic section does not tell it.
+template <typename Elf>
 uint64_t symbol_table_end(const Raw& raw, uint64_t symtab, uint64_t segment_end) {
-  static constexpr uint8_t kNeighbours[] = {kDtStrTab,    kDtHash,      kDtRela,
+  static constexpr uint8_t kNeighbours[] = {kDtStrTab,    kDtHash,      kTags<Elf>.table,
                                             kDtJmpRel,    kDtRelr,      Raw::kGnuHash,
                                             Raw::kVerSym, Raw::kVerDef, Raw::kVerNeed};
   uint64_t end = segment_end;
@@ -155,19 +200,22 @@ uint64_t symbol_table_end(const Raw& raw, uint64_t symtab, uint64_t segment_end)
 }
 
 // Symbol 0 may always be referred to: it stands for "no symbol" (gABI ch. 4).
-constexpr Symbol kNoSymbol{};
+template <typename Elf>
+constexpr typename Elf::Symbol kNoSymbol{};
 
-Status read_symbols(Image& image, const Raw& raw) {
-  image.symbols = &kNoSymbol;
+template <typename Elf>
+Status read_symbols(BasicImage<Elf>& image, const Raw& raw) {
+  using Symbol = typename Elf::Symbol;
+  image.symbols = &kNoSymbol<Elf>;
   if (!raw.has(kDtSymTab)) return Done{};
   const uint64_t at = raw.get(kDtSymTab);
   const uint64_t room = room_at(image, at);
   if (room < sizeof(Symbol)) return bad_field("DT_SYMTAB", at, kInside);
-  if (at % 8 != 0) return bad_field("DT_SYMTAB", at, "a multiple of 8");
+  if (at % sizeof(typename Elf::Word) != 0) return bad_field("DT_SYMTAB", at, kWordMultiple<Elf>);
   if (raw.has(kDtSymEnt) && raw.get(kDtSymEnt) != sizeof(Symbol))
-    return bad_field("DT_SYMENT", raw.get(kDtSymEnt), "24");
+    return bad_field("DT_SYMENT", raw.get(kDtSymEnt), kSymbolBytes<Elf>);
   image.symbols = static_cast<const Symbol*>(image.address(at));
-  uint64_t limit = (symbol_table_end(raw, at, at + room) - at) / sizeof(Symbol);
+  uint64_t limit = (symbol_table_end<Elf>(raw, at, at + room) - at) / sizeof(Symbol);
   if (limit == 0) return bad_field("DT_SYMTAB", at, "room for a symbol before the next table");
   if (raw.has(Raw::kVerSym)) {
     const uint64_t versym = raw.get(Raw::kVerSym);
@@ -180,27 +228,30 @@ Status read_symbols(Image& image, const Raw& raw) {
   return Done{};
 }
 
-bool all_zero(const uint64_t* words, uint64_t count) {
+template <typename Word>
+bool all_zero(const Word* words, uint64_t count) {
   for (uint64_t i = 0; i < count; ++i)
     if (words[i] != 0) return false;
   return true;
 }
 
-Status read_gnu_hash(Image& image, const Raw& raw) {
+template <typename Elf>
+Status read_gnu_hash(BasicImage<Elf>& image, const Raw& raw) {
+  using Word = typename Elf::Word;
   if (!raw.has(Raw::kGnuHash)) return Done{};
   const uint64_t at = raw.get(Raw::kGnuHash);
   const uint64_t room = room_at(image, at);
-  if (room < 16 || at % 8 != 0) return bad_field("DT_GNU_HASH", at, kInside);
+  if (room < 16 || at % sizeof(Word) != 0) return bad_field("DT_GNU_HASH", at, kInside);
   const auto* words = static_cast<const uint32_t*>(image.address(at));
   const uint64_t buckets = words[0], first = words[1], bloom = words[2], shift = words[3];
   if (bloom == 0 || (bloom & (bloom - 1)) != 0)
     return bad_field("DT_GNU_HASH bloom size", bloom, "a power of two");
-  if (bloom > (room - 16) / 8)
+  if (bloom > (room - 16) / sizeof(Word))
     return bad_field("DT_GNU_HASH bloom size", bloom, "a filter inside the segment");
-  const uint64_t bucket_room = room - 16 - bloom * 8;
+  const uint64_t bucket_room = room - 16 - bloom * sizeof(Word);
   if (buckets > bucket_room / 4)
     return bad_field("DT_GNU_HASH bucket count", buckets, "buckets inside the segment");
-  const auto* filter = reinterpret_cast<const uint64_t*>(words + 4);
+  const auto* filter = reinterpret_cast<const Word*>(words + 4);
   if (buckets == 0) {  // an object without exported symbols may have no bucket
     if (!all_zero(filter, bloom))
       return bad_field("DT_GNU_HASH bucket count", 0, "at least one bucket");
@@ -208,13 +259,13 @@ Status read_gnu_hash(Image& image, const Raw& raw) {
   }
   if (first > image.symbol_limit)
     return bad_field("DT_GNU_HASH symbol offset", first, "the index of a dynamic symbol");
-  GnuHashFacts& hash = image.gnu_hash;
+  GnuHashFacts<Word>& hash = image.gnu_hash;
   hash.bloom = filter;
   hash.bloom_mask = static_cast<uint32_t>(bloom - 1);
-  hash.bloom_shift = shift & 63;
+  hash.bloom_shift = shift & (sizeof(Word) * 8 - 1);
   hash.bucket_count = static_cast<uint32_t>(buckets);
   hash.first_symbol = static_cast<uint32_t>(first);
-  hash.buckets = words + 4 + bloom * 2;
+  hash.buckets = words + 4 + bloom * (sizeof(Word) / 4);
   hash.chain_zero = hash.buckets + buckets - first;
   const uint64_t chain_room = (bucket_room - buckets * 4) / 4;
   if (image.symbol_limit > first + chain_room)
@@ -222,7 +273,8 @@ Status read_gnu_hash(Image& image, const Raw& raw) {
   return Done{};
 }
 
-Status read_sysv_hash(Image& image, const Raw& raw) {
+template <typename Elf>
+Status read_sysv_hash(BasicImage<Elf>& image, const Raw& raw) {
   if (!raw.has(kDtHash)) return Done{};
   const uint64_t at = raw.get(kDtHash);
   const uint64_t room = room_at(image, at);
@@ -246,7 +298,9 @@ Status read_sysv_hash(Image& image, const Raw& raw) {
   return Done{};
 }
 
-Status read_versions(Image& image, const Raw& raw) {
+template <typename Elf>
+Status read_versions(BasicImage<Elf>& image, const Raw& raw) {
+  using Image = BasicImage<Elf>;
   struct Table {
     int address;
     const char* name;
@@ -269,20 +323,21 @@ Status read_versions(Image& image, const Raw& raw) {
 struct TableTags {
   int address, size, entry;
   uint64_t entry_bytes;
-  const char *address_name, *size_name, *entry_name;
+  const char *address_name, *size_name, *entry_name, *entry_size;
 };
 
 // Gives the start of a relocation table and its number of entries.
-Status read_table(const Image& image, const Raw& raw, const TableTags& tags, const void*& start,
-                  uint64_t& count) {
+template <typename Elf>
+Status read_table(const BasicImage<Elf>& image, const Raw& raw, const TableTags& tags,
+                  const void*& start, uint64_t& count) {
   if (!raw.has(tags.address)) return Done{};
   if (tags.entry >= 0 && raw.has(tags.entry) && raw.get(tags.entry) != tags.entry_bytes)
-    return bad_field(tags.entry_name, raw.get(tags.entry), tags.entry_bytes == 24 ? "24" : "8");
+    return bad_field(tags.entry_name, raw.get(tags.entry), tags.entry_size);
   const uint64_t at = raw.get(tags.address), size = raw.get(tags.size);
   if (size == 0) return Done{};
   if (size % tags.entry_bytes != 0)
     return bad_field(tags.size_name, size, "a whole number of entries");
-  if (image.file_bytes(at, 1) == nullptr || at % 8 != 0)
+  if (image.file_bytes(at, 1) == nullptr || at % sizeof(typename Elf::Word) != 0)
     return bad_field(tags.address_name, at, kInside);
   if (image.file_bytes(at, size) == nullptr)
     return bad_field(tags.size_name, size, "a table that ends inside its segment");
@@ -291,34 +346,42 @@ Status read_table(const Image& image, const Raw& raw, const TableTags& tags, con
   return Done{};
 }
 
-Status read_relocations(Image& image, const Raw& raw) {
-  static constexpr TableTags kRelaTags = {kDtRela,   kDtRelaSz,   kDtRelaEnt,  24,
-                                          "DT_RELA", "DT_RELASZ", "DT_RELAENT"};
-  static constexpr TableTags kPltTags = {kDtJmpRel,   kDtPltRelSz,   -1, 24,
-                                         "DT_JMPREL", "DT_PLTRELSZ", ""};
-  static constexpr TableTags kRelrTags = {kDtRelr,   kDtRelrSz,   kDtRelrEnt,  8,
-                                          "DT_RELR", "DT_RELRSZ", "DT_RELRENT"};
-  const void *rela = nullptr, *plt = nullptr, *relr = nullptr;
-  PRELUDE_TRY(read_table(image, raw, kRelaTags, rela, image.rela_count));
-  PRELUDE_TRY(read_table(image, raw, kRelrTags, relr, image.relr_count));
-  if (raw.has(kDtPltRel) && raw.get(kDtPltRel) != kDtRela)
-    return bad_field("DT_PLTREL", raw.get(kDtPltRel), "7 (DT_RELA)");
-  PRELUDE_TRY(read_table(image, raw, kPltTags, plt, image.plt_rela_count));
-  if (raw.has(kDtRelSz) && raw.get(kDtRelSz) != 0)
-    return bad_field("DT_RELSZ", raw.get(kDtRelSz), "no REL relocations on this machine");
-  image.rela = static_cast<const Rela*>(rela);
-  image.plt_rela = static_cast<const Rela*>(plt);
-  image.relr = static_cast<const uint64_t*>(relr);
-  // Old linkers count the PLT's relocations in DT_RELASZ too; they are applied once, as the PLT's.
-  if (image.rela != nullptr && image.plt_rela != nullptr &&
-      image.plt_rela + image.plt_rela_count == image.rela + image.rela_count &&
-      image.plt_rela >= image.rela)
-    image.rela_count = static_cast<uint64_t>(image.plt_rela - image.rela);
-  const uint64_t relative = raw.get(Raw::kRelaCount);
-  image.relative_count = relative < image.rela_count ? relative : image.rela_count;
+template <typename Elf>
+Status read_relocations(BasicImage<Elf>& image, const Raw& raw) {
+  using Relocation = typename Elf::Relocation;
+  using Word = typename Elf::Word;
+  static constexpr const RelocationTags& kMine = kTags<Elf>;
+  static constexpr TableTags kTable = {kMine.table,        kMine.size,           kMine.entry,
+                                       sizeof(Relocation), kMine.table_name,     kMine.size_name,
+                                       kMine.entry_name,   kRelocationBytes<Elf>};
+  static constexpr TableTags kPlt = {kDtJmpRel,   kDtPltRelSz,   -1, sizeof(Relocation),
+                                     "DT_JMPREL", "DT_PLTRELSZ", "", ""};
+  static constexpr TableTags kRelr = {kDtRelr,   kDtRelrSz,   kDtRelrEnt,   sizeof(Word),
+                                      "DT_RELR", "DT_RELRSZ", "DT_RELRENT", kWordBytes<Elf>};
+  const void *table = nullptr, *plt = nullptr, *relr = nullptr;
+  PRELUDE_TRY(read_table(image, raw, kTable, table, image.relocation_count));
+  PRELUDE_TRY(read_table(image, raw, kRelr, relr, image.relr_count));
+  if (raw.has(kDtPltRel) && raw.get(kDtPltRel) != kMine.table)
+    return bad_field("DT_PLTREL", raw.get(kDtPltRel), kMine.plt_kind);
+  PRELUDE_TRY(read_table(image, raw, kPlt, plt, image.plt_relocation_count));
+  if (raw.has(kMine.other_size) && raw.get(kMine.other_size) != 0)
+    return bad_field(kMine.other_name, raw.get(kMine.other_size), kMine.no_other);
+  image.relocations = static_cast<const Relocation*>(table);
+  image.plt_relocations = static_cast<const Relocation*>(plt);
+  image.relr = static_cast<const Word*>(relr);
+  // Old linkers count the PLT's relocations in the other table's size too; they are applied once,
+  // as the PLT's.
+  if (image.relocations != nullptr && image.plt_relocations != nullptr &&
+      image.plt_relocations + image.plt_relocation_count ==
+          image.relocations + image.relocation_count &&
+      image.plt_relocations >= image.relocations)
+    image.relocation_count = static_cast<uint64_t>(image.plt_relocations - image.relocations);
+  const uint64_t relative = raw.get(kMine.count);
+  image.relative_count = relative < image.relocation_count ? relative : image.relocation_count;
   image.pltgot = raw.get(kDtPltGot);
-  if (image.pltgot != 0 && image.plt_rela_count != 0 &&
-      (image.pltgot % 8 != 0 || image.memory_segment(image.pltgot, 24) == nullptr))
+  if (image.pltgot != 0 && image.plt_relocation_count != 0 &&
+      (image.pltgot % sizeof(Word) != 0 ||
+       image.memory_segment(image.pltgot, 3 * sizeof(Word)) == nullptr))
     return bad_field("DT_PLTGOT", image.pltgot, "the address of words inside the object");
   return Done{};
 }
@@ -328,34 +391,41 @@ struct ArrayTags {
   const char *address_name, *size_name;
 };
 
-Status read_array(const Image& image, const Raw& raw, const ArrayTags& tags, FunctionArray& out) {
+template <typename Elf>
+Status read_array(const BasicImage<Elf>& image, const Raw& raw, const ArrayTags& tags,
+                  FunctionArray& out) {
+  constexpr uint64_t kWord = sizeof(typename Elf::Word);
   const uint64_t at = raw.get(tags.address), bytes = raw.get(tags.size);
   if (!raw.has(tags.address) || bytes == 0) return Done{};
-  if (bytes % 8 != 0) return bad_field(tags.size_name, bytes, "a whole number of entries");
-  if (at % 8 != 0 || image.memory_segment(at, bytes) == nullptr)
-    return bad_field(tags.address_name, image.memory_segment(at, 8) == nullptr ? at : bytes,
+  if (bytes % kWord != 0) return bad_field(tags.size_name, bytes, "a whole number of entries");
+  if (at % kWord != 0 || image.memory_segment(at, bytes) == nullptr)
+    return bad_field(tags.address_name, image.memory_segment(at, kWord) == nullptr ? at : bytes,
                      "an array inside the object");
-  out = {at, bytes / 8};
+  out = {at, bytes / kWord};
   return Done{};
 }
 
+template <typename Elf>
 bool overlap(const FunctionArray& a, const FunctionArray& b) {
-  return a.vaddr < b.vaddr + b.count * 8 && b.vaddr < a.vaddr + a.count * 8;
+  constexpr uint64_t kWord = sizeof(typename Elf::Word);
+  return a.vaddr < b.vaddr + b.count * kWord && b.vaddr < a.vaddr + a.count * kWord;
 }
 
 // A function array that runs into its neighbours would have wrong functions called.
-Status check_arrays(const Image& image) {
+template <typename Elf>
+Status check_arrays(const BasicImage<Elf>& image) {
   const FunctionArray section{image.dynamic_vaddr, uint64_t{image.dynamic_count} * 2};
   const FunctionArray* arrays[] = {&section, &image.preinit_array, &image.init_array,
                                    &image.fini_array};
   for (size_t i = 0; i < std::size(arrays); ++i)
     for (size_t k = i + 1; k < std::size(arrays); ++k)
-      if (overlap(*arrays[i], *arrays[k]))
+      if (overlap<Elf>(*arrays[i], *arrays[k]))
         return bad_field("function array", arrays[k]->vaddr, "arrays that do not overlap");
   return Done{};
 }
 
-Status read_functions(Image& image, const Raw& raw) {
+template <typename Elf>
+Status read_functions(BasicImage<Elf>& image, const Raw& raw) {
   image.init = raw.get(kDtInit);
   image.fini = raw.get(kDtFini);
   if (image.init != 0 && !image.executable(image.init))
@@ -374,14 +444,15 @@ Status read_functions(Image& image, const Raw& raw) {
   return check_arrays(image);
 }
 
-Status read_names(Image& image, const Raw& raw) {
+template <typename Elf>
+Status read_names(BasicImage<Elf>& image, const Raw& raw) {
   struct Name {
     int tag;
     const char* field;
-    const char* Image::*slot;
+    const char* BasicImage<Elf>::*slot;
   };
-  const Name names[] = {{kDtRpath, "DT_RPATH", &Image::rpath},
-                        {kDtRunpath, "DT_RUNPATH", &Image::runpath}};
+  const Name names[] = {{kDtRpath, "DT_RPATH", &BasicImage<Elf>::rpath},
+                        {kDtRunpath, "DT_RUNPATH", &BasicImage<Elf>::runpath}};
   for (const Name& name : names) {
     if (!raw.has(name.tag)) continue;
     image.*name.slot = image.string(raw.get(name.tag));
@@ -399,7 +470,8 @@ Status read_names(Image& image, const Raw& raw) {
   return status;
 }
 
-void read_flags(Image& image, const Raw& raw) {
+template <typename Elf>
+void read_flags(BasicImage<Elf>& image, const Raw& raw) {
   image.flags = raw.get(kDtFlags);
   image.flags_1 = raw.get(Raw::kFlags1);
   image.text_relocations = raw.has(kDtTextRel) || (image.flags & kDfTextRel) != 0;
@@ -410,18 +482,21 @@ void read_flags(Image& image, const Raw& raw) {
   image.names_auditors = raw.has(Raw::kAudit);
 }
 
-uint64_t gnu_hash_bytes(const Image& image) {
-  const GnuHashFacts& hash = image.gnu_hash;
+template <typename Elf>
+uint64_t gnu_hash_bytes(const BasicImage<Elf>& image) {
+  const auto& hash = image.gnu_hash;
   if (hash.buckets == nullptr) return 16;
-  return 16 + (uint64_t{hash.bloom_mask} + 1) * 8 + uint64_t{hash.bucket_count} * 4 +
-         uint64_t{image.symbol_limit - hash.first_symbol} * 4;
+  return 16 + (uint64_t{hash.bloom_mask} + 1) * sizeof(typename Elf::Word) +
+         uint64_t{hash.bucket_count} * 4 + uint64_t{image.symbol_limit - hash.first_symbol} * 4;
 }
 
-uint64_t sysv_hash_bytes(const Image& image) {
+template <typename Elf>
+uint64_t sysv_hash_bytes(const BasicImage<Elf>& image) {
   return 8 + (uint64_t{image.sysv_hash.bucket_count} + image.sysv_hash.chain_count) * 4;
 }
 
-void note_table(Image& image, uint64_t at, uint64_t bytes) {
+template <typename Elf>
+void note_table(BasicImage<Elf>& image, uint64_t at, uint64_t bytes) {
   const LoadSegment* s = bytes == 0 ? nullptr : image.file_segment(at, 1);
   if (s == nullptr || ((s->flags & kPfW) == 0 && !image.text_relocations)) return;
   image.metadata[image.metadata_count++] = {at, at + bytes};
@@ -430,32 +505,35 @@ void note_table(Image& image, uint64_t at, uint64_t bytes) {
 // Relocations must not be able to change tables that were checked above and are read again later.
 // Normally those lie in a read-only segment; else their ranges are kept for the relocation loop to
 // refuse. The version records are not among them: they are read once, before any relocation.
-void note_metadata(Image& image, const Raw& raw) {
+template <typename Elf>
+void note_metadata(BasicImage<Elf>& image, const Raw& raw) {
+  constexpr uint64_t kRelocation = sizeof(typename Elf::Relocation);
   const struct {
     uint8_t slot;
     uint64_t bytes;
   } tables[] = {{kDtStrTab, image.strings_size},
-                {kDtSymTab, uint64_t{image.symbol_limit} * sizeof(Symbol)},
+                {kDtSymTab, uint64_t{image.symbol_limit} * sizeof(typename Elf::Symbol)},
                 {kDtHash, sysv_hash_bytes(image)},
                 {Raw::kGnuHash, gnu_hash_bytes(image)},
                 {Raw::kVerSym, uint64_t{image.symbol_limit} * 2},
-                {kDtRela, image.rela_count * sizeof(Rela)},
-                {kDtJmpRel, image.plt_rela_count * sizeof(Rela)},
-                {kDtRelr, image.relr_count * 8}};
-  static_assert(std::size(tables) < std::size(Image{}.metadata));
+                {kTags<Elf>.table, image.relocation_count * kRelocation},
+                {kDtJmpRel, image.plt_relocation_count * kRelocation},
+                {kDtRelr, image.relr_count * sizeof(typename Elf::Word)}};
+  static_assert(std::size(tables) < std::size(BasicImage<Elf>{}.metadata));
   for (const auto& table : tables)
     if (raw.has(table.slot)) note_table(image, raw.get(table.slot), table.bytes);
-  note_table(image, reinterpret_cast<uint64_t>(image.phdr) - image.bias,
-             uint64_t{image.phnum} * sizeof(ProgramHeader));
+  note_table(image, reinterpret_cast<uintptr_t>(image.phdr) - image.bias,
+             uint64_t{image.phnum} * sizeof(typename Elf::ProgramHeader));
 }
 
 }  // namespace
 
-Status decode_dynamic(Image& image) {
+template <typename Elf>
+Status decode_dynamic(BasicImage<Elf>& image) {
   Raw raw;
   PRELUDE_TRY(read_section(image, raw));
   PRELUDE_TRY(check_place(image, raw));
-  PRELUDE_TRY(check_pairs(raw));
+  PRELUDE_TRY(check_pairs<Elf>(raw));
   PRELUDE_TRY(read_strings(image, raw));
   PRELUDE_TRY(read_symbols(image, raw));
   PRELUDE_TRY(read_gnu_hash(image, raw));
@@ -468,5 +546,8 @@ Status decode_dynamic(Image& image) {
   note_metadata(image, raw);
   return Done{};
 }
+
+#define PRELUDE_INSTANTIATE(Elf) template Status decode_dynamic(BasicImage<Elf>&);
+PRELUDE_FOR_EACH_CLASS(PRELUDE_INSTANTIATE)
 
 }  // namespace prelude

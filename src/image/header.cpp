@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "words.h"
+
 namespace prelude {
 namespace {
 
@@ -24,11 +26,12 @@ Status check_encoding(const uint8_t* ident) {
 
 // A file for another machine is passed over in a search: its odd encoding is no fault (Compat:
 // glibc 2.36, measured; e_version it looks at before the machine).
-Status check_ident(const elf::FileHeader& header, uint16_t machine) {
+template <typename Elf>
+Status check_ident(const typename Elf::FileHeader& header, uint16_t machine) {
   const uint8_t* ident = header.ident;
   if (ident[0] != 0x7f || ident[1] != 'E' || ident[2] != 'L' || ident[3] != 'F')
     return Error{.code = Errc::kBadMagic};
-  if (ident[elf::kIdentClass] != elf::kClass64)
+  if (ident[elf::kIdentClass] != Elf::kClass)
     return Error{.code = Errc::kWrongClass, .value = ident[elf::kIdentClass]};
   const Status status = check_encoding(ident);
   if (!status && header.machine != machine)
@@ -38,15 +41,19 @@ Status check_ident(const elf::FileHeader& header, uint16_t machine) {
 
 // The highest address user space can have is below this on every machine served; it keeps all later
 // sums free of overflow.
-constexpr uint64_t kAddressLimit = uint64_t{1} << 47;
+template <typename Elf>
+constexpr uint64_t kAddressLimit =
+    Elf::kClass == elf::kClass64 ? uint64_t{1} << 47 : uint64_t{0xffff0000};
 
-Status check_load(const elf::ProgramHeader& ph, uint64_t file_size, const HostRules& host) {
+template <typename Elf>
+Status check_load(const typename Elf::ProgramHeader& ph, uint64_t file_size,
+                  const HostRules& host) {
   if (ph.memsz < ph.filesz) return bad_field("p_filesz", ph.filesz, "at most p_memsz");
   if (ph.align > 1 && (ph.align & (ph.align - 1)) != 0)
     return bad_field("p_align", ph.align, "a power of two");
   if (((ph.vaddr - ph.offset) & (host.page_size - 1)) != 0)
     return Error{.code = Errc::kSegmentNotAligned};
-  if (ph.vaddr >= kAddressLimit || ph.memsz >= kAddressLimit - ph.vaddr)
+  if (ph.vaddr >= kAddressLimit<Elf> || ph.memsz >= kAddressLimit<Elf> - ph.vaddr)
     return bad_field("p_vaddr + p_memsz", ph.vaddr, "an address of user space");
   if (file_size != UINT64_MAX && (ph.offset > file_size || ph.filesz > file_size - ph.offset))
     return bad_field("p_offset + p_filesz", ph.offset,
@@ -54,13 +61,15 @@ Status check_load(const elf::ProgramHeader& ph, uint64_t file_size, const HostRu
   return Done{};
 }
 
-Status check_tls(const elf::ProgramHeader& ph) {
+template <typename Elf>
+Status check_tls(const typename Elf::ProgramHeader& ph) {
   if (ph.memsz == 0) return Done{};  // there is no such data
   if (ph.filesz > ph.memsz) return bad_field("PT_TLS p_filesz", ph.filesz, "at most p_memsz");
   if (ph.align > 1 && (ph.align & (ph.align - 1)) != 0)
     return bad_field("PT_TLS p_align", ph.align, "a power of two");
   if (ph.align > uint64_t{1} << 31) return bad_field("PT_TLS p_align", ph.align, "at most 2 GiB");
-  if (ph.memsz > uint64_t{1} << 39) return bad_field("PT_TLS p_memsz", ph.memsz, "at most 512 GiB");
+  if (uint64_t{ph.memsz} > uint64_t{1} << 39)
+    return bad_field("PT_TLS p_memsz", ph.memsz, "at most 512 GiB");
   return Done{};
 }
 
@@ -111,7 +120,8 @@ Status check_file_overlap(const LoadSegment* segments, uint32_t count) {
   return Done{};
 }
 
-void note_facts(const elf::ProgramHeader& ph, Image& out) {
+template <typename Elf>
+void note_facts(const typename Elf::ProgramHeader& ph, BasicImage<Elf>& out) {
   switch (ph.type) {
     case elf::kPtDynamic:
       out.dynamic_vaddr = ph.vaddr;
@@ -151,12 +161,14 @@ void note_facts(const elf::ProgramHeader& ph, Image& out) {
 }
 
 // True where the file's bytes at `offset` are mapped at another address than vaddr.
-bool strays(const Image& image, uint64_t vaddr, uint64_t offset) {
+template <typename Elf>
+bool strays(const BasicImage<Elf>& image, uint64_t vaddr, uint64_t offset) {
   const LoadSegment* s = image.file_segment(vaddr, 1);
   return s != nullptr && vaddr - s->vaddr != offset - s->offset;
 }
 
-Status check_tls_image(const Image& image) {
+template <typename Elf>
+Status check_tls_image(const BasicImage<Elf>& image) {
   if (image.tls_memsz == 0 || image.tls_filesz == 0) return Done{};
   if (image.file_segment(image.tls_vaddr, image.tls_filesz) == nullptr)
     return bad_field("PT_TLS p_vaddr", image.tls_vaddr,
@@ -168,7 +180,8 @@ Status check_tls_image(const Image& image) {
 }
 
 // Pages are made read-only there: taking execution from code is no business of this header.
-Status check_relro(const Image& image, uint64_t page) {
+template <typename Elf>
+Status check_relro(const BasicImage<Elf>& image, uint64_t page) {
   if (image.relro_size == 0) return Done{};
   if (image.relro_vaddr < image.low || image.relro_size > image.high ||
       image.relro_vaddr > image.high - image.relro_size)
@@ -184,7 +197,8 @@ Status check_relro(const Image& image, uint64_t page) {
 }
 
 // Unwinders read this table where the loader says that it is. (A file of debug data has neither.)
-Status check_eh_frame(const Image& image) {
+template <typename Elf>
+Status check_eh_frame(const BasicImage<Elf>& image) {
   constexpr uint64_t kHeader = 4;
   if (image.eh_frame_vaddr == 0 || image.dynamic_size == 0 ||
       image.file_segment(image.eh_frame_vaddr, kHeader) != nullptr)
@@ -194,7 +208,8 @@ Status check_eh_frame(const Image& image) {
 }
 
 // The last segment that starts at or below vaddr. They ascend and do not overlap.
-const LoadSegment* segment_at(const Image& image, uint64_t vaddr) {
+template <typename Elf>
+const LoadSegment* segment_at(const BasicImage<Elf>& image, uint64_t vaddr) {
   constexpr uint32_t kUsual = 8;
   const LoadSegment *low = image.segments, *high = low + image.segment_count;
   while (high - low > kUsual) {
@@ -213,44 +228,49 @@ bool holds(uint64_t room, uint64_t at, uint64_t bytes) { return at <= room && by
 
 }  // namespace
 
+template <typename Elf>
 Result<HeaderFacts> decode_header(const std::byte* head, size_t bytes, uint64_t file_size,
                                   const HostRules& host) {
-  if (bytes < sizeof(elf::FileHeader)) return Error{.code = Errc::kFileTooShort};
-  elf::FileHeader header;
+  using ProgramHeader = typename Elf::ProgramHeader;
+  if (bytes < sizeof(typename Elf::FileHeader)) return Error{.code = Errc::kFileTooShort};
+  typename Elf::FileHeader header;
   __builtin_memcpy(&header, head, sizeof header);
-  PRELUDE_TRY(check_ident(header, host.machine));
+  PRELUDE_TRY(check_ident<Elf>(header, host.machine));
   if (header.version != 1) return Error{.code = Errc::kBadVersion};
   if (header.machine != host.machine)
     return Error{.code = Errc::kWrongMachine, .value = header.machine};
   if (header.type != elf::kTypeDyn && header.type != elf::kTypeExec)
     return Error{.code = Errc::kBadType};
-  if (header.phentsize != sizeof(elf::ProgramHeader)) return Error{.code = Errc::kBadPhentsize};
-  const uint64_t table = uint64_t{header.phnum} * sizeof(elf::ProgramHeader);
+  if (header.phentsize != sizeof(ProgramHeader)) return Error{.code = Errc::kBadPhentsize};
+  const uint64_t table = uint64_t{header.phnum} * sizeof(ProgramHeader);
   if (header.phoff > file_size || table > file_size - header.phoff) {
     // No file has such an offset: what the kernel would say.
     constexpr int32_t kInvalidArgument = 22;
     const int32_t number = header.phoff > uint64_t{INT64_MAX} ? kInvalidArgument : 0;
     return Error{.code = Errc::kCannotReadData, .sys_errno = number, .value = header.phoff};
   }
-  if (header.phoff % alignof(elf::ProgramHeader) != 0)
-    return bad_field("e_phoff", header.phoff, "a multiple of 8");
+  if (header.phoff % sizeof(typename Elf::Word) != 0)
+    return bad_field("e_phoff", header.phoff, kWordMultiple<Elf>);
   return HeaderFacts{header.type, header.phnum, header.entry, header.phoff};
 }
 
-Status decode_program_headers(const elf::ProgramHeader* headers, uint16_t count, uint64_t file_size,
-                              const HostRules& host, LoadSegment* segments, Image& out) {
+template <typename Elf>
+Status decode_program_headers(const typename Elf::ProgramHeader* headers, uint16_t count,
+                              uint64_t file_size, const HostRules& host, LoadSegment* segments,
+                              BasicImage<Elf>& out) {
   uint32_t loads = 0;
   uint64_t low = UINT64_MAX, dynamic_offset = 0;
   for (uint16_t i = 0; i < count; ++i) {
-    const elf::ProgramHeader& ph = headers[i];
-    if (ph.type == elf::kPtTls) PRELUDE_TRY(check_tls(ph));
+    const typename Elf::ProgramHeader& ph = headers[i];
+    if (ph.type == elf::kPtTls) PRELUDE_TRY(check_tls<Elf>(ph));
     if (ph.type == elf::kPtDynamic) dynamic_offset = ph.offset;
-    note_facts(ph, out);
+    note_facts<Elf>(ph, out);
     if (ph.type != elf::kPtLoad || (ph.memsz | ph.filesz) == 0) continue;
-    PRELUDE_TRY(check_load(ph, file_size, host));
+    PRELUDE_TRY(check_load<Elf>(ph, file_size, host));
     segments[loads++] = {ph.vaddr, ph.filesz, ph.memsz, ph.offset, ph.flags};
     if (ph.vaddr < low) low = ph.vaddr;
-    if (ph.vaddr + ph.memsz > out.end) out.end = ph.vaddr + ph.memsz;
+    const uint64_t end = uint64_t{ph.vaddr} + ph.memsz;
+    if (end > out.end) out.end = end;
     if (ph.align > out.max_align) out.max_align = ph.align;
   }
   if (loads == 0) return Error{.code = Errc::kNoLoadSegments};
@@ -269,21 +289,32 @@ Status decode_program_headers(const elf::ProgramHeader* headers, uint16_t count,
   return check_relro(out, host.page_size);
 }
 
-const LoadSegment* Image::file_segment(uint64_t vaddr, uint64_t bytes) const {
+template <typename Elf>
+const LoadSegment* BasicImage<Elf>::file_segment(uint64_t vaddr, uint64_t bytes) const {
   const LoadSegment* s = segment_at(*this, vaddr);
   if (s == nullptr || (s->flags & elf::kPfR) == 0) return nullptr;
   return holds(s->filesz, vaddr - s->vaddr, bytes) ? s : nullptr;
 }
 
-const LoadSegment* Image::memory_segment(uint64_t vaddr, uint64_t bytes) const {
+template <typename Elf>
+const LoadSegment* BasicImage<Elf>::memory_segment(uint64_t vaddr, uint64_t bytes) const {
   const LoadSegment* s = segment_at(*this, vaddr);
   if (s == nullptr || (s->flags & (elf::kPfR | elf::kPfW)) == 0) return nullptr;
   return holds(s->memsz, vaddr - s->vaddr, bytes) ? s : nullptr;
 }
 
-bool Image::executable(uint64_t vaddr) const {
+template <typename Elf>
+bool BasicImage<Elf>::executable(uint64_t vaddr) const {
   const LoadSegment* s = segment_at(*this, vaddr);
   return s != nullptr && (s->flags & elf::kPfX) != 0 && vaddr - s->vaddr < s->filesz;
 }
+
+#define PRELUDE_INSTANTIATE(Elf)                                                             \
+  template struct BasicImage<Elf>;                                                           \
+  template Result<HeaderFacts> decode_header<Elf>(const std::byte*, size_t, uint64_t,        \
+                                                  const HostRules&);                         \
+  template Status decode_program_headers<Elf>(const Elf::ProgramHeader*, uint16_t, uint64_t, \
+                                              const HostRules&, LoadSegment*, BasicImage<Elf>&);
+PRELUDE_FOR_EACH_CLASS(PRELUDE_INSTANTIATE)
 
 }  // namespace prelude

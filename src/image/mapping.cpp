@@ -17,7 +17,9 @@ Pages pages_of(const LoadSegment& s, uint64_t page) {
 
 }  // namespace
 
-uint32_t plan_mapping(const Image& image, uint64_t page_size, MapStep* steps, MapStyle style) {
+template <typename Elf>
+uint32_t plan_mapping(const BasicImage<Elf>& image, uint64_t page_size, MapStep* steps,
+                      MapStyle style) {
   uint32_t count = 0;
   const LoadSegment& first = image.segments[0];
   const uint64_t first_delta = first.vaddr - first.offset;
@@ -51,5 +53,9 @@ uint32_t plan_mapping(const Image& image, uint64_t page_size, MapStep* steps, Ma
   }
   return count;
 }
+
+#define PRELUDE_INSTANTIATE(Elf) \
+  template uint32_t plan_mapping(const BasicImage<Elf>&, uint64_t, MapStep*, MapStyle);
+PRELUDE_FOR_EACH_CLASS(PRELUDE_INSTANTIATE)
 
 }  // namespace prelude

@@ -30,10 +30,10 @@ bool walk_notes(const std::byte* at, uint64_t bytes, uint64_t align, Each each) 
   return false;
 }
 
-template <typename Each>
-void walk_object_notes(const Image& image, Each each) {
+template <typename Elf, typename Each>
+void walk_object_notes(const BasicImage<Elf>& image, Each each) {
   for (uint16_t i = 0; i < image.phnum; ++i) {
-    const elf::ProgramHeader& ph = image.phdr[i];
+    const typename Elf::ProgramHeader& ph = image.phdr[i];
     if (ph.type != elf::kPtNote) continue;
     const void* notes = image.file_bytes(ph.vaddr, ph.filesz);
     if (notes == nullptr) continue;
@@ -44,11 +44,13 @@ void walk_object_notes(const Image& image, Each each) {
 
 }  // namespace
 
-uint32_t gnu_property(const Image& image, uint32_t wanted) {
+template <typename Elf>
+uint32_t gnu_property(const BasicImage<Elf>& image, uint32_t wanted) {
   uint32_t value = 0;
   auto read = [&](uint32_t type, const std::byte* desc, uint32_t size) {
     if (type != elf::kNoteGnuProperty) return false;
-    while (size >= 8) {  // pr_type, pr_datasz, data padded to 8
+    constexpr uint64_t kAlign = sizeof(typename Elf::Word);
+    while (size >= 8) {  // pr_type, pr_datasz, data padded to a word
       uint32_t head[2];
       __builtin_memcpy(head, desc, sizeof head);
       if (head[1] > size - 8) return false;
@@ -56,7 +58,7 @@ uint32_t gnu_property(const Image& image, uint32_t wanted) {
         __builtin_memcpy(&value, desc + 8, 4);
         return true;
       }
-      const uint64_t step = 8 + ((uint64_t{head[1]} + 7) & ~uint64_t{7});
+      const uint64_t step = 8 + ((uint64_t{head[1]} + kAlign - 1) & ~(kAlign - 1));
       if (step > size) return false;
       desc += step;
       size -= static_cast<uint32_t>(step);
@@ -66,14 +68,16 @@ uint32_t gnu_property(const Image& image, uint32_t wanted) {
   if (image.property_size != 0) {
     const void* notes = image.file_bytes(image.property_vaddr, image.property_size);
     if (notes != nullptr)
-      walk_notes(static_cast<const std::byte*>(notes), image.property_size, 8, read);
+      walk_notes(static_cast<const std::byte*>(notes), image.property_size,
+                 sizeof(typename Elf::Word), read);
     return value;
   }
   walk_object_notes(image, read);
   return value;
 }
 
-const uint8_t* build_id(const Image& image, uint32_t& bytes) {
+template <typename Elf>
+const uint8_t* build_id(const BasicImage<Elf>& image, uint32_t& bytes) {
   const uint8_t* found = nullptr;
   walk_object_notes(image, [&](uint32_t type, const std::byte* desc, uint32_t size) {
     if (type != elf::kNoteGnuBuildId) return false;
@@ -83,5 +87,10 @@ const uint8_t* build_id(const Image& image, uint32_t& bytes) {
   });
   return found;
 }
+
+#define PRELUDE_INSTANTIATE(Elf)                                    \
+  template uint32_t gnu_property(const BasicImage<Elf>&, uint32_t); \
+  template const uint8_t* build_id(const BasicImage<Elf>&, uint32_t&);
+PRELUDE_FOR_EACH_CLASS(PRELUDE_INSTANTIATE)
 
 }  // namespace prelude

@@ -75,9 +75,9 @@ class EntryCheck {
 
  private:
   [[nodiscard]] bool find_symbols() const {
-    for (uint64_t i = 0; i < image_.rela_count; ++i)
-      if (image_.rela[i].symbol() != 0 &&
-          image_.rela[i].offset - array_.vaddr < array_.count * sizeof(uint64_t))
+    for (uint64_t i = 0; i < image_.relocation_count; ++i)
+      if (image_.relocations[i].symbol() != 0 &&
+          image_.relocations[i].offset - array_.vaddr < array_.count * sizeof(uint64_t))
         return true;
     return false;
   }

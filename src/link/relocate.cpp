@@ -339,7 +339,7 @@ void prepare_lazy(const Linker& linker, Module& module) {
 // Whether DT_PLTGOT leads to the words that the PLT uses: linkers put the address of the dynamic
 // section into the first (psABI x86-64 5.2). With other words the PLT would jump to nowhere.
 bool has_plt_words(const Image& image) {
-  return image.pltgot != 0 && image.plt_rela_count != 0 &&
+  return image.pltgot != 0 && image.plt_relocation_count != 0 &&
          *static_cast<const uint64_t*>(image.address(image.pltgot)) == image.dynamic_vaddr;
 }
 

@@ -19,18 +19,18 @@ using namespace prelude;
 
 // The linker lets relative relocations remain only; the built object is tested for that.
 [[gnu::always_inline]] inline void relocate_self(uint64_t base) {
-  const elf::Rela* rela = nullptr;
+  const elf::Relocation* rela = nullptr;
   const uint64_t* relr = nullptr;
   uint64_t rela_bytes = 0, relr_bytes = 0;
   for (const elf::Dynamic* entry = _DYNAMIC; entry->tag != elf::kDtNull; ++entry) {
     const uint64_t value = entry->value;
-    if (entry->tag == elf::kDtRela) rela = reinterpret_cast<const elf::Rela*>(base + value);
+    if (entry->tag == elf::kDtRela) rela = reinterpret_cast<const elf::Relocation*>(base + value);
     if (entry->tag == elf::kDtRelaSz) rela_bytes = value;
     if (entry->tag == elf::kDtRelr) relr = reinterpret_cast<const uint64_t*>(base + value);
     if (entry->tag == elf::kDtRelrSz) relr_bytes = value;
   }
   // NOLINTBEGIN(clang-analyzer-core.NullDereference): the link editor's own tables are sound
-  for (uint64_t i = 0; i < rela_bytes / sizeof(elf::Rela); ++i)
+  for (uint64_t i = 0; i < rela_bytes / sizeof(elf::Relocation); ++i)
     *reinterpret_cast<uint64_t*>(base + rela[i].offset) =
         base + static_cast<uint64_t>(rela[i].addend);
   uint64_t* next = nullptr;

@@ -253,7 +253,7 @@ Definition find_in_lists(SearchList* const* lists, SymbolQuery& query, const Mod
 }
 
 LookupRecord make_record(Module& module, const Image& image) {
-  const GnuHashFacts& hash = image.gnu_hash;
+  const auto& hash = image.gnu_hash;
   const bool gnu = hash.bloom != nullptr;
   return {.bloom = gnu                                  ? hash.bloom
                    : image.sysv_hash.buckets != nullptr ? &kAll

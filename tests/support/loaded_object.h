@@ -13,19 +13,21 @@
 namespace prelude::test {
 
 inline constexpr HostRules kTestHost{62, 4096};
+inline constexpr HostRules kTestHost32{3, 4096};
 
-class LoadedObject {
+template <typename Elf>
+class BasicLoadedObject {
  public:
   /// Spans over `limit` bytes are not mapped (status kOutOfMemory).
-  explicit LoadedObject(const std::vector<uint8_t>& file, uint64_t limit = 1 << 22)
+  explicit BasicLoadedObject(const std::vector<uint8_t>& file, uint64_t limit = 1 << 22)
       : status_(Done{}) {
     status_ = load(file, limit);
   }
 
   [[nodiscard]] const Status& status() const { return status_; }
   [[nodiscard]] bool ok() const { return status_.ok(); }
-  Image& image() { return image_; }
-  [[nodiscard]] const Image& image() const { return image_; }
+  BasicImage<Elf>& image() { return image_; }
+  [[nodiscard]] const BasicImage<Elf>& image() const { return image_; }
   template <typename T>
   T* at(uint64_t vaddr) {
     return static_cast<T*>(image_.address(vaddr));
@@ -34,23 +36,26 @@ class LoadedObject {
   [[nodiscard]] bool mapped() const { return memory_ != nullptr; }
 
  private:
+  using ProgramHeader = typename Elf::ProgramHeader;
+
   struct FreePages {
     void operator()(std::byte* at) const { ::operator delete (at, std::align_val_t{4096}); }
   };
 
   Status load(const std::vector<uint8_t>& file, uint64_t limit) {
     const auto* bytes = reinterpret_cast<const std::byte*>(file.data());
+    constexpr HostRules kHost = Elf::kClass == elf::kClass64 ? kTestHost : kTestHost32;
     const HeaderFacts facts =
-        PRELUDE_TRY(decode_header(bytes, file.size(), file.size(), kTestHost));
+        PRELUDE_TRY(decode_header<Elf>(bytes, file.size(), file.size(), kHost));
     headers_.resize(facts.phnum);
     if (facts.phnum != 0)
-      std::memcpy(headers_.data(), bytes + facts.phoff, facts.phnum * sizeof(elf::ProgramHeader));
+      std::memcpy(headers_.data(), bytes + facts.phoff, facts.phnum * sizeof(ProgramHeader));
     segments_.resize(size_t{facts.phnum} + 1);
     image_.type = facts.type;
     image_.entry = facts.entry;
     image_.phnum = facts.phnum;
     image_.phdr = headers_.data();
-    PRELUDE_TRY(decode_program_headers(headers_.data(), facts.phnum, file.size(), kTestHost,
+    PRELUDE_TRY(decode_program_headers(headers_.data(), facts.phnum, file.size(), kHost,
                                        segments_.data(), image_));
     if (image_.end - image_.low > limit) return Error{.code = Errc::kOutOfMemory};
     map(file);
@@ -59,12 +64,12 @@ class LoadedObject {
   }
 
   void use_mapped_headers(const HeaderFacts& facts) {
-    const uint64_t end = facts.phoff + facts.phnum * sizeof(elf::ProgramHeader);
+    const uint64_t end = facts.phoff + facts.phnum * sizeof(ProgramHeader);
     for (uint32_t i = 0; i < image_.segment_count; ++i) {
       const LoadSegment& s = image_.segments[i];
       if (facts.phoff >= s.offset && end <= s.offset + s.filesz)
-        image_.phdr = static_cast<const elf::ProgramHeader*>(
-            image_.address(s.vaddr + (facts.phoff - s.offset)));
+        image_.phdr =
+            static_cast<const ProgramHeader*>(image_.address(s.vaddr + (facts.phoff - s.offset)));
     }
   }
 
@@ -86,11 +91,12 @@ class LoadedObject {
     std::memcpy(to, file.data() + step.offset, room < step.bytes ? room : step.bytes);
   }
 
-  Image image_;
-  std::vector<elf::ProgramHeader> headers_;
+  BasicImage<Elf> image_;
+  std::vector<ProgramHeader> headers_;
   std::vector<LoadSegment> segments_;
   std::unique_ptr<std::byte, FreePages> memory_;
   Status status_;
 };
+using LoadedObject = BasicLoadedObject<elf::Elf64>;
 
 }  // namespace prelude::test

@@ -1,20 +1,13 @@
-// ELF-64 structures and constants as the gABI, the GNU extensions and the x86-64 psABI define them.
-// Data only: no reading, no checking.
+// ELF structures and constants as the gABI, the GNU extensions and the psABIs define them.
+// Data only: no reading, no checking. What differs between the classes of 32 and 64 bits is a
+// member of Elf32 and Elf64, which decoders take as a parameter; the rest of the loader knows the
+// structures of the class that it is built for, by their plain names.
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 namespace prelude::elf {
-
-struct FileHeader {  // gABI ch. 4
-  uint8_t ident[16];
-  uint16_t type, machine;
-  uint32_t version;
-  uint64_t entry, phoff, shoff;
-  uint32_t flags;
-  uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
-};
-static_assert(sizeof(FileHeader) == 64);
 
 inline constexpr uint8_t kIdentClass = 4, kIdentData = 5, kIdentVersion = 6, kIdentOsAbi = 7,
                          kIdentAbiVersion = 8, kIdentPad = 9;
@@ -23,22 +16,10 @@ inline constexpr uint8_t kDataLittle = 1;
 inline constexpr uint8_t kOsAbiSysv = 0, kOsAbiGnu = 3;
 inline constexpr uint16_t kTypeExec = 2, kTypeDyn = 3;
 
-struct ProgramHeader {  // gABI ch. 5
-  uint32_t type, flags;
-  uint64_t offset, vaddr, paddr, filesz, memsz, align;
-};
-static_assert(sizeof(ProgramHeader) == 56);
-
 inline constexpr uint32_t kPtLoad = 1, kPtDynamic = 2, kPtInterp = 3, kPtNote = 4, kPtPhdr = 6,
                           kPtTls = 7, kPtGnuEhFrame = 0x6474e550, kPtGnuStack = 0x6474e551,
                           kPtGnuRelro = 0x6474e552, kPtGnuProperty = 0x6474e553;
 inline constexpr uint32_t kPfX = 1, kPfW = 2, kPfR = 4;
-
-struct Dynamic {
-  int64_t tag;
-  uint64_t value;
-};
-static_assert(sizeof(Dynamic) == 16);
 
 enum Tag : int64_t {
   kDtNull = 0,
@@ -101,32 +82,11 @@ inline constexpr uint64_t kDf1Now = 1, kDf1Global = 2, kDf1NoDelete = 8, kDf1Ini
                           kDf1NoOpen = 0x40, kDf1Origin = 0x80, kDf1NoDefLib = 0x800,
                           kDf1Pie = 0x08000000;
 
-struct Symbol {  // gABI ch. 4 "Symbol Table"
-  uint32_t name;
-  uint8_t info, other;
-  uint16_t shndx;
-  uint64_t value, size;
-
-  [[nodiscard]] uint8_t binding() const { return info >> 4; }
-  [[nodiscard]] uint8_t type() const { return info & 15; }
-  [[nodiscard]] uint8_t visibility() const { return other & 3; }
-};
-static_assert(sizeof(Symbol) == 24);
-
 inline constexpr uint8_t kStbLocal = 0, kStbGlobal = 1, kStbWeak = 2, kStbGnuUnique = 10;
 inline constexpr uint8_t kSttNoType = 0, kSttObject = 1, kSttFunc = 2, kSttSection = 3,
                          kSttFile = 4, kSttCommon = 5, kSttTls = 6, kSttGnuIfunc = 10;
 inline constexpr uint8_t kStvDefault = 0, kStvInternal = 1, kStvHidden = 2, kStvProtected = 3;
 inline constexpr uint16_t kShnUndef = 0, kShnAbs = 0xfff1, kShnCommon = 0xfff2;
-
-struct Rela {
-  uint64_t offset, info;
-  int64_t addend;
-
-  [[nodiscard]] uint32_t symbol() const { return static_cast<uint32_t>(info >> 32); }
-  [[nodiscard]] uint32_t type() const { return static_cast<uint32_t>(info); }
-};
-static_assert(sizeof(Rela) == 24);
 
 // Symbol versions: LSB "Symbol Versioning".
 struct VerDef {
@@ -157,9 +117,6 @@ inline constexpr uint32_t kNoteGnuAbiTag = 1, kNoteGnuBuildId = 3, kNoteGnuPrope
 // GNU_PROPERTY_1_NEEDED and its bit 0, INDIRECT_EXTERN_ACCESS.
 inline constexpr uint32_t kPropertyNeeded1 = 0xb0008000, kNeeded1IndirectExternAccess = 1;
 
-struct AuxEntry {
-  uint64_t type, value;
-};
 enum Aux : uint64_t {
   kAtNull = 0,
   kAtPhdr = 3,
@@ -187,5 +144,112 @@ enum Aux : uint64_t {
   kAtSysinfoEhdr = 33,
   kAtMinSigStackSize = 51,
 };
+
+// ---- what differs between the classes ----
+
+template <typename Word>
+struct BasicFileHeader {  // gABI ch. 4
+  uint8_t ident[16];
+  uint16_t type, machine;
+  uint32_t version;
+  Word entry, phoff, shoff;
+  uint32_t flags;
+  uint16_t ehsize, phentsize, phnum, shentsize, shnum, shstrndx;
+};
+
+template <typename Word>
+struct BasicDynamic {  // gABI ch. 5
+  std::make_signed_t<Word> tag;
+  Word value;
+};
+
+template <typename Word>
+struct BasicAuxEntry {
+  Word type, value;
+};
+
+struct Elf64 {
+  using Word = uint64_t;  ///< an address or a size
+  static constexpr uint8_t kClass = kClass64;
+  /// Relocations carry their addends (DT_RELA).
+  static constexpr bool kHasAddends = true;
+
+  using FileHeader = BasicFileHeader<Word>;
+  using Dynamic = BasicDynamic<Word>;
+  using AuxEntry = BasicAuxEntry<Word>;
+  struct ProgramHeader {  // gABI ch. 5
+    uint32_t type, flags;
+    uint64_t offset, vaddr, paddr, filesz, memsz, align;
+  };
+  struct Symbol {  // gABI ch. 4 "Symbol Table"
+    uint32_t name;
+    uint8_t info, other;
+    uint16_t shndx;
+    uint64_t value, size;
+
+    [[nodiscard]] uint8_t binding() const { return info >> 4; }
+    [[nodiscard]] uint8_t type() const { return info & 15; }
+    [[nodiscard]] uint8_t visibility() const { return other & 3; }
+  };
+  struct Relocation {
+    uint64_t offset, info;
+    int64_t addend;
+
+    static constexpr uint64_t make_info(uint32_t symbol, uint32_t type) {
+      return uint64_t{symbol} << 32 | type;
+    }
+    [[nodiscard]] uint32_t symbol() const { return static_cast<uint32_t>(info >> 32); }
+    [[nodiscard]] uint32_t type() const { return static_cast<uint32_t>(info); }
+  };
+};
+static_assert(sizeof(Elf64::FileHeader) == 64 && sizeof(Elf64::ProgramHeader) == 56);
+static_assert(sizeof(Elf64::Dynamic) == 16 && sizeof(Elf64::Symbol) == 24);
+static_assert(sizeof(Elf64::Relocation) == 24);
+
+/// The machines of 32 bits that are served have the addends of their relocations in place (DT_REL).
+struct Elf32 {
+  using Word = uint32_t;
+  static constexpr uint8_t kClass = kClass32;
+  static constexpr bool kHasAddends = false;
+
+  using FileHeader = BasicFileHeader<Word>;
+  using Dynamic = BasicDynamic<Word>;
+  using AuxEntry = BasicAuxEntry<Word>;
+  struct ProgramHeader {
+    uint32_t type, offset, vaddr, paddr, filesz, memsz, flags, align;
+  };
+  struct Symbol {
+    uint32_t name, value, size;
+    uint8_t info, other;
+    uint16_t shndx;
+
+    [[nodiscard]] uint8_t binding() const { return info >> 4; }
+    [[nodiscard]] uint8_t type() const { return info & 15; }
+    [[nodiscard]] uint8_t visibility() const { return other & 3; }
+  };
+  struct Relocation {
+    uint32_t offset, info;
+
+    static constexpr uint32_t make_info(uint32_t symbol, uint32_t type) {
+      return symbol << 8 | (type & 0xff);
+    }
+    [[nodiscard]] uint32_t symbol() const { return info >> 8; }
+    [[nodiscard]] uint32_t type() const { return info & 0xff; }
+  };
+};
+static_assert(sizeof(Elf32::FileHeader) == 52 && sizeof(Elf32::ProgramHeader) == 32);
+static_assert(sizeof(Elf32::Dynamic) == 8 && sizeof(Elf32::Symbol) == 16);
+static_assert(sizeof(Elf32::Relocation) == 8);
+
+// ---- the class of this build: pointers have the size of its words ----
+
+using Native = std::conditional_t<sizeof(void*) == sizeof(Elf64::Word), Elf64, Elf32>;
+using Word = Native::Word;
+using FileHeader = Native::FileHeader;
+using ProgramHeader = Native::ProgramHeader;
+using Dynamic = Native::Dynamic;
+using Symbol = Native::Symbol;
+using Relocation = Native::Relocation;
+using AuxEntry = Native::AuxEntry;
 
 }  // namespace prelude::elf

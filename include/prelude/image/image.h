@@ -1,5 +1,7 @@
 // One ELF object, checked once. A decoder turns untrusted bytes into an Image; whoever holds an
 // Image need not check its tables again. Pure: nothing here maps, opens or reads.
+// The class of the file is a parameter, so that tests can read both; Image is that of this build.
+// Addresses and sizes are 64-bit numbers in both: sums of what a 32-bit file says do not wrap.
 #pragma once
 
 #include <prelude/base/result.h>
@@ -37,12 +39,14 @@ struct HeaderFacts {
 
 /// Checks the ELF header in `head` (at least the first 64 bytes of the file, if it has as many).
 /// Errors carry no object; the caller adds it.
+template <typename Elf = elf::Native>
 Result<HeaderFacts> decode_header(const std::byte* head, size_t bytes, uint64_t file_size,
                                   const HostRules& host);
 
 /// GNU hash table (gABI extension, "GNU Hash ELF Sections"), checked against its segment.
+template <typename Word>
 struct GnuHashFacts {
-  const uint64_t* bloom = nullptr;  ///< null = no table
+  const Word* bloom = nullptr;  ///< null = no table
   const uint32_t* buckets = nullptr;
   const uint32_t* chain_zero =
       nullptr;  ///< chain word of symbol 0 (only indexes >= first_symbol exist)
@@ -56,7 +60,10 @@ struct SysvHashFacts {
   uint32_t bucket_count = 0, chain_count = 0;
 };
 
-struct Image {
+template <typename Elf>
+struct BasicImage {
+  using Word = typename Elf::Word;
+
   uint64_t bias = 0;                      ///< address = vaddr + bias
   uint64_t low = 0, high = 0;             ///< page-rounded span of all PT_LOADs, vaddr
   uint64_t end = 0;                       ///< highest vaddr + memsz, not rounded
@@ -64,8 +71,8 @@ struct Image {
   uint32_t segment_count = 0;
   uint16_t type = 0;
   uint16_t phnum = 0;
-  const elf::ProgramHeader* phdr = nullptr;  ///< in memory of the process
-  uint64_t entry = 0;                        ///< vaddr
+  const typename Elf::ProgramHeader* phdr = nullptr;  ///< in memory of the process
+  uint64_t entry = 0;                                 ///< vaddr
 
   uint64_t max_align = 0;  ///< largest p_align of the PT_LOADs
   uint64_t dynamic_vaddr = 0, dynamic_size = 0;
@@ -81,24 +88,24 @@ struct Image {
   bool dynamic_strays = false;  ///< PT_DYNAMIC's p_offset is not what lies at its p_vaddr
 
   // ---- from the dynamic section ----
-  const elf::Dynamic* dynamic = nullptr;
+  const typename Elf::Dynamic* dynamic = nullptr;
   uint32_t dynamic_count = 0;  ///< entries before DT_NULL
   const char* strings = nullptr;
   uint64_t strings_size = 0;  ///< the byte at strings_size - 1 is NUL
-  const elf::Symbol* symbols = nullptr;
+  const typename Elf::Symbol* symbols = nullptr;
   uint32_t symbol_limit = 0;  ///< indexes below this may be read
-  GnuHashFacts gnu_hash;
+  GnuHashFacts<Word> gnu_hash;
   SysvHashFacts sysv_hash;
   const uint16_t* versym = nullptr;
   const std::byte* verdef = nullptr;  ///< first record; bytes up to verdef_room
   const std::byte* verneed = nullptr;
   uint64_t verdef_room = 0, verneed_room = 0;
 
-  const elf::Rela* rela = nullptr;
-  uint64_t rela_count = 0, relative_count = 0;
-  const elf::Rela* plt_rela = nullptr;
-  uint64_t plt_rela_count = 0;
-  const uint64_t* relr = nullptr;
+  const typename Elf::Relocation* relocations = nullptr;
+  uint64_t relocation_count = 0, relative_count = 0;
+  const typename Elf::Relocation* plt_relocations = nullptr;
+  uint64_t plt_relocation_count = 0;
+  const Word* relr = nullptr;
   uint64_t relr_count = 0;
   uint64_t pltgot = 0;  ///< vaddr, 0 = none
 
@@ -119,7 +126,7 @@ struct Image {
   uint32_t metadata_count = 0;
 
   [[nodiscard]] void* address(uint64_t vaddr) const {
-    return reinterpret_cast<void*>(bias + vaddr);
+    return reinterpret_cast<void*>(static_cast<uintptr_t>(bias + vaddr));
   }
   /// The readable segment that holds [vaddr, vaddr + bytes) with its file-backed part, or null.
   [[nodiscard]] const LoadSegment* file_segment(uint64_t vaddr, uint64_t bytes) const;
@@ -141,14 +148,18 @@ struct Image {
     return offset < strings_size ? strings + offset : nullptr;
   }
 };
+using Image = BasicImage<elf::Native>;
 
 /// Fills the span, segments and program header facts from checked headers. `segments` has room for
 /// every PT_LOAD. `file_size` is UINT64_MAX for objects that the kernel has mapped.
-Status decode_program_headers(const elf::ProgramHeader* headers, uint16_t count, uint64_t file_size,
-                              const HostRules& host, LoadSegment* segments, Image& out);
+template <typename Elf = elf::Native>
+Status decode_program_headers(const typename Elf::ProgramHeader* headers, uint16_t count,
+                              uint64_t file_size, const HostRules& host, LoadSegment* segments,
+                              BasicImage<Elf>& out);
 
 /// Reads the dynamic section of a mapped object (bias set) and checks every table it names.
-Status decode_dynamic(Image& image);
+template <typename Elf>
+Status decode_dynamic(BasicImage<Elf>& image);
 
 /// One step that makes an image's memory. Addresses are vaddr, page-rounded.
 struct MapStep {
@@ -166,28 +177,40 @@ struct MapStep {
 enum class MapStyle : uint8_t { kEconomical, kSeparate };
 /// Step 0 maps the whole span; the others lie inside. Gives the number of steps (at most
 /// 1 + 4 * segment_count).
-uint32_t plan_mapping(const Image& image, uint64_t page_size, MapStep* steps,
+template <typename Elf>
+uint32_t plan_mapping(const BasicImage<Elf>& image, uint64_t page_size, MapStep* steps,
                       MapStyle style = MapStyle::kEconomical);
 
 /// Whether one can walk over all symbols by the object's hash table, or up to its strings where it
 /// has none, without a look at any bound. Reads the whole table.
-bool symbols_are_walkable(const Image& image);
+template <typename Elf>
+bool symbols_are_walkable(const BasicImage<Elf>& image);
 
 /// The 32-bit value of a GNU property (`type`) of the object, or 0.
-uint32_t gnu_property(const Image& image, uint32_t type);
+template <typename Elf>
+uint32_t gnu_property(const BasicImage<Elf>& image, uint32_t type);
 /// Build-id bytes of the object, or null.
-const uint8_t* build_id(const Image& image, uint32_t& bytes);
+template <typename Elf>
+const uint8_t* build_id(const BasicImage<Elf>& image, uint32_t& bytes);
 
 /// Calls `each` for every DT entry with this tag. Stops when it returns false.
-template <typename Each>
-void for_each_dynamic(const Image& image, int64_t tag, Each each) {
+template <typename Elf, typename Each>
+void for_each_dynamic(const BasicImage<Elf>& image, int64_t tag, Each each) {
   for (uint32_t i = 0; i < image.dynamic_count; ++i)
     if (image.dynamic[i].tag == tag && !each(image.dynamic[i].value)) return;
 }
-inline bool has_dynamic(const Image& image, int64_t tag) {
+template <typename Elf>
+bool has_dynamic(const BasicImage<Elf>& image, int64_t tag) {
   for (uint32_t i = 0; i < image.dynamic_count; ++i)
     if (image.dynamic[i].tag == tag) return true;
   return false;
 }
+
+/// Which classes the decoders are compiled for: that of the build, and both in hosted libraries.
+#ifdef PRELUDE_BOTH_CLASSES
+#define PRELUDE_FOR_EACH_CLASS(instantiate) instantiate(elf::Elf64) instantiate(elf::Elf32)
+#else
+#define PRELUDE_FOR_EACH_CLASS(instantiate) instantiate(elf::Native)
+#endif
 
 }  // namespace prelude

@@ -31,6 +31,7 @@ constexpr Use use_of(arch::RelocKind kind) {
     case arch::RelocKind::kTlsModule:
     case arch::RelocKind::kTlsOffset:
     case arch::RelocKind::kTlsStatic:
+    case arch::RelocKind::kTlsDistance:
     case arch::RelocKind::kTlsDescriptor:
       return Use::kTls;
     default:

@@ -1,4 +1,5 @@
 #include <arch/aarch64/traits.h>
+#include <arch/i386/traits.h>
 #include <arch/native.h>
 #include <arch/riscv64/traits.h>
 
@@ -8,6 +9,7 @@
 namespace {
 
 using prelude::arch::AArch64;
+using prelude::arch::I386;
 using prelude::arch::RelocKind;
 using prelude::arch::RiscV64;
 using prelude::arch::X86_64;
@@ -15,7 +17,7 @@ using prelude::arch::X86_64;
 // The host's <elf.h> is the second opinion on the numbers.
 TEST(Traits, KindsOfRelocations) {
   EXPECT_EQ(X86_64::kind_of(R_X86_64_NONE), RelocKind::kNone);
-  EXPECT_EQ(X86_64::kind_of(R_X86_64_64), RelocKind::kAbsolute64);
+  EXPECT_EQ(X86_64::kind_of(R_X86_64_64), RelocKind::kAbsolute);
   EXPECT_EQ(X86_64::kind_of(R_X86_64_32), RelocKind::kAbsolute32);
   EXPECT_EQ(X86_64::kind_of(R_X86_64_PC32), RelocKind::kPcRelative32);
   EXPECT_EQ(X86_64::kind_of(R_X86_64_COPY), RelocKind::kCopy);
@@ -29,7 +31,7 @@ TEST(Traits, KindsOfRelocations) {
   EXPECT_EQ(X86_64::kind_of(R_X86_64_TPOFF64), RelocKind::kTlsStatic);
   EXPECT_EQ(X86_64::kind_of(R_X86_64_TLSDESC), RelocKind::kTlsDescriptor);
   EXPECT_EQ(X86_64::kind_of(R_X86_64_SIZE32), RelocKind::kSize32);
-  EXPECT_EQ(X86_64::kind_of(R_X86_64_SIZE64), RelocKind::kSize64);
+  EXPECT_EQ(X86_64::kind_of(R_X86_64_SIZE64), RelocKind::kSize);
 }
 
 TEST(Traits, OtherTypesAreUnknown) {
@@ -43,7 +45,7 @@ TEST(TraitsOfAArch64, KindsOfRelocations) {
   EXPECT_EQ(AArch64::kMachine, EM_AARCH64);
   EXPECT_EQ(AArch64::kRelativeType, uint32_t{R_AARCH64_RELATIVE});
   EXPECT_EQ(AArch64::kind_of(R_AARCH64_NONE), RelocKind::kNone);
-  EXPECT_EQ(AArch64::kind_of(R_AARCH64_ABS64), RelocKind::kAbsolute64);
+  EXPECT_EQ(AArch64::kind_of(R_AARCH64_ABS64), RelocKind::kAbsolute);
   EXPECT_EQ(AArch64::kind_of(R_AARCH64_COPY), RelocKind::kCopy);
   EXPECT_EQ(AArch64::kind_of(R_AARCH64_GLOB_DAT), RelocKind::kGlobData);
   EXPECT_EQ(AArch64::kind_of(R_AARCH64_JUMP_SLOT), RelocKind::kJumpSlot);
@@ -75,7 +77,7 @@ TEST(TraitsOfRiscV64, KindsOfRelocations) {
   EXPECT_EQ(RiscV64::kMachine, EM_RISCV);
   EXPECT_EQ(RiscV64::kRelativeType, uint32_t{R_RISCV_RELATIVE});
   EXPECT_EQ(RiscV64::kind_of(R_RISCV_NONE), RelocKind::kNone);
-  EXPECT_EQ(RiscV64::kind_of(R_RISCV_64), RelocKind::kAbsolute64);
+  EXPECT_EQ(RiscV64::kind_of(R_RISCV_64), RelocKind::kAbsolute);
   EXPECT_EQ(RiscV64::kind_of(R_RISCV_COPY), RelocKind::kCopy);
   EXPECT_EQ(RiscV64::kind_of(R_RISCV_JUMP_SLOT), RelocKind::kJumpSlot);
   EXPECT_EQ(RiscV64::kind_of(R_RISCV_RELATIVE), RelocKind::kRelative);
@@ -100,6 +102,34 @@ TEST(Traits, ThreadPointerPointsToItself) {
 TEST(Traits, CyclesGoForward) {
   const uint64_t first = prelude::arch::cycles();
   EXPECT_GE(prelude::arch::cycles(), first);
+}
+
+static_assert(prelude::arch::Machine<I386>);
+
+TEST(TraitsOfI386, KindsOfRelocations) {
+  EXPECT_EQ(I386::kMachine, EM_386);
+  EXPECT_EQ(I386::kElfClass, ELFCLASS32);
+  EXPECT_EQ(I386::kRelativeType, uint32_t{R_386_RELATIVE});
+  EXPECT_EQ(I386::kind_of(R_386_NONE), RelocKind::kNone);
+  EXPECT_EQ(I386::kind_of(R_386_32), RelocKind::kAbsolute);
+  EXPECT_EQ(I386::kind_of(R_386_PC32), RelocKind::kPcRelative32);
+  EXPECT_EQ(I386::kind_of(R_386_COPY), RelocKind::kCopy);
+  EXPECT_EQ(I386::kind_of(R_386_GLOB_DAT), RelocKind::kGlobData);
+  EXPECT_EQ(I386::kind_of(R_386_JMP_SLOT), RelocKind::kJumpSlot);
+  EXPECT_EQ(I386::kind_of(R_386_RELATIVE), RelocKind::kRelative);
+  EXPECT_EQ(I386::kind_of(R_386_TLS_TPOFF), RelocKind::kTlsStatic);
+  EXPECT_EQ(I386::kind_of(R_386_TLS_TPOFF32), RelocKind::kTlsDistance);
+  EXPECT_EQ(I386::kind_of(R_386_TLS_DTPMOD32), RelocKind::kTlsModule);
+  EXPECT_EQ(I386::kind_of(R_386_TLS_DTPOFF32), RelocKind::kTlsOffset);
+  EXPECT_EQ(I386::kind_of(R_386_TLS_DESC), RelocKind::kTlsDescriptor);
+  EXPECT_EQ(I386::kind_of(R_386_SIZE32), RelocKind::kSize);
+  EXPECT_EQ(I386::kind_of(R_386_IRELATIVE), RelocKind::kIndirect);
+}
+
+// Relocations of object files and of other machines.
+TEST(TraitsOfI386, OtherTypesAreUnknown) {
+  for (const uint32_t type : {3U, 4U, 9U, 10U, 11U, 13U, 15U, 20U, 34U, 39U, 40U, 43U, 255U})
+    EXPECT_EQ(I386::kind_of(type), RelocKind::kUnknown) << type;
 }
 
 }  // namespace

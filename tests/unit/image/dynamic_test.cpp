@@ -47,8 +47,8 @@ TEST(Dynamic, ReadsWhatTheBuilderMakes) {
   EXPECT_EQ(image.gnu_hash.bucket_count, 3U);
   EXPECT_EQ(image.gnu_hash.first_symbol, 2U);
   EXPECT_EQ(image.sysv_hash.chain_count, 4U);
-  EXPECT_EQ(image.rela_count, 1U);
-  EXPECT_EQ(image.plt_rela_count, 1U);
+  EXPECT_EQ(image.relocation_count, 1U);
+  EXPECT_EQ(image.plt_relocation_count, 1U);
   EXPECT_EQ(image.relr_count, 1U);
   EXPECT_EQ(image.metadata_count, 0U);
   std::string needed;
@@ -330,8 +330,8 @@ TEST(Dynamic, PltTableInsideTheOtherIsAppliedOnce) {
   builder.set(elf::kDtRelaSz, 48).set(elf::kDtJmpRel, probe.at(elf::kDtRela) + 24);
   const LoadedObject object(builder.build());
   ASSERT_TRUE(object.ok());
-  EXPECT_EQ(object.image().rela_count, 1U);
-  EXPECT_EQ(object.image().plt_rela_count, 1U);
+  EXPECT_EQ(object.image().relocation_count, 1U);
+  EXPECT_EQ(object.image().plt_relocation_count, 1U);
 }
 
 TEST(Dynamic, PltGotMustHoldItsThreeWords) {

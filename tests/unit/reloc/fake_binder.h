@@ -49,16 +49,17 @@ struct FakeBinder {
     from_tp = -64;
     return memory;
   }
-  bool tls_descriptor(uint64_t* slot, const Bound&, int64_t addend) {
+  template <typename Word>
+  bool tls_descriptor(Word* slot, const Bound&, int64_t addend) {
     slot[0] = 11;
-    slot[1] = static_cast<uint64_t>(addend);
+    slot[1] = static_cast<Word>(addend);
     return true;
   }
   bool overflow(uint32_t, const char* type) {
     say(std::string("overflow ") + type);
     return true;
   }
-  bool lazy(uint64_t*) {
+  bool lazy(const void*) {
     say("lazy");
     return lazy_works;
   }
@@ -69,19 +70,21 @@ struct FakeBinder {
 };
 
 // Where things are in every object below, known after a first build.
-struct Places {
-  Places() {
-    ElfBuilder builder;
+template <typename Elf>
+struct BasicPlaces {
+  BasicPlaces() {
+    BasicElfBuilder<Elf> builder;
     Relocation(builder);
     (void)builder.build();
     data = builder.data();
     code = builder.code();
     dynamic = builder.dynamic();
   }
-  static void Relocation(ElfBuilder& builder) {
+  static void Relocation(BasicElfBuilder<Elf>& builder) {
     builder.symbol({.name = "s", .size = 16, .shndx = 0}).rela(0, 0, 0, 0).plt_rela(0, 0, 0, 0);
   }
   uint64_t data, code, dynamic;
 };
+using Places = BasicPlaces<elf::Elf64>;
 
 }  // namespace prelude::test

@@ -33,7 +33,7 @@ enum Type : uint32_t {
   kDtpOff = 17,
   kTpOff = 18,
   kSize32 = 32,
-  kSize64 = 33,
+  kSize = 33,
   kTlsDesc = 36,
   kIrelative = 37
 };
@@ -84,7 +84,7 @@ TEST_F(Relocation, ValuesAreThoseOfThePsAbi) {
   EXPECT_EQ(run(places.data, kGlobDat, 1, 8).word, 0x12345678U);
   EXPECT_EQ(run(places.data, kJumpSlot, 1, 8).word, 0x12345678U);
   EXPECT_EQ(run(places.data, k32, 1, -8).word, 0x12345670U);
-  EXPECT_EQ(run(places.data, kSize64, 1, 1).word, 17U);
+  EXPECT_EQ(run(places.data, kSize, 1, 1).word, 17U);
   EXPECT_EQ(run(places.data, kSize32, 1, 2).word, 18U);
   EXPECT_EQ(run(places.data, kDtpMod, 1, 0).word, 7U);
   EXPECT_EQ(run(places.data, kDtpOff, 1, 4).word, 0x1234567cU);
@@ -151,7 +151,7 @@ TEST_F(Relocation, ThePltHoldsWhatCodeJumpsThrough) {
   binder.answers[1] = {.value = 1};
   for (const uint32_t type : {kJumpSlot, kTlsDesc, kGlobDat, k64, kNone})
     EXPECT_TRUE(run(places.data, type, 1, 0, true).ok);
-  for (const uint32_t type : {kTpOff, kDtpMod, kCopy, kSize64}) {
+  for (const uint32_t type : {kTpOff, kDtpMod, kCopy, kSize}) {
     EXPECT_FALSE(run(places.data, type, 1, 0, true).ok);
     EXPECT_EQ(binder.error.code, Errc::kUnknownPltRelocation);
   }
