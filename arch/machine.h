@@ -15,7 +15,10 @@ concept Machine = requires(uint32_t type, uint8_t symbol_other, RelocKind kind) 
   { T::kMachine } -> std::convertible_to<uint16_t>;
   { T::kElfClass } -> std::convertible_to<uint8_t>;
   { T::kPageSize } -> std::convertible_to<uint64_t>;
+  { T::kLargestPageSize } -> std::convertible_to<uint64_t>;
   { T::kTlsBelowThreadPointer } -> std::convertible_to<bool>;
+  { T::kTlsFirstOffset } -> std::convertible_to<uint64_t>;
+  { T::kTlsNotPlaced } -> std::convertible_to<int64_t>;
   { T::kUsesRela } -> std::convertible_to<bool>;
   { T::kName } -> std::convertible_to<const char*>;
   { T::kPlatform } -> std::convertible_to<const char*>;
@@ -23,6 +26,7 @@ concept Machine = requires(uint32_t type, uint8_t symbol_other, RelocKind kind) 
   { T::kMultiarch } -> std::convertible_to<const char*>;
   { T::kLoaderPath } -> std::convertible_to<const char*>;
   { T::kLoaderSoname } -> std::convertible_to<const char*>;
+  { T::kCacheFlags } -> std::convertible_to<uint32_t>;
   { T::kSystemDirectories[0] } -> std::convertible_to<const char*>;
   { T::kTcbDtv } -> std::convertible_to<size_t>;
   { T::kTcbStackGuard } -> std::convertible_to<size_t>;

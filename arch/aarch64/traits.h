@@ -1,5 +1,5 @@
-// Facts about aarch64 as data; the loader is not built for it yet. Sources: "ELF for the Arm 64-bit
-// Architecture" (relocations, VARIANT_PCS), AAPCS64, ELF Handling for TLS (variant I).
+// Facts about aarch64 as data. Sources: "ELF for the Arm 64-bit Architecture" (relocations,
+// VARIANT_PCS), AAPCS64, ELF Handling for TLS (variant I).
 #pragma once
 
 #include <arch/reloc_kind.h>
@@ -14,7 +14,10 @@ struct AArch64 {
   static constexpr uint8_t kElfClass = 2;
   static constexpr uint64_t kPageSize =
       4096;  ///< where AT_PAGESZ says nothing: 16 and 64 KiB exist
+  static constexpr uint64_t kLargestPageSize = 65536;
   static constexpr bool kTlsBelowThreadPointer = false;  ///< TLS variant I
+  static constexpr uint64_t kTlsFirstOffset = 16;        ///< behind the two words of the TCB
+  static constexpr int64_t kTlsNotPlaced = 0;
   static constexpr bool kUsesRela = true;
 
   static constexpr const char* kName = "aarch64";
@@ -25,6 +28,7 @@ struct AArch64 {
   static constexpr const char* kLoaderSoname = "ld-linux-aarch64.so.1";
   /// No property names a needed level of the instruction set: 0 is the number of none.
   static constexpr uint32_t kIsaNeededProperty = 0;
+  static constexpr uint32_t kCacheFlags = 0x0a03;
   static constexpr const char* kSystemDirectories[] = {
       "/lib/aarch64-linux-gnu/", "/usr/lib/aarch64-linux-gnu/", "/lib/", "/usr/lib/"};
 

@@ -13,7 +13,10 @@ struct RiscV64 {
   static constexpr uint16_t kMachine = 243;
   static constexpr uint8_t kElfClass = 2;
   static constexpr uint64_t kPageSize = 4096;
+  static constexpr uint64_t kLargestPageSize = 4096;
   static constexpr bool kTlsBelowThreadPointer = false;  ///< TLS variant I
+  static constexpr uint64_t kTlsFirstOffset = 0;
+  static constexpr int64_t kTlsNotPlaced = -1;  ///< 0 is where the first block lies
   static constexpr bool kUsesRela = true;
 
   static constexpr const char* kName = "riscv64";
@@ -23,6 +26,7 @@ struct RiscV64 {
   static constexpr const char* kLoaderPath = "/lib/ld-linux-riscv64-lp64d.so.1";
   static constexpr const char* kLoaderSoname = "ld-linux-riscv64-lp64d.so.1";
   static constexpr uint32_t kIsaNeededProperty = 0;
+  static constexpr uint32_t kCacheFlags = 0x1003;
   static constexpr const char* kSystemDirectories[] = {
       "/lib/riscv64-linux-gnu/", "/usr/lib/riscv64-linux-gnu/", "/lib/", "/usr/lib/"};
 

@@ -74,6 +74,9 @@ inline long syscall(SyscallNumber number, A a, B b, C c, D d, E e = 0, F f = 0) 
 /// arch/x86/include/uapi/asm/mman.h).
 inline constexpr int kMapLow = 0x40;
 
+/// O_NOFOLLOW (kernel include/uapi/asm-generic/fcntl.h).
+inline constexpr int kNoFollowFlag = 0400000;
+
 /// The kernel's struct stat (kernel arch/x86/include/uapi/asm/stat.h).
 struct KernelStat {
   uint64_t device, inode, links;

@@ -13,7 +13,10 @@ struct X86_64 {  // NOLINT(readability-identifier-naming): the machine's own nam
   static constexpr uint16_t kMachine = 62;
   static constexpr uint8_t kElfClass = 2;
   static constexpr uint64_t kPageSize = 4096;
+  static constexpr uint64_t kLargestPageSize = 4096;    ///< of any kernel
   static constexpr bool kTlsBelowThreadPointer = true;  ///< TLS variant II
+  static constexpr uint64_t kTlsFirstOffset = 0;        ///< of the first block, before alignment
+  static constexpr int64_t kTlsNotPlaced = 0;           ///< no offset of a block
   static constexpr bool kUsesRela = true;
 
   static constexpr const char* kName = "x86_64";
@@ -24,6 +27,8 @@ struct X86_64 {  // NOLINT(readability-identifier-naming): the machine's own nam
   static constexpr const char* kLoaderSoname = "ld-linux-x86-64.so.2";
   /// GNU property with the ISA levels an object needs (psABI x86-64, "Program Property").
   static constexpr uint32_t kIsaNeededProperty = 0xc0008002;
+  /// Flags of an entry of ld.so.cache that is for this machine.
+  static constexpr uint32_t kCacheFlags = 0x0303;
   /// Searched last, in this order.
   static constexpr const char* kSystemDirectories[] = {
       "/lib/x86_64-linux-gnu/", "/usr/lib/x86_64-linux-gnu/", "/lib/", "/usr/lib/"};

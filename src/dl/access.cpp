@@ -95,7 +95,7 @@ void* dynamic_block_if_present(const Linker& linker, const char* block, size_t i
 void* tls_address_if_present(Linker& linker, Module& module) {
   const TlsSegment& tls = module.tls;
   if (tls.module_id == 0) return nullptr;
-  if (tls.offset > 0) return thread_block() - tls.offset;
+  if (tls.placed()) return thread_block() + tls.displacement();
   return dynamic_block_if_present(linker, thread_block(), tls.module_id);
 }
 
@@ -225,13 +225,14 @@ char* block_of(Linker& linker, char* block, size_t id) {
   if (!behind) trace_thread_tls(linker, EventKind::kTlsLazy, block, id);
   linker.personality->lock_tls(linker);
   Module* module = linker.tls.module(id);
-  if (module != nullptr && module->tls.offset == 0) module->tls.offset = kTlsForcedDynamic;
+  if (module != nullptr && module->tls.offset == kTlsNotPlaced)
+    module->tls.offset = kTlsForcedDynamic;
   const TlsSegment segment = module != nullptr ? module->tls : TlsSegment{};
   linker.personality->unlock_tls(linker);
   if (module == nullptr) return nullptr;
   void* to_free = nullptr;
-  char* at = segment.offset > 0 ? block - segment.offset
-                                : make_tls_block(segment, linker.thread_memory, to_free);
+  char* at = segment.placed() ? block + segment.displacement()
+                              : make_tls_block(segment, linker.thread_memory, to_free);
   if (at == nullptr) return nullptr;
   if (to_free != nullptr)
     trace_thread_tls(linker, EventKind::kTlsAllocated, block, id, reinterpret_cast<uint64_t>(at),

@@ -137,7 +137,7 @@ bool explain_missing(void* context, Module* requester, const char*, const Error&
 // themselves.
 Status place_at_once(Linker& linker, Batch& batch) {
   for (Module* module : batch.modules) {
-    if (module->tls.module_id == 0 || module->tls.offset != 0) continue;
+    if (module->tls.module_id == 0 || module->tls.offset != kTlsNotPlaced) continue;
     linker.personality->lock_tls(linker);
     const bool placed = linker.tls.place_late(module->tls, linker.heap);
     linker.personality->unlock_tls(linker);

@@ -98,7 +98,7 @@ struct State {
   report::DebugText* debug_text = nullptr;
   Manners expected;  ///< of the release that the trace shows before a libc is mapped
   char* main_thread = nullptr;
-  uint64_t rseq_offset = 0;  ///< distance of the area below the thread pointer (2.41+)
+  int64_t rseq_displacement = 0;  ///< of the area from the thread pointer (2.41+)
   alignas(8) std::byte change_lock[kMutexSize] = {};  ///< held while the linker's data change
   const void* changing_thread = nullptr;              ///< the owner of change_lock
   uint32_t change_depth = 0;                          ///< how often it has it

@@ -20,7 +20,7 @@ RseqPlace rseq_place(const Layout& layout, char* block) {
   const Behaviour& b = layout.behaviour;
   if (b.rseq_in_pthread) return {block + layout.pthread.rseq_area, b.rseq_min_size};
   const uint64_t size = state().kernel.rseq_feature_size;
-  return {block - state().rseq_offset,
+  return {block + state().rseq_displacement,
           static_cast<uint32_t>(size > b.rseq_min_size ? size : b.rseq_min_size)};
 }
 
@@ -50,7 +50,7 @@ void reserve_rseq(Linker& linker) {
   const uint64_t align = k.rseq_align > b.rseq_min_align ? k.rseq_align : b.rseq_min_align;
   const uint64_t size =
       k.rseq_feature_size > b.rseq_min_size ? k.rseq_feature_size : b.rseq_min_size;
-  state().rseq_offset = linker.tls.reserve_static(round_up(size, align), align);
+  state().rseq_displacement = linker.tls.reserve_static(round_up(size, align), align);
 }
 
 void prepare_main_thread(Linker& linker, char* block) {

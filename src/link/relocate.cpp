@@ -142,9 +142,9 @@ class LiveBinder {
   bool tls_offset(const Bound& bound, int64_t& from_tp) {
     if (!check_tls(bound)) return false;
     Module& owner = *bound.module;
-    if (owner.tls.offset == 0 && !place(owner, Place::kNeeded)) return false;
-    if (owner.tls.offset <= 0) return fail({.code = Errc::kStaticTls, .object = owner.path});
-    from_tp = -owner.tls.offset;
+    if (owner.tls.offset == kTlsNotPlaced && !place(owner, Place::kNeeded)) return false;
+    if (!owner.tls.placed()) return fail({.code = Errc::kStaticTls, .object = owner.path});
+    from_tp = owner.tls.displacement();
     return true;
   }
 
@@ -155,10 +155,10 @@ class LiveBinder {
     }
     if (!check_tls(bound)) return false;
     const TlsSegment& tls = bound.module->tls;
-    if (tls.offset == 0 && !place(*bound.module, Place::kOptional)) return false;
+    if (tls.offset == kTlsNotPlaced && !place(*bound.module, Place::kOptional)) return false;
     const uint64_t offset = bound.value + static_cast<uint64_t>(addend);
-    if (tls.offset > 0) {
-      store(slot, prelude_tlsdesc_static, offset - static_cast<uint64_t>(tls.offset));
+    if (tls.placed()) {
+      store(slot, prelude_tlsdesc_static, offset + static_cast<uint64_t>(tls.displacement()));
       return true;
     }
     auto* argument = linker_.heap.make<TlsDescriptorArgument>();
@@ -216,7 +216,7 @@ class LiveBinder {
     TlsRegistry& tls = linker_.tls;
     linker_.personality->lock_tls(linker_);
     const bool placed =
-        owner.tls.offset == 0 &&
+        owner.tls.offset == kTlsNotPlaced &&
         (how == Place::kNeeded ? tls.place_late(owner.tls, linker_.heap)
                                : owner.in_new_batch && tls.place_optional(owner.tls));
     linker_.personality->unlock_tls(linker_);

@@ -33,13 +33,13 @@ Status place_start_up_tls(Linker& linker) {
   tls.close_static(linker.personality->tls_surplus(linker), tail);
   tls.publish_generation();
 
-  // The block ends with the thread control block at an aligned thread pointer. The word behind it
-  // is kept for the address to free, as thread libraries expect.
+  // The thread pointer is aligned and lies between the static area and the thread control block.
+  // The word at the block's other end is kept for the address to free, as thread libraries expect.
   const uint64_t align = tls.static_align();
-  const uint64_t bytes = tls.static_size() + align + 64;
+  const uint64_t below = NativeTls::kBelow ? tls.static_size() - tail : tail + sizeof(void*);
+  const uint64_t bytes = tls.static_size() + (NativeTls::kBelow ? 0 : below) + align + 64;
   auto* raw = static_cast<char*>(linker.heap.allocate_for_ever(bytes, 64));
   if (raw == nullptr) return no_memory;
-  const uint64_t below = tls.static_size() - tail;
   const uint64_t tp_address = round_up(reinterpret_cast<uint64_t>(raw) + below, align);
   char* tp = reinterpret_cast<char*>(tp_address);
   linker.initial_dtv = tls.make_dtv(linker.thread_memory);
@@ -72,7 +72,8 @@ void place_program_tls(Linker& linker) {
   linker.personality->lock_tls(linker);
   for (size_t id = 1; id <= tls.max_module_id(); ++id) {
     Module* module = tls.module(id);
-    if (module == nullptr || module->name_space != 0 || module->tls.offset != 0) continue;
+    if (module == nullptr || module->name_space != 0 || module->tls.offset != kTlsNotPlaced)
+      continue;
     // What cannot be placed is left to be allocated dynamically.
     if (tls.place_late(module->tls, linker.heap))
       linker.personality->module_changed(linker, *module);
@@ -85,7 +86,7 @@ void fill_program_tls(Linker& linker) {
   const TlsRegistry& tls = linker.tls;
   for (size_t id = 1; id <= tls.max_module_id(); ++id) {
     const Module* module = tls.module(id);
-    if (module != nullptr && module->name_space == 0 && module->tls.offset > 0)
+    if (module != nullptr && module->name_space == 0 && module->tls.placed())
       tls.fill_everywhere(module->tls);
   }
 }

@@ -91,7 +91,7 @@ SearchSetup usual_search() {
           .hwcaps_prepend = nullptr,
           .hwcaps_mask = nullptr,
           .cache_path = options.inhibit_cache ? nullptr : kCachePath,
-          .cache_flags = 0x0303,
+          .cache_flags = arch::Native::kCacheFlags,
           .cache_isa_level = 0,
           .library_path = options.library_path,
           .library_path_source =

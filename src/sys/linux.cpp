@@ -10,7 +10,7 @@ using arch::SyscallNumber;
 
 constexpr int kReadOnly = 0, kWriteOnly = 1;
 constexpr int kCreate = 0100, kTruncate = 01000, kAppend = 02000, kNonBlock = 04000,
-              kNoFollow = 0400000, kCloseOnExec = 02000000;
+              kCloseOnExec = 02000000;
 constexpr int kAtCurrentDirectory = -100;
 constexpr int kMapPrivate = 2, kMapFixed = 0x10, kMapAnonymous = 0x20, kMapPopulate = 0x8000,
               kMapFixedNoReplace = 0x100000;
@@ -87,7 +87,9 @@ Ret<int> open_for_reading(const char* path) {
   return open(path, kReadOnly | kCloseOnExec | kNonBlock);
 }
 
-Ret<int> open_for_trace(const char* path) { return open_for_writing(path, kAppend | kNoFollow); }
+Ret<int> open_for_trace(const char* path) {
+  return open_for_writing(path, kAppend | arch::kNoFollowFlag);
+}
 
 Ret<int> create_file(const char* path) { return open_for_writing(path, kTruncate); }
 

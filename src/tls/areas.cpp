@@ -1,6 +1,6 @@
 // Static TLS that comes after start. Code of the initial-exec model adds one constant to the thread
 // pointer, in every thread, so a block must lie at the same distance from each thread pointer.
-// Below it there is only the surplus, then the thread's stack. What does not fit there goes to an
+// There is only the surplus, then the thread's stack. What does not fit there goes to an
 // area far away, where the address space of every thread is free at that distance; each thread,
 // running or new, gets its own mapping there.
 #include <prelude/base/align.h>
@@ -9,7 +9,7 @@
 namespace prelude {
 namespace {
 
-constexpr uint64_t kPage = 4096;  // granularity only: a multiple of it is asked for
+constexpr uint64_t kPage = arch::Native::kLargestPageSize;  // a multiple of it is asked for
 constexpr uint64_t kFirstDistance = uint64_t{16} << 40;
 constexpr uint64_t kLastDistance = uint64_t{100} << 40;
 // Where thread pointers are low (stacks without a limit put all mappings below 24 TiB) there is
@@ -100,7 +100,7 @@ bool TlsRegistry::place_in(TlsArea& area, TlsSegment& segment) {
   if (at > area.bytes || segment.memsz > area.bytes - at) return false;
   area.used = at + segment.memsz;
   ++area.tenants;
-  segment.offset = static_cast<int64_t>(area.distance - at);
+  segment.offset = NativeTls::displacement(static_cast<int64_t>(at - area.distance));
   return true;
 }
 
@@ -110,7 +110,7 @@ bool TlsRegistry::place_optional(TlsSegment& segment) {
   if (segment.memsz > kOptionalBytes - optional_used_ || !place_static(segment)) return false;
   if (optional_used_ + (static_used_ - before) > kOptionalBytes) {
     static_used_ = before;
-    segment.offset = 0;
+    segment.offset = kTlsNotPlaced;
     return false;
   }
   optional_used_ += static_used_ - before;
@@ -134,15 +134,15 @@ bool TlsRegistry::place_late(TlsSegment& segment, Heap& heap) {
 }
 
 const TlsArea* TlsRegistry::area_of(const TlsSegment& segment) const {
-  const auto offset = static_cast<uint64_t>(segment.offset);
+  const auto below = static_cast<uint64_t>(-segment.displacement());
   for (const TlsArea& area : areas_)
-    if (offset <= area.distance && area.distance - offset < area.bytes) return &area;
+    if (below <= area.distance && area.distance - below < area.bytes) return &area;
   return nullptr;
 }
 
 // Room is used again when the last tenant of a place has gone.
 void TlsRegistry::give_back(const TlsSegment& segment) {
-  if (segment.offset <= 0 || static_limit_ == UINT64_MAX) return;
+  if (!segment.placed() || static_limit_ == UINT64_MAX) return;
   if (auto* area = const_cast<TlsArea*>(area_of(segment)); area != nullptr) {
     if (--area->tenants != 0) return;
     area->used = 0;
@@ -150,7 +150,8 @@ void TlsRegistry::give_back(const TlsSegment& segment) {
     return;
   }
   const auto offset = static_cast<uint64_t>(segment.offset);
-  if (offset > start_used_ && late_tenants_ != 0 && --late_tenants_ == 0) {
+  const bool late = NativeTls::kBelow ? offset > start_used_ : offset >= start_used_;
+  if (late && late_tenants_ != 0 && --late_tenants_ == 0) {
     static_used_ = start_used_;
     optional_used_ = 0;
   }
@@ -160,7 +161,7 @@ void TlsRegistry::fill_everywhere(const TlsSegment& segment) const {
   const TlsArea* area = area_of(segment);
   const bool clean = area != nullptr && !area->recycled;
   for (const TlsThread* thread = threads_; thread != nullptr; thread = thread->next)
-    fill_tls_block(thread->block - segment.offset, segment,
+    fill_tls_block(thread->block + segment.displacement(), segment,
                    clean ? BlockMemory::kZero : BlockMemory::kUsed);
 }
 

@@ -87,28 +87,27 @@ void TlsRegistry::publish_generation() {
 }
 
 bool TlsRegistry::place_static(TlsSegment& segment) {
-  // Variant II: the block lies at tp - offset; its first byte keeps the alignment phase of the
-  // file.
-  const uint64_t first = (0 - segment.first_byte) & (segment.align - 1);
-  const uint64_t offset = round_up(static_used_ + segment.memsz - first, segment.align) + first;
-  if (offset > static_limit_ ||
+  const auto place =
+      NativeTls::next_place(static_used_, {segment.memsz, segment.align, segment.first_byte});
+  if (place.used > static_limit_ ||
       segment.align > (static_limit_ == UINT64_MAX ? UINT64_MAX : static_align_))
     return false;
-  static_used_ = offset;
+  static_used_ = place.used;
   if (segment.align > static_align_) static_align_ = segment.align;
-  segment.offset = static_cast<int64_t>(offset);
+  segment.offset = place.offset;
   return true;
 }
 
-uint64_t TlsRegistry::reserve_static(uint64_t bytes, uint64_t align) {
+int64_t TlsRegistry::reserve_static(uint64_t bytes, uint64_t align) {
   if (align > static_align_) static_align_ = align;
-  static_used_ = round_up(static_used_, align) + bytes;
-  return static_used_;
+  const uint64_t start = round_up(static_used_, align);
+  static_used_ = start + bytes;
+  return NativeTls::kBelow ? -static_cast<int64_t>(static_used_) : static_cast<int64_t>(start);
 }
 
 void TlsRegistry::close_static(uint64_t surplus, uint64_t tail) {
   static_limit_ = round_up(static_used_ + surplus, static_align_);
-  static_size_ = static_limit_ + tail;
+  static_size_ = static_limit_ + (NativeTls::kBelow ? tail : 0);
   start_used_ = static_used_;
 }
 

@@ -68,8 +68,8 @@ DtvEntry* TlsRegistry::initialise_thread(char* tp, DtvEntry* dtv, const ThreadMe
     if (found->module == nullptr) continue;
     if (found->generation > newest) newest = found->generation;
     const TlsSegment& segment = tls_of(*found->module);
-    if (segment.offset == 0 || segment.offset == kTlsForcedDynamic) continue;
-    char* block = tp - segment.offset;
+    if (segment.offset == kTlsNotPlaced || segment.offset == kTlsForcedDynamic) continue;
+    char* block = tp + segment.displacement();
     const bool zero = before == BlockMemory::kZero || (fresh && area_of(segment) != nullptr);
     fill_tls_block(block, segment, zero ? BlockMemory::kZero : BlockMemory::kUsed);
     dtv[id].value = reinterpret_cast<uint64_t>(block);

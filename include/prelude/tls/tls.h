@@ -7,6 +7,9 @@
 #include <prelude/base/guarded.h>
 #include <prelude/base/heap.h>
 #include <prelude/base/result.h>
+#include <prelude/tls/variant.h>
+
+#include <arch/native.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -18,17 +21,24 @@ namespace prelude {
 
 struct Module;
 
+using NativeTls = TlsVariant<arch::Native>;
+/// Offsets of blocks that have no place yet, and of those that are handed out dynamically somewhere
+/// and must never get one.
+inline constexpr int64_t kTlsNotPlaced = NativeTls::kNotPlaced;
+inline constexpr int64_t kTlsForcedDynamic = NativeTls::kForcedDynamic;
+
 /// The TLS segment of one module.
 struct TlsSegment {
   const void* image = nullptr;  ///< initial bytes in memory
   uint64_t filesz = 0, memsz = 0, align = 1;
-  uint64_t first_byte = 0;  ///< offset of the segment's start from an aligned address
-  size_t module_id = 0;     ///< 0 = no TLS
-  /// Distance of the block from the thread pointer (variant II: block = tp - offset). 0 = not
-  /// placed, kTlsForcedDynamic = handed out dynamically somewhere, never to be placed.
-  int64_t offset = 0;
+  uint64_t first_byte = 0;         ///< offset of the segment's start from an aligned address
+  size_t module_id = 0;            ///< 0 = no TLS
+  int64_t offset = kTlsNotPlaced;  ///< distance of the block from the thread pointer (variant.h)
+
+  [[nodiscard]] bool placed() const { return NativeTls::is_placed(offset); }
+  /// From the thread pointer to the block.
+  [[nodiscard]] int64_t displacement() const { return NativeTls::displacement(offset); }
 };
-inline constexpr int64_t kTlsForcedDynamic = -1;
 /// Where a Module keeps its segment (checked in link/module.h, which is above this module).
 inline constexpr size_t kTlsOffsetInModule = kLinkMapBytes + 24;
 inline TlsSegment& tls_of(Module& module) {
@@ -124,13 +134,14 @@ class TlsRegistry {
   [[nodiscard]] bool place_late(TlsSegment& segment, Heap& heap);
   /// Writes the initial bytes of a block placed late, in every known thread.
   void fill_everywhere(const TlsSegment& segment) const;
-  /// Reserves `bytes` (a personality's own block) and gives its distance from the thread pointer.
-  uint64_t reserve_static(uint64_t bytes, uint64_t align);
+  /// Reserves `bytes` (a personality's own block) and gives where it lies from the thread pointer.
+  int64_t reserve_static(uint64_t bytes, uint64_t align);
   /// Ends the start-up layout: from here on only the surplus is left. `tail` = bytes of the thread
-  /// control block at the thread pointer.
+  /// control block, which lies at the other side of the thread pointer.
   void close_static(uint64_t surplus, uint64_t tail);
 
-  [[nodiscard]] uint64_t static_size() const { return static_size_; }  ///< incl. surplus and tail
+  /// Incl. surplus; where blocks lie below the thread pointer also the tail.
+  [[nodiscard]] uint64_t static_size() const { return static_size_; }
   [[nodiscard]] uint64_t static_align() const { return static_align_; }
   [[nodiscard]] uint64_t static_used() const { return static_used_; }
   [[nodiscard]] size_t max_module_id() const { return max_id_; }
@@ -203,7 +214,8 @@ class TlsRegistry {
   uint64_t start_used_ = 0;    ///< static_used_ when start-up was over
   uint32_t late_tenants_ = 0;  ///< modules in the surplus
   uint64_t optional_used_ = 0;
-  uint64_t static_used_ = 0, static_size_ = 0, static_limit_ = UINT64_MAX, static_align_ = 64;
+  uint64_t static_used_ = arch::Native::kTlsFirstOffset, static_size_ = 0,
+           static_limit_ = UINT64_MAX, static_align_ = 64;
 };
 
 /// Allocates a dynamic block and fills it; the address to free goes to `to_free`. Null = out of

@@ -116,7 +116,7 @@ TEST_F(Tls, StaticBlocksLieBelowTheThreadPointer) {
 TEST_F(Tls, AfterTheStartOnlyTheSurplusIsLeft) {
   FakeModule a(64, 64), fits(100, 16), too_big(4000, 16), too_aligned(8, 256);
   ASSERT_TRUE(registry.place_static(a.segment()));
-  EXPECT_EQ(registry.reserve_static(10, 32), 74U);
+  EXPECT_EQ(registry.reserve_static(10, 32), -74);
   registry.close_static(512, 0x900);
   EXPECT_GE(registry.static_size(), registry.static_used() + 512 + 0x900);
   EXPECT_FALSE(registry.place_static(too_big.segment()));
