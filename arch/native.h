@@ -10,6 +10,12 @@
 namespace prelude::arch {
 using Native = X86_64;
 }
+#elif defined(__aarch64__)
+#include <arch/aarch64/instructions.h>
+#include <arch/aarch64/vector_state.h>
+namespace prelude::arch {
+using Native = AArch64;
+}
 #else
 #error "no arch/<machine> directory for this machine yet"
 #endif

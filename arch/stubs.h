@@ -6,6 +6,11 @@
 #include <arch/x86_64/handover.h>
 #include <arch/x86_64/plt_watch.h>
 #include <arch/x86_64/vector_state.h>
+#elif defined(__aarch64__)
+#include <arch/aarch64/context.h>
+#include <arch/aarch64/handover.h>
+#include <arch/aarch64/plt_watch.h>
+#include <arch/aarch64/vector_state.h>
 #else
 #error "no arch/<machine> directory for this machine yet"
 #endif

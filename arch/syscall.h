@@ -3,6 +3,8 @@
 
 #if defined(__x86_64__)
 #include <arch/x86_64/syscall.h>
+#elif defined(__aarch64__)
+#include <arch/aarch64/syscall.h>
 #else
 #error "no arch/<machine>/syscall.h for this machine yet"
 #endif
