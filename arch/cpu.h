@@ -5,6 +5,8 @@
 #include <arch/x86_64/cpu.h>
 #elif defined(__aarch64__)
 #include <arch/aarch64/cpu.h>
+#elif defined(__i386__)
+#include <arch/i386/cpu.h>
 #else
 #error "no arch/<machine>/cpu.h for this machine yet"
 #endif

@@ -16,6 +16,12 @@ using Native = X86_64;
 namespace prelude::arch {
 using Native = AArch64;
 }
+#elif defined(__i386__)
+#include <arch/i386/instructions.h>
+#include <arch/i386/vector_state.h>
+namespace prelude::arch {
+using Native = I386;
+}
 #else
 #error "no arch/<machine> directory for this machine yet"
 #endif

@@ -11,6 +11,11 @@
 #include <arch/aarch64/handover.h>
 #include <arch/aarch64/plt_watch.h>
 #include <arch/aarch64/vector_state.h>
+#elif defined(__i386__)
+#include <arch/i386/context.h>
+#include <arch/i386/handover.h>
+#include <arch/i386/plt_watch.h>
+#include <arch/i386/vector_state.h>
 #else
 #error "no arch/<machine> directory for this machine yet"
 #endif

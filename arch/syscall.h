@@ -5,6 +5,8 @@
 #include <arch/x86_64/syscall.h>
 #elif defined(__aarch64__)
 #include <arch/aarch64/syscall.h>
+#elif defined(__i386__)
+#include <arch/i386/syscall.h>
 #else
 #error "no arch/<machine>/syscall.h for this machine yet"
 #endif

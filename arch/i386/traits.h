@@ -13,7 +13,10 @@ struct I386 {
   static constexpr uint16_t kMachine = 3;
   static constexpr uint8_t kElfClass = 1;
   static constexpr uint64_t kPageSize = 4096;
+  static constexpr uint64_t kLargestPageSize = 4096;
   static constexpr bool kTlsBelowThreadPointer = true;  ///< TLS variant II
+  static constexpr uint64_t kTlsFirstOffset = 0;
+  static constexpr int64_t kTlsNotPlaced = 0;
   static constexpr bool kUsesRela = false;
 
   static constexpr const char* kName = "i386";
@@ -24,6 +27,7 @@ struct I386 {
   static constexpr const char* kLoaderSoname = "ld-linux.so.2";
   /// No property names a needed level of the instruction set: 0 is the number of none.
   static constexpr uint32_t kIsaNeededProperty = 0;
+  static constexpr uint32_t kCacheFlags = 0x0003;
   static constexpr const char* kSystemDirectories[] = {
       "/lib/i386-linux-gnu/", "/usr/lib/i386-linux-gnu/", "/lib/", "/usr/lib/"};
 

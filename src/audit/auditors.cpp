@@ -45,7 +45,7 @@ Shown::Shown(const Definition& found, uint64_t address)
     : symbol(*found.symbol),
       index(static_cast<uint32_t>(found.symbol - found.module->image.symbols)),
       name(found.module->image.string(found.symbol->name)) {
-  symbol.value = address;
+  symbol.value = static_cast<elf::Word>(address);
   if (name == nullptr) name = "";
 }
 
@@ -53,7 +53,7 @@ AuditRecord* record_of(Linker& linker, Module& module) {
   if (module.audit != nullptr) return module.audit;
   auto* record = linker.heap.make<AuditRecord>();
   if (record == nullptr) return nullptr;
-  for (State& state : record->states) state.cookie = reinterpret_cast<uint64_t>(&module);
+  for (State& state : record->states) state.cookie = reinterpret_cast<uintptr_t>(&module);
   module.audit = record;
   return record;
 }
@@ -123,8 +123,8 @@ uint64_t Auditors::found_by_name(Module& referrer, const Definition& found, uint
     const bool wanted = (state.bind_flags & kBindFrom) != 0 || (target.bind_flags & kBindTo) != 0;
     if (functions[i].bind == nullptr || !wanted) continue;
     uint32_t flags = altered | kByName;
-    const uint64_t value = functions[i].bind(&shown.symbol, shown.index, &state.cookie,
-                                             &target.cookie, &flags, shown.name);
+    const uintptr_t value = functions[i].bind(&shown.symbol, shown.index, &state.cookie,
+                                              &target.cookie, &flags, shown.name);
     if (value == shown.symbol.value) continue;
     altered = kAltered;
     shown.symbol.value = value;

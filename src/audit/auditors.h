@@ -20,19 +20,19 @@ inline constexpr uint32_t kNoEnter = 1, kNoLeave = 2, kByName = 8, kAltered = 16
 
 /// The functions of one auditor; null where it has none.
 struct Functions {
-  void (*activity)(uint64_t* cookie, uint32_t what);
-  const char* (*search)(const char* name, uint64_t* cookie, uint32_t source);
-  uint32_t (*open)(Module* module, int64_t space, uint64_t* cookie);
-  void (*preinit)(uint64_t* cookie);
-  uint64_t (*bind)(elf::Symbol* symbol, uint32_t index, uint64_t* from, uint64_t* to,
-                   uint32_t* flags, const char* name);
-  uint64_t (*enter)(elf::Symbol* symbol, uint32_t index, uint64_t* from, uint64_t* to,
-                    arch::CallArguments* arguments, uint32_t* flags, const char* name,
-                    int64_t* frame_bytes);
-  uint32_t (*leave)(elf::Symbol* symbol, uint32_t index, uint64_t* from, uint64_t* to,
+  void (*activity)(uintptr_t* cookie, uint32_t what);
+  const char* (*search)(const char* name, uintptr_t* cookie, uint32_t source);
+  uint32_t (*open)(Module* module, long space, uintptr_t* cookie);
+  void (*preinit)(uintptr_t* cookie);
+  uintptr_t (*bind)(elf::Symbol* symbol, uint32_t index, uintptr_t* from, uintptr_t* to,
+                    uint32_t* flags, const char* name);
+  uintptr_t (*enter)(elf::Symbol* symbol, uint32_t index, uintptr_t* from, uintptr_t* to,
+                     arch::CallArguments* arguments, uint32_t* flags, const char* name,
+                     long* frame_bytes);
+  uint32_t (*leave)(elf::Symbol* symbol, uint32_t index, uintptr_t* from, uintptr_t* to,
                     const arch::CallArguments* arguments, arch::CallResult* result,
                     const char* name);
-  uint32_t (*close)(uint64_t* cookie);
+  uint32_t (*close)(uintptr_t* cookie);
 };
 
 /// What became of a PLT entry.
@@ -46,7 +46,7 @@ struct PltCall {
 
 /// Words of each auditor for one module.
 struct State {
-  uint64_t cookie;
+  uintptr_t cookie;
   uint32_t bind_flags;
 };
 

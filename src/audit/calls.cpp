@@ -35,7 +35,7 @@ void bind(AuditRecord& from, PltCall& call, When when) {
     if ((state.bind_flags & kBindFrom) == 0 || (target.bind_flags & kBindTo) == 0) continue;
     if (const auto ask = functions_of(i).bind; ask != nullptr) {
       if (when == When::kAtOnce) call.flags |= kNeither;
-      const uint64_t value =
+      const uintptr_t value =
           ask(&shown.symbol, shown.index, &state.cookie, &target.cookie, &call.flags, shown.name);
       if (value != shown.symbol.value) {
         call.flags |= kAltered;
@@ -127,10 +127,10 @@ void Auditors::slots_bound(Linker& linker, Module& module) {
     if (arch::Native::kind_of(rela.type()) != arch::RelocKind::kJumpSlot) continue;
     const auto found = found_before(linker, module, rela.symbol());
     if (!found || found->symbol == nullptr) continue;
-    auto* slot = static_cast<uint64_t*>(image.address(rela.offset));
+    auto* slot = static_cast<uintptr_t*>(image.address(rela.offset));
     PltCall call{.found = *found, .address = *slot, .flags = 0, .silent = 0, .complete = 0};
     bind(*module.audit, call, When::kAtOnce);
-    if (call.address != *slot) *slot = call.address;
+    if (call.address != *slot) *slot = static_cast<uintptr_t>(call.address);
   }
 }
 
@@ -162,8 +162,8 @@ void* enter_call(Module& module, uint64_t index, arch::CallArguments& arguments,
     for (uint32_t i = 0; i < auditor_count(); ++i) {
       const auto tell = functions_of(i).enter;
       if (tell == nullptr || (call.silent & bits_of(i, kNoEnter)) != 0) continue;
-      int64_t wish = -1;
-      const uint64_t value =
+      long wish = -1;
+      const uintptr_t value =
           tell(&shown.symbol, shown.index, &module.audit->states[i].cookie,
                &call.found.module->audit->states[i].cookie, &arguments, &flags, shown.name, &wish);
       if (value != shown.symbol.value) {

@@ -24,6 +24,9 @@ Result<uint64_t> function_named(Linker& linker, Module& module, const char* name
   return callable_address(linker, found);
 }
 
+constexpr const char* kBindFunction =
+    elf::Native::kClass == elf::kClass64 ? "la_symbind64" : "la_symbind32";
+
 // Null where there is none.
 template <typename Function>
 Status look_up(Linker& linker, Module& module, const char* name, Function& out) {
@@ -37,7 +40,7 @@ Status look_up_all(Linker& linker, Module& module, Functions& f) {
   PRELUDE_TRY(look_up(linker, module, "la_objsearch", f.search));
   PRELUDE_TRY(look_up(linker, module, "la_objopen", f.open));
   PRELUDE_TRY(look_up(linker, module, "la_preinit", f.preinit));
-  PRELUDE_TRY(look_up(linker, module, "la_symbind64", f.bind));
+  PRELUDE_TRY(look_up(linker, module, kBindFunction, f.bind));
   PRELUDE_TRY(look_up(linker, module, arch::kCallEnterFunction, f.enter));
   PRELUDE_TRY(look_up(linker, module, arch::kCallLeaveFunction, f.leave));
   PRELUDE_TRY(look_up(linker, module, "la_objclose", f.close));

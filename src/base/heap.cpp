@@ -9,6 +9,7 @@ namespace {
 
 constexpr size_t kGrain = 16;
 constexpr size_t kPage = 4096;
+constexpr size_t kWordBits = sizeof(size_t) * 8;
 constexpr size_t kLargestClass = 32768;
 constexpr size_t kChunk = size_t{128} * 1024;
 // Large blocks that came back wait for a request of their size: for the kernel to take and give
@@ -21,6 +22,8 @@ constexpr int kAlignedTries = 8;
 bool aligned(const void* at, size_t align) {
   return (reinterpret_cast<uintptr_t>(at) & (align - 1)) == 0;
 }
+
+size_t pages(size_t bytes) { return static_cast<size_t>(round_up(bytes, kPage)); }
 
 // The one store that makes a change valid; what it depends on must be in memory before it.
 template <typename T>
@@ -42,7 +45,7 @@ void Heap::start(void* first, size_t first_bytes, PageSource source, PageSink si
 // 16, 32, 48, 64, then four classes for each power of two: 80, 96, 112, 128, 160, ... 28672, 32768.
 size_t Heap::class_of(size_t bytes) {
   if (bytes <= 4 * kGrain) return bytes == 0 ? 0 : (bytes - 1) / kGrain;
-  const auto top = static_cast<size_t>(63 - __builtin_clzl(bytes - 1));  // 2^top < bytes
+  const auto top = kWordBits - 1 - static_cast<size_t>(__builtin_clzl(bytes - 1));  // 2^top < bytes
   const size_t quarter = (bytes - 1) >> (top - 2) & 3;
   return 4 * (top - 6) + quarter + 4;
 }
@@ -53,10 +56,11 @@ size_t Heap::class_bytes(size_t index) {
   return power + power / 4 * (index % 4 + 1);
 }
 
-[[gnu::always_inline]] inline void* Heap::take(size_t bytes, size_t align, bool& used) {
-  if (bytes > SIZE_MAX / 2) return nullptr;
+[[gnu::always_inline]] inline void* Heap::take(uint64_t wanted, size_t align, bool& used) {
+  if (wanted > SIZE_MAX / 2) return nullptr;
+  const auto bytes = static_cast<size_t>(wanted);
   if (align < kGrain) align = kGrain;
-  if (bytes > kLargestClass) return take_large(round_up(bytes, kPage), used);
+  if (bytes > kLargestClass) return take_large(pages(bytes), used);
 
   const size_t index = class_of(bytes);
   FreeBlock** link = &free_[index];
@@ -72,26 +76,27 @@ size_t Heap::class_bytes(size_t index) {
   return bump(class_bytes(index), align);
 }
 
-void* Heap::allocate(size_t bytes, size_t align) {
+void* Heap::allocate(uint64_t bytes, uint64_t align) {
   bool used = false;
-  void* const block = take(bytes, align, used);
+  void* const block = take(bytes, static_cast<size_t>(align), used);
   if (used) fill_zero(block, bytes < sizeof(FreeBlock) ? sizeof(FreeBlock) : bytes);
   return block;
 }
 
-void* Heap::allocate_unfilled(size_t bytes, size_t align) {
+void* Heap::allocate_unfilled(uint64_t bytes, size_t align) {
   bool used = false;
   return take(bytes, align, used);
 }
 
-void* Heap::allocate_for_ever(size_t bytes, size_t align) {
+void* Heap::allocate_for_ever(uint64_t bytes, uint64_t align) {
   if (bytes > kLargestClass) return allocate(bytes, align);
-  return bump(round_up(bytes, kGrain), align < kGrain ? kGrain : align);
+  return bump(static_cast<size_t>(round_up(bytes, kGrain)),
+              align < kGrain ? kGrain : static_cast<size_t>(align));
 }
 
 void Heap::release(void* block, size_t bytes, size_t /*align*/) {
   if (block == nullptr) return;
-  if (bytes > kLargestClass) return release_large(block, round_up(bytes, kPage));
+  if (bytes > kLargestClass) return release_large(block, pages(bytes));
   FreeBlock*& head = free_[class_of(bytes)];
   auto* freed = new (block) FreeBlock{head};
   commit(head, freed);
@@ -126,7 +131,7 @@ void Heap::release_large(void* block, size_t bytes) {
 void* Heap::bump(size_t bytes, size_t align) {
   for (;;) {
     const uintptr_t at = reinterpret_cast<uintptr_t>(cursor_);
-    const size_t gap = round_up(at, align) - at;
+    const auto gap = static_cast<size_t>(round_up(at, align) - at);
     // While a chunk is being replaced limit_ is null, so compare before subtracting.
     const size_t room = limit_ > cursor_ ? static_cast<size_t>(limit_ - cursor_) : 0;
     if (room >= gap && room - gap >= bytes) {
@@ -146,7 +151,7 @@ void* Heap::bump(size_t bytes, size_t align) {
 // What is left of a chunk waits on the free lists, in pieces as large as they fit.
 void Heap::keep_rest(char* rest, size_t bytes) {
   const uintptr_t at = reinterpret_cast<uintptr_t>(rest);
-  const size_t skip = round_up(at, kGrain) - at;
+  const auto skip = static_cast<size_t>(round_up(at, kGrain) - at);
   if (bytes <= skip) return;
   rest += skip;
   bytes -= skip;

@@ -81,7 +81,7 @@ constexpr uint64_t kHighs = kOnes << 7;
 // byte.
 constexpr uint64_t zero_bytes(uint64_t word) { return (word - kOnes) & ~word & kHighs; }
 constexpr size_t first_byte(uint64_t marks) {
-  return static_cast<size_t>(__builtin_ctzl(marks)) / 8;
+  return static_cast<size_t>(__builtin_ctzll(marks)) / 8;
 }
 
 // Reads whole aligned words: they may hold bytes behind the text, but never of a page that the text

@@ -19,13 +19,13 @@ void start(Linker& linker, RDebug& record, BreakFunction break_function, uint64_
   first_record = &record;
   call_break = break_function;
   record.r_version = 1;
-  record.r_brk = reinterpret_cast<uint64_t>(break_function);
-  record.r_ldbase = loader_base;
+  record.r_brk = reinterpret_cast<uintptr_t>(break_function);
+  record.r_ldbase = static_cast<elf::Word>(loader_base);
   record.r_map = linker.program;
   const Image& program = linker.program->image;
-  if (program.debug_slot == 0 || !program.writable(program.debug_slot, sizeof(uint64_t))) return;
-  *static_cast<uint64_t*>(program.address(program.debug_slot)) =
-      reinterpret_cast<uint64_t>(&record);
+  if (program.debug_slot == 0 || !program.writable(program.debug_slot, sizeof(elf::Word))) return;
+  *static_cast<elf::Word*>(program.address(program.debug_slot)) =
+      reinterpret_cast<uintptr_t>(&record);
 }
 
 void follow(RDebug& copy) { copy_of_first = &copy; }

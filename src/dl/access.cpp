@@ -14,7 +14,7 @@ DtvEntry* dtv_of(const char* block) {
   return reinterpret_cast<DtvEntry*>(arch::read_tcb(block, arch::Native::kTcbDtv));
 }
 void set_dtv(char* block, DtvEntry* dtv) {
-  arch::write_tcb(block, arch::Native::kTcbDtv, reinterpret_cast<uint64_t>(dtv));
+  arch::write_tcb(block, arch::Native::kTcbDtv, reinterpret_cast<uintptr_t>(dtv));
 }
 
 uint64_t address_of(Linker& linker, const Definition& found) {
@@ -45,8 +45,8 @@ bool is_lazy_entry(const Module& module, uint64_t index) {
   if (arch::Native::kind_of(rela.type()) != arch::RelocKind::kJumpSlot ||
       rela.symbol() >= image.symbol_limit)
     return false;
-  const bool closed = module.touches_relro(image.bias + rela.offset, sizeof(uint64_t));
-  return image.writable(rela.offset, sizeof(uint64_t)) &&
+  const bool closed = module.touches_relro(image.bias + rela.offset, sizeof(elf::Word));
+  return image.writable(rela.offset, sizeof(elf::Word)) &&
          (!closed || module.plt_watch == PltWatch::kCalls);
 }
 
@@ -73,11 +73,11 @@ BoundCall bind_call(Linker& linker, Module& module, uint64_t index) {
 
 void store_call(Module& module, uint64_t index, uint64_t address) {
   auto* slot =
-      static_cast<uint64_t*>(module.image.address(module.image.plt_relocations[index].offset));
+      static_cast<elf::Word*>(module.image.address(module.image.plt_relocations[index].offset));
   if (module.plt_watch == PltWatch::kCalls &&
-      module.touches_relro(reinterpret_cast<uint64_t>(slot), sizeof *slot))
+      module.touches_relro(reinterpret_cast<uintptr_t>(slot), sizeof *slot))
     return;
-  __atomic_store_n(slot, address, __ATOMIC_RELEASE);
+  __atomic_store_n(slot, static_cast<elf::Word>(address), __ATOMIC_RELEASE);
 }
 
 namespace {
@@ -136,7 +136,7 @@ void tls_end_thread(Linker& linker, char* block) {
   for (size_t id = 1; linker.tracer.wants(Topic::kTls) && id <= dtv[-1].value; ++id)
     if (void* const freed = block_to_free(dtv, id); freed != nullptr)
       trace_thread_tls(linker, EventKind::kTlsReleasedBlock, block, id,
-                       reinterpret_cast<uint64_t>(freed));
+                       reinterpret_cast<uintptr_t>(freed));
   linker.tls.release_thread(dtv, linker.initial_dtv, linker.thread_memory);
   if (thread == nullptr) return;
   linker.personality->lock_tls(linker);
@@ -175,7 +175,7 @@ struct TracedThread {
 void trace_dropped(const void* context, size_t id, const void* dropped) {
   const auto& thread = *static_cast<const TracedThread*>(context);
   trace_thread_tls(thread.linker, EventKind::kTlsDropped, thread.block, id,
-                   reinterpret_cast<uint64_t>(dropped));
+                   reinterpret_cast<uintptr_t>(dropped));
 }
 
 // The DTV of the calling thread, long enough and new enough for the module. No lock is held while
@@ -235,13 +235,13 @@ char* block_of(Linker& linker, char* block, size_t id) {
                               : make_tls_block(segment, linker.thread_memory, to_free);
   if (at == nullptr) return nullptr;
   if (to_free != nullptr)
-    trace_thread_tls(linker, EventKind::kTlsAllocated, block, id, reinterpret_cast<uint64_t>(at),
+    trace_thread_tls(linker, EventKind::kTlsAllocated, block, id, reinterpret_cast<uintptr_t>(at),
                      segment.memsz);
   else
     trace_thread_tls(linker, EventKind::kTlsStatic, block, id);
   dtv = dtv_of(block);
   if (dtv[id].value == kTlsUnallocated) {
-    dtv[id].value = reinterpret_cast<uint64_t>(at);
+    dtv[id].value = reinterpret_cast<uintptr_t>(at);
     block_to_free(dtv, id) = to_free;
   } else if (to_free != nullptr) {  // the allocator's own access was first
     trace_thread_tls(linker, EventKind::kTlsReentered, block, id);
@@ -264,7 +264,7 @@ extern "C" void* prelude_tls_get_addr_slow(const void* pointer) {
   return address + index.offset;
 }
 
-extern "C" void* prelude_lazy_bind(void* pointer, uint64_t index, uint64_t return_address) {
+extern "C" void* prelude_lazy_bind(void* pointer, uintptr_t index, uintptr_t return_address) {
   using namespace prelude;
   Linker& linker = *the_linker;
   // Who gets into a PLT elsewhere than at the start of an entry hands over any words of its stack.
@@ -273,7 +273,7 @@ extern "C" void* prelude_lazy_bind(void* pointer, uint64_t index, uint64_t retur
                           .object = linker.program->path,
                           .subject = "object that a PLT names",
                           .context = "one that binds its calls late",
-                          .value = reinterpret_cast<uint64_t>(pointer)});
+                          .value = reinterpret_cast<uintptr_t>(pointer)});
   auto& module = *static_cast<Module*>(pointer);
   const dl::BoundCall call = dl::bind_call(linker, module, index);
   uint64_t target = call.address;

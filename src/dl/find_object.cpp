@@ -166,7 +166,7 @@ constinit uint64_t last_indexed = 0;
 
 uint64_t seal(const void* module, uint64_t at_version) {
   constexpr uint64_t kApart = 0x9e3779b97f4a7c15;  // no two addresses are multiples of it apart
-  return reinterpret_cast<uint64_t>(module) + at_version * kApart;
+  return reinterpret_cast<uintptr_t>(module) + at_version * kApart;
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ class LineSet {
 
  private:
   [[nodiscard]] Line* place(const Line& line) const {
-    size_t at = line.hash & (size_ - 1);
+    size_t at = static_cast<size_t>(line.hash) & (size_ - 1);
     while (table_[at].text.data() != nullptr &&
            (table_[at].hash != line.hash || table_[at].text != line.text))
       at = (at + 1) & (size_ - 1);
@@ -204,7 +204,8 @@ bool make_plan(Process& process, const char* variable, Plan& plan) {
   if (ended) plan.status = *ended;
   if (!status || status->size == 0) return false;
   const auto mapped = sys::map_file(nullptr, status->size, sys::kProtRead, *file, 0, false);
-  if (mapped) plan.text = static_cast<const char*>(*mapped), plan.size = status->size;
+  if (mapped)
+    plan.text = static_cast<const char*>(*mapped), plan.size = static_cast<size_t>(status->size);
   return false;
 }
 

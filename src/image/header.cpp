@@ -212,7 +212,7 @@ template <typename Elf>
 const LoadSegment* segment_at(const BasicImage<Elf>& image, uint64_t vaddr) {
   constexpr uint32_t kUsual = 8;
   const LoadSegment *low = image.segments, *high = low + image.segment_count;
-  while (high - low > kUsual) {
+  while (high - low > ptrdiff_t{kUsual}) {
     const LoadSegment* middle = low + (high - low) / 2;
     if (middle->vaddr <= vaddr)
       low = middle;

@@ -213,7 +213,7 @@ Result<uint64_t> definition_address(const Linker& linker, const Definition& foun
 Result<uint64_t> resolved_address(const Linker& linker, const Definition& found) {
   auto address = definition_address(linker, found);
   if (!address || found.symbol->type() != elf::kSttGnuIfunc) return address;
-  return reinterpret_cast<uint64_t (*)()>(*address)();
+  return reinterpret_cast<uintptr_t (*)()>(*address)();
 }
 
 Status check_callable(const Definition& found) {

@@ -77,7 +77,7 @@ class EntryCheck {
   [[nodiscard]] bool find_symbols() const {
     for (uint64_t i = 0; i < image_.relocation_count; ++i)
       if (image_.relocations[i].symbol() != 0 &&
-          image_.relocations[i].offset - array_.vaddr < array_.count * sizeof(uint64_t))
+          image_.relocations[i].offset - array_.vaddr < array_.count * sizeof(elf::Word))
         return true;
     return false;
   }
@@ -105,7 +105,7 @@ Error bad_entry(const Module& module, uint64_t entry) {
 }
 
 void call_array(Linker& linker, Module& module, const FunctionArray& array) {
-  const auto* entries = static_cast<const uint64_t*>(module.image.address(array.vaddr));
+  const auto* entries = static_cast<const elf::Word*>(module.image.address(array.vaddr));
   EntryCheck check(linker, module.image, array, in_code);
   for (uint64_t i = 0; i < array.count; ++i) {
     const uint64_t entry = entries[i];
@@ -149,7 +149,7 @@ void initialise(Linker& linker, Module& module) {
 
 void finalise_array(Linker& linker, Module& module) {
   const FunctionArray& array = module.image.fini_array;
-  const auto* entries = static_cast<const uint64_t*>(module.image.address(array.vaddr));
+  const auto* entries = static_cast<const elf::Word*>(module.image.address(array.vaddr));
   EntryCheck check(linker, module.image, array, in_code);
   for (uint64_t i = array.count; i-- > 0;) {
     const uint64_t entry = entries[i];
@@ -166,7 +166,7 @@ void finalise_array(Linker& linker, Module& module) {
 
 Status check_initialisers(const Linker& linker, const Module& module) {
   const FunctionArray& array = module.image.init_array;
-  const auto* entries = static_cast<const uint64_t*>(module.image.address(array.vaddr));
+  const auto* entries = static_cast<const elf::Word*>(module.image.address(array.vaddr));
   EntryCheck check(linker, module.image, array, in_any_code);
   for (uint64_t i = 0; i < array.count; ++i)
     if (!is_marker(entries[i]) && !check.callable(entries[i])) return bad_entry(module, entries[i]);

@@ -214,11 +214,11 @@ void trace_mapped(const Linker& linker, const Module& module) {
                       .topic = Topic::kFiles,
                       .object = module.path,
                       .ns = module.name_space,
-                      .value = reinterpret_cast<uint64_t>(image.dynamic),
+                      .value = reinterpret_cast<uintptr_t>(image.dynamic),
                       .value2 = image.bias,
                       .value3 = image.end - image.low,
                       .value4 = image.bias + image.entry,
-                      .value5 = reinterpret_cast<uint64_t>(image.phdr),
+                      .value5 = reinterpret_cast<uintptr_t>(image.phdr),
                       .value6 = image.phnum});
 }
 

@@ -100,7 +100,7 @@ Result<uint64_t> reserve_aligned(const Linker& linker, const Image& image, const
   room.bytes = span + align;
   auto region = map_where_room_is(linker, room, -1);
   if (!region) return mapping_error(Errc::kCannotMapSegment, path);
-  const auto start = reinterpret_cast<uint64_t>(*region);
+  const auto start = reinterpret_cast<uintptr_t>(*region);
   const uint64_t phase = image.low & (align - 1);
   const uint64_t base = round_up(start - phase, align) + phase;
   if (base > start) (void)sys::unmap(*region, base - start);
@@ -139,7 +139,7 @@ Status map_span(const Linker& linker, Image& image, const MapStep& first, int fd
     mapped = map_where_room_is(linker, first, fd);
   }
   if (!mapped) return mapping_error(Errc::kCannotMapSegment, path);
-  image.bias = reinterpret_cast<uint64_t>(*mapped) - image.low;
+  image.bias = reinterpret_cast<uintptr_t>(*mapped) - image.low;
   return Done{};
 }
 
@@ -214,7 +214,7 @@ Status check_relr_marker(const Image& image, const VersionTable& versions) {
 Status complete(Linker& linker, Module& module) {
   Image& image = module.image;
   PRELUDE_TRY(check_isa(linker, image));
-  module.map.l_addr = image.bias;
+  module.map.l_addr = static_cast<elf::Word>(image.bias);
   module.map.l_name = module.path;
   module.map.l_ld = image.dynamic;
   module.map_start = image.bias + image.low;
@@ -278,7 +278,7 @@ Status prefault_relro(const Image& image, int fd, uint64_t page, const char* pat
 // Program headers lie in the first block of the file, or are read apart.
 Result<const elf::ProgramHeader*> read_headers(Linker& linker, const OpenedFile& file,
                                                elf::ProgramHeader*& owned) {
-  const uint64_t bytes = uint64_t{file.facts.phnum} * sizeof(elf::ProgramHeader);
+  const size_t bytes = size_t{file.facts.phnum} * sizeof(elf::ProgramHeader);
   if (file.facts.phoff <= file.head_bytes && bytes <= file.head_bytes - file.facts.phoff)
     return reinterpret_cast<const elf::ProgramHeader*>(file.head + file.facts.phoff);
   owned = linker.heap.make_array<elf::ProgramHeader>(file.facts.phnum);

@@ -13,7 +13,7 @@ namespace {
 
 /// Argument of a dynamic TLS descriptor; lives as long as its module.
 struct TlsDescriptorArgument {
-  uint64_t module, offset, generation;
+  uintptr_t module, offset, generation;
 };
 
 [[gnu::cold]] Error about(Error error, const Module& module) {
@@ -51,6 +51,11 @@ Status store_bytes(Linker& linker, Module& module, uint64_t vaddr, const void* b
   return Done{};
 }
 
+Status store_word(Linker& linker, Module& module, uint64_t vaddr, uint64_t value) {
+  const auto word = static_cast<elf::Word>(value);
+  return store_bytes(linker, module, vaddr, &word, sizeof word);
+}
+
 // A symbol's size is what its author wrote; what it counts too much is there to read as long as it
 // lies in the last page of its segment.
 bool mapped_for_copying(const Image& image, uint64_t vaddr, uint64_t bytes, uint64_t page) {
@@ -69,16 +74,17 @@ bool remark_overflow(Linker& linker, const Module& module, uint32_t symbol, cons
 }
 
 Status run_resolver(Linker& linker, const PendingResolver& pending) {
-  using Resolver = uint64_t (*)();
+  using Resolver = uintptr_t (*)();
   Module& module = *pending.module;
   const uint64_t target = reinterpret_cast<Resolver>(pending.resolver)();
   const uint64_t value = target + static_cast<uint64_t>(pending.addend);
-  if (pending.form == ResultForm::kWord)
-    return store_bytes(linker, module, pending.slot, &value, sizeof value);
+  if (pending.form == ResultForm::kWord) return store_word(linker, module, pending.slot, value);
   const bool relative = pending.form == ResultForm::kPcRelative32;
   const uint64_t wide = relative ? value - (module.image.bias + pending.slot) : value;
   const auto narrow = static_cast<uint32_t>(wide);
-  if (wide != (relative ? static_cast<uint64_t>(static_cast<int32_t>(narrow)) : narrow))
+  const bool may_overflow = sizeof(elf::Word) > sizeof narrow;
+  if (may_overflow &&
+      wide != (relative ? static_cast<uint64_t>(static_cast<int32_t>(narrow)) : narrow))
     remark_overflow(linker, module, pending.symbol,
                     arch::Native::name_of(relative ? arch::RelocKind::kPcRelative32
                                                    : arch::RelocKind::kAbsolute32));
@@ -92,7 +98,7 @@ class LiveBinder {
     // A word that only ends there counts, too. Where every call is reported slots are never written
     // again.
     if (module.relro_end > module.relro_start && module.plt_watch != PltWatch::kCalls) {
-      closed_start_ = module.relro_start - sizeof(uint64_t) + 1;
+      closed_start_ = module.relro_start - sizeof(elf::Word) + 1;
       closed_bytes_ = module.relro_end - closed_start_;
     }
   }
@@ -103,7 +109,7 @@ class LiveBinder {
   }
 
   bool call_resolver(uint64_t address, uint64_t& result) {
-    using Resolver = uint64_t (*)();
+    using Resolver = uintptr_t (*)();
     result = reinterpret_cast<Resolver>(address)();
     return true;
   }
@@ -148,7 +154,7 @@ class LiveBinder {
     return true;
   }
 
-  bool tls_descriptor(uint64_t* slot, const Bound& bound, int64_t addend) {
+  bool tls_descriptor(elf::Word* slot, const Bound& bound, int64_t addend) {
     if (bound.undefined) {
       store(slot, prelude_tlsdesc_undefined_weak, static_cast<uint64_t>(addend));
       return true;
@@ -163,13 +169,14 @@ class LiveBinder {
     }
     auto* argument = linker_.heap.make<TlsDescriptorArgument>();
     if (argument == nullptr) return fail({.code = Errc::kOutOfMemory});
-    *argument = {tls.module_id, offset, linker_.tls.slot_generation(tls.module_id)};
-    store(slot, prelude_tlsdesc_dynamic, reinterpret_cast<uint64_t>(argument));
+    *argument = {tls.module_id, static_cast<uintptr_t>(offset),
+                 linker_.tls.slot_generation(tls.module_id)};
+    store(slot, prelude_tlsdesc_dynamic, reinterpret_cast<uintptr_t>(argument));
     return true;
   }
 
   bool store_result(uint64_t vaddr, uint64_t value) {
-    const Status status = store_bytes(linker_, module_, vaddr, &value, sizeof value);
+    const Status status = store_word(linker_, module_, vaddr, value);
     return status || fail(status.error());
   }
 
@@ -177,12 +184,12 @@ class LiveBinder {
     return remark_overflow(linker_, module_, symbol, type);
   }
 
-  bool lazy(uint64_t* slot) {
+  bool lazy(elf::Word* slot) {
     // The file's word is the address of the PLT entry's second half; anything else binds at once,
     // as do slots that will be read-only by the first call.
-    if (reinterpret_cast<uint64_t>(slot) - closed_start_ < closed_bytes_) return false;
+    if (reinterpret_cast<uintptr_t>(slot) - closed_start_ < closed_bytes_) return false;
     if (*slot - code_start_ >= code_bytes_ && !find_code(*slot)) return false;
-    *slot += module_.image.bias;
+    *slot += static_cast<elf::Word>(module_.image.bias);
     return true;
   }
 
@@ -234,9 +241,9 @@ class LiveBinder {
     return true;
   }
 
-  static void store(uint64_t* slot, void (*entry)(), uint64_t argument) {
-    slot[0] = reinterpret_cast<uint64_t>(entry);
-    slot[1] = argument;
+  static void store(elf::Word* slot, void (*entry)(), uint64_t argument) {
+    slot[0] = reinterpret_cast<uintptr_t>(entry);
+    slot[1] = static_cast<elf::Word>(argument);
   }
 
   const Bound* bind_anew(uint32_t symbol, Use use) {
@@ -328,27 +335,29 @@ class LiveBinder {
   Array<PendingResolver> pending_;
 };
 
+constexpr uint64_t kPltWords = 3;
+
 // GOT[1] and GOT[2]: what the PLT pushes and where it jumps (psABI x86-64 5.2).
 void prepare_lazy(const Linker& linker, Module& module) {
-  auto* got = static_cast<uint64_t*>(module.image.address(module.image.pltgot));
-  got[1] = reinterpret_cast<uint64_t>(&module);
+  auto* got = static_cast<elf::Word*>(module.image.address(module.image.pltgot));
+  got[1] = reinterpret_cast<uintptr_t>(&module);
   const bool watched = module.plt_watch == PltWatch::kCalls;
-  got[2] = reinterpret_cast<uint64_t>((watched ? linker.watched_stub : linker.lazy_stub).get());
+  got[2] = reinterpret_cast<uintptr_t>((watched ? linker.watched_stub : linker.lazy_stub).get());
 }
 
 // Whether DT_PLTGOT leads to the words that the PLT uses: linkers put the address of the dynamic
 // section into the first (psABI x86-64 5.2). With other words the PLT would jump to nowhere.
 bool has_plt_words(const Image& image) {
   return image.pltgot != 0 && image.plt_relocation_count != 0 &&
-         *static_cast<const uint64_t*>(image.address(image.pltgot)) == image.dynamic_vaddr;
+         *static_cast<const elf::Word*>(image.address(image.pltgot)) == image.dynamic_vaddr;
 }
 
 // Nobody has business in PLT0 of an object bound at once. A wrong pointer that leads there shall
 // end in the stub, which knows no object 0, and not at address 0. The words lie beside slots that
 // have been written.
 void close_plt(const Linker& linker, const Module& module) {
-  auto* got = static_cast<uint64_t*>(module.image.address(module.image.pltgot));
-  if ((got[1] | got[2]) == 0) got[2] = reinterpret_cast<uint64_t>(linker.lazy_stub.get());
+  auto* got = static_cast<elf::Word*>(module.image.address(module.image.pltgot));
+  if ((got[1] | got[2]) == 0) got[2] = reinterpret_cast<uintptr_t>(linker.lazy_stub.get());
 }
 
 // Compat: the calls of an auditor are not reported to the others, its eager bindings are (glibc
@@ -398,7 +407,7 @@ Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy) 
   LiveBinder binder(linker, batch, module);
   const WriteWindow window(image, image.text_relocations);
   if (use_lazy) {
-    if (!window.holds(image.pltgot, 24))
+    if (!window.holds(image.pltgot, kPltWords * sizeof(elf::Word)))
       return Error{.code = Errc::kBadField,
                    .object = module.path,
                    .subject = "DT_PLTGOT",
@@ -414,7 +423,7 @@ Status relocate_module(Linker& linker, Batch& batch, Module& module, bool lazy) 
   if (!ok || !relocator.run_indirect() || !binder.settle_pending()) return binder.error();
   if (use_lazy)
     prepare_lazy(linker, module);
-  else if (has_plt_words(image) && window.holds(image.pltgot, 24))
+  else if (has_plt_words(image) && window.holds(image.pltgot, kPltWords * sizeof(elf::Word)))
     close_plt(linker, module);
   linker.statistics.relocations += relocator.counts().symbolic;
   linker.statistics.relative_relocations += relocator.counts().relative;

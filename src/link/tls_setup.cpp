@@ -40,7 +40,7 @@ Status place_start_up_tls(Linker& linker) {
   const uint64_t bytes = tls.static_size() + (NativeTls::kBelow ? 0 : below) + align + 64;
   auto* raw = static_cast<char*>(linker.heap.allocate_for_ever(bytes, 64));
   if (raw == nullptr) return no_memory;
-  const uint64_t tp_address = round_up(reinterpret_cast<uint64_t>(raw) + below, align);
+  const uint64_t tp_address = round_up(reinterpret_cast<uintptr_t>(raw) + below, align);
   char* tp = reinterpret_cast<char*>(tp_address);
   linker.initial_dtv = tls.make_dtv(linker.thread_memory);
   if (linker.tracer.wants(Topic::kTls))
@@ -51,7 +51,7 @@ Status place_start_up_tls(Linker& linker) {
     return no_memory;
   arch::write_tcb(tp, arch::Native::kTcbSelf, tp_address);
   arch::write_tcb(tp, arch::Native::kTcbHeaderSelf, tp_address);
-  arch::write_tcb(tp, arch::Native::kTcbDtv, reinterpret_cast<uint64_t>(linker.initial_dtv));
+  arch::write_tcb(tp, arch::Native::kTcbDtv, reinterpret_cast<uintptr_t>(linker.initial_dtv));
   linker.personality->prepare_thread(linker, tp);
   if (auto r = sys::set_thread_pointer(tp); !r)
     return Error{.code = Errc::kSystemCall,

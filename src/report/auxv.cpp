@@ -99,7 +99,7 @@ void put_entry(Writer& out, uint64_t type, uint64_t value, const AuxvForm& form)
 
 }  // namespace
 
-void write_auxv(Writer& out, const uint64_t* auxv, const AuxvForm& form) {
+void write_auxv(Writer& out, const uintptr_t* auxv, const AuxvForm& form) {
   for (; auxv[0] != 0; auxv += 2) put_entry(out, auxv[0], auxv[1], form);
 }
 

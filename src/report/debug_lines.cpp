@@ -229,12 +229,12 @@ void named(Lines& lines, const char* text, const char* name, const char* tail = 
   lines.end(tail);
 }
 
-void object(Lines& lines, const char* text, const char* name, long ns, const char* tail = "") {
+void object(Lines& lines, const char* text, const char* name, int64_t ns, const char* tail = "") {
   put_object(lines.begin(text), name, ns);
   lines.end(tail);
 }
 
-void blank_object(Lines& lines, const char* text, const char* name, long ns, const char* tail) {
+void blank_object(Lines& lines, const char* text, const char* name, int64_t ns, const char* tail) {
   lines.blank();
   object(lines, text, name, ns, tail);
 }

@@ -61,7 +61,7 @@ bool is_text_entry(uint64_t type) {
   return type == kPlatform || type == kBasePlatform || type == kExecFn;
 }
 
-void put_auxv(Writer& out, const uint64_t* auxv, bool newer) {
+void put_auxv(Writer& out, const uintptr_t* auxv, bool newer) {
   if (auxv == nullptr) return;
   for (uint64_t i = 0; auxv[2 * i] != 0; ++i) {
     const uint64_t type = auxv[2 * i], value = auxv[2 * i + 1];

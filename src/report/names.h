@@ -21,7 +21,7 @@ inline Writer& put_whole(Writer& out, const char* name) {
 }
 
 /// NAME [NAMESPACE], as LD_DEBUG names objects.
-inline Writer& put_object(Writer& out, const char* name, long ns) {
+inline Writer& put_object(Writer& out, const char* name, int64_t ns) {
   return put_whole(out, name).put(" [").signed_decimal(ns).put("]");
 }
 

@@ -63,7 +63,7 @@ bool wants_auditors() {
 void load_auditors() {
   Auditor& auditors = audit::auditors();
   linker.auditor = &auditors;
-  linker.watched_stub = reinterpret_cast<void*>(&prelude_watched_call);
+  linker.watched_stub = reinterpret_cast<void*>(+prelude_watched_call);
   world.search.every_candidate = true;
   linker.personality->expect_auditors(linker);
   if (const Status status = place_start_up_tls(linker); !status) fail(linker, status.error());

@@ -150,7 +150,7 @@ void diagnostics(Writer& out, const glibc::Description& description) {
   data.system_directories = {directories, system_directories(directories, true)};
   data.release = "stable";
   data.version = description.release();
-  data.auxv = reinterpret_cast<const uint64_t*>(world.stack.auxv);
+  data.auxv = reinterpret_cast<const uintptr_t*>(world.stack.auxv);
   data.system = system ? &*system : nullptr;
   data.write_machine = [](void* context, Writer& to) {
     static_cast<const glibc::Description*>(context)->write_machine(to, linker.heap);
@@ -173,7 +173,7 @@ void show_auxv() {
   char buffer[4096];
   Writer out(buffer, sizeof buffer, to_stdout);
   const glibc::Manners manners = served_manners();
-  report::write_auxv(out, reinterpret_cast<const uint64_t*>(world.stack.auxv),
+  report::write_auxv(out, reinterpret_cast<const uintptr_t*>(world.stack.auxv),
                      {manners.labels_rseq, manners.prefixes_hwcap});
   out.flush();
 }

@@ -44,10 +44,10 @@ void finish_process() {
   sys::exit_group(0);
 }
 
-void read_options(uint64_t* stack) {
+void read_options(uintptr_t* stack) {
   world.stack = decode_stack(stack);
   pointer_key = world.stack.pointer_guard();
-  const bool direct = world.stack.value(elf::kAtEntry) == reinterpret_cast<uint64_t>(&_start);
+  const bool direct = world.stack.value(elf::kAtEntry) == reinterpret_cast<uintptr_t>(&_start);
   guard_secure_start(direct);
   parse_options(world.stack.process, direct, world.parsed);
   const Options& options = world.parsed.options;
@@ -202,11 +202,11 @@ void say_statistics() {
 
 }  // namespace
 
-void run(uint64_t* stack, uint64_t started, arch::Handover& out) {
+void run(uintptr_t* stack, uint64_t started, arch::Handover& out) {
   world_room.make();
   linker_room.make();
   world.started = started;
-  world.base = reinterpret_cast<uint64_t>(&__ehdr_start);
+  world.base = reinterpret_cast<uintptr_t>(&__ehdr_start);
   read_options(stack);
   world.cpu = arch::read_cpu_facts();
   set_up_linker();

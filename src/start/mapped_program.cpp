@@ -20,7 +20,7 @@ struct MappedHeaders {
   uint16_t count;
   uint64_t entry;  ///< address
 
-  [[nodiscard]] uint64_t at() const { return reinterpret_cast<uint64_t>(first); }
+  [[nodiscard]] uint64_t at() const { return reinterpret_cast<uintptr_t>(first); }
   [[nodiscard]] const elf::ProgramHeader* begin() const { return first; }
   [[nodiscard]] const elf::ProgramHeader* end() const { return first + count; }
 };

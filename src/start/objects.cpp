@@ -124,16 +124,16 @@ void describe_program(const Module& program) {
   for (elf::AuxEntry* entry = world.stack.auxv; entry->type != elf::kAtNull; ++entry) {
     switch (entry->type) {
       case elf::kAtPhdr:
-        entry->value = reinterpret_cast<uint64_t>(program.image.phdr);
+        entry->value = reinterpret_cast<uintptr_t>(program.image.phdr);
         break;
       case elf::kAtPhnum:
         entry->value = program.image.phnum;
         break;
       case elf::kAtEntry:
-        entry->value = program.image.bias + program.image.entry;
+        entry->value = static_cast<elf::Word>(program.image.bias + program.image.entry);
         break;
       case elf::kAtExecFn:
-        entry->value = reinterpret_cast<uint64_t>(world.stack.process.argv[0]);
+        entry->value = reinterpret_cast<uintptr_t>(world.stack.process.argv[0]);
         break;
       default:
         break;
@@ -283,11 +283,12 @@ void preload_from_file(Batch& batch, Array<Module*>& roots) {
   const bool trusted = status && status->owner == 0 && (status->mode & kOthersWrite) == 0;
   if (status && !trusted) say("object list in ", kFile, " ignored: writable by others than root\n");
   if (trusted && status->regular() && status->size != 0 && status->size < kLimit) {
-    auto* text = static_cast<char*>(linker.heap.allocate(status->size, 1));
+    const auto size = static_cast<size_t>(status->size);
+    auto* text = static_cast<char*>(linker.heap.allocate(size, 1));
     const auto got =
-        text == nullptr ? sys::Ret<size_t>(sys::kENOMEM) : sys::read_at(*fd, text, status->size, 0);
+        text == nullptr ? sys::Ret<size_t>(sys::kENOMEM) : sys::read_at(*fd, text, size, 0);
     if (got) preload_list(batch, roots, text, *got, kFile, true);
-    linker.heap.release(text, status->size, 1);
+    linker.heap.release(text, size, 1);
   }
   sys::close(*fd);
 }

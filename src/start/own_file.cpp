@@ -12,7 +12,7 @@ namespace {
 
 // The code that runs here is among the pages. Between the copy and the move nothing may write into
 // our data: all that changes lies on the stack.
-sys::Ret<Done> copy_pages(void* start, size_t bytes, int prot) {
+sys::Ret<Done> copy_pages(void* start, uint64_t bytes, int prot) {
   const auto copy = sys::map_anonymous(nullptr, bytes, sys::kProtRead | sys::kProtWrite, false);
   if (!copy) return copy.error();
   copy_bytes(*copy, start, bytes);
@@ -36,7 +36,7 @@ sys::Ret<Done> leave_own_file() {
 }
 
 uint64_t end_of(const char* text) {
-  return reinterpret_cast<uint64_t>(text) + string_length(text) + 1;
+  return reinterpret_cast<uintptr_t>(text) + string_length(text) + 1;
 }
 
 // Arguments and environment lie on the stack one behind the other, as the kernel wrote them.
@@ -56,8 +56,8 @@ sys::ProcessView view_of_program() {
   }
   if (view.code_end == 0) view.code_start = view.code_end = image.bias + image.low;
   if (view.data_end == 0) view.data_start = view.data_end = view.code_end;
-  view.stack = reinterpret_cast<uint64_t>(world.stack.argc_word);
-  view.arguments_start = reinterpret_cast<uint64_t>(world.program_word);
+  view.stack = reinterpret_cast<uintptr_t>(world.stack.argc_word);
+  view.arguments_start = reinterpret_cast<uintptr_t>(world.program_word);
   view.arguments_end =
       end_of(process.argc > 1 ? process.argv[process.argc - 1] : world.program_word);
   view.environment_start = view.environment_end = view.arguments_end;

@@ -23,7 +23,7 @@ uint64_t InitialStack::pointer_guard() const {
   return guard;
 }
 
-InitialStack decode_stack(uint64_t* stack) {
+InitialStack decode_stack(uintptr_t* stack) {
   InitialStack result;
   result.argc_word = stack;
   Process& process = result.process;
@@ -39,17 +39,17 @@ InitialStack decode_stack(uint64_t* stack) {
 }
 
 void drop_arguments(InitialStack& stack, int count) {
-  uint64_t* words = stack.argc_word;
-  words[0] -= static_cast<uint64_t>(count);
-  const uint64_t* from = words + 1 + count;
-  uint64_t* to = words + 1;
+  uintptr_t* words = stack.argc_word;
+  words[0] -= static_cast<uintptr_t>(count);
+  const uintptr_t* from = words + 1 + count;
+  uintptr_t* to = words + 1;
   while ((*to++ = *from++) != 0) {
   }
   while ((*to++ = *from++) != 0) {
   }
   for (bool more = true; more; to += 2, from += 2) {
     // With one argument dropped to[1] is from[0]: both are read before either is written.
-    const uint64_t type = from[0], value = from[1];
+    const uintptr_t type = from[0], value = from[1];
     to[0] = type;
     to[1] = value;
     more = type != elf::kAtNull;

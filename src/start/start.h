@@ -23,7 +23,7 @@ using explain::for_each_binding;
 
 /// The kernel's stack, decoded once. Pointers go into the stack itself.
 struct InitialStack {
-  uint64_t* argc_word = nullptr;
+  uintptr_t* argc_word = nullptr;
   Process process;
   elf::AuxEntry* auxv = nullptr;
 
@@ -33,7 +33,7 @@ struct InitialStack {
   [[nodiscard]] uint64_t pointer_guard() const;
 };
 
-InitialStack decode_stack(uint64_t* stack);
+InitialStack decode_stack(uintptr_t* stack);
 /// Takes the first `count` arguments away and moves the rest, environment and auxiliary vector
 /// down, so that the stack pointer and its alignment stay.
 void drop_arguments(InitialStack& stack, int count);
@@ -77,7 +77,7 @@ extern Room<Linker> linker_room;
 inline constexpr Linker& linker = linker_room.object;
 
 /// Everything from the relocated loader to the registers for the program's entry.
-void run(uint64_t* stack, uint64_t started, arch::Handover& out);
+void run(uintptr_t* stack, uint64_t started, arch::Handover& out);
 
 /// Prints and ends the process.
 [[noreturn]] void fail(Linker& linker, const Error& error);

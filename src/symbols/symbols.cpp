@@ -140,11 +140,13 @@ uint32_t sysv_hash_of(SymbolQuery& query) {
 }
 
 // Filters of objects without a GNU hash table: all pass (SysV table) or none (no exported symbol).
-constexpr uint64_t kAll = ~uint64_t{0}, kNone = 0;
+constexpr elf::Word kAll = ~elf::Word{0}, kNone = 0;
+constexpr uint32_t kBits = sizeof(elf::Word) * 8;
 
 [[gnu::always_inline]] inline bool bloom_passes(const LookupRecord& record, uint32_t hash) {
-  const uint64_t word = record.bloom[(hash / 64) & record.bloom_mask];
-  return ((word >> (hash & 63)) & (word >> ((uint64_t{hash} >> record.bloom_shift) & 63)) & 1) != 0;
+  const elf::Word word = record.bloom[(hash / kBits) & record.bloom_mask];
+  const elf::Word second = (elf::Word{hash} >> record.bloom_shift) & (kBits - 1);
+  return ((word >> (hash & (kBits - 1))) & (word >> second) & 1) != 0;
 }
 
 [[gnu::always_inline]] inline const elf::Symbol* probe(const LookupRecord& record,
@@ -164,7 +166,7 @@ constexpr uint64_t kAll = ~uint64_t{0}, kNone = 0;
   const LookupRecord* const far_end = list.count > kAhead ? end - kAhead : records;
   for (const LookupRecord* record = records + from; record < end; ++record) {
     if (record < far_end)
-      __builtin_prefetch(record[kAhead].bloom + ((hash / 64) & record[kAhead].bloom_mask));
+      __builtin_prefetch(record[kAhead].bloom + ((hash / kBits) & record[kAhead].bloom_mask));
     if (!bloom_passes(*record, hash)) continue;
     const elf::Symbol* symbol = probe(*record, query);
     if (symbol == nullptr || record->module == skip) continue;
@@ -230,7 +232,7 @@ __attribute__((no_sanitize("address"))) SymbolQuery make_query_in_table(const ch
       continue;
     }
     // The last characters move to the end of the word: zeros in front add nothing.
-    const auto rest = static_cast<uint32_t>(__builtin_ctzl(nul)) / 8;
+    const auto rest = static_cast<uint32_t>(__builtin_ctzll(nul)) / 8;
     if (rest != 0) hash = hash * kPowers[rest] + hash_of_eight(word << (64 - 8 * rest));
     return {.name = name, .length = static_cast<uint32_t>(at - name) + rest, .gnu_hash = hash};
   }

@@ -18,6 +18,9 @@ constexpr int kFutexWaitPrivate = 128, kFutexWakePrivate = 129;
 constexpr int kClockMonotonic = 1;
 constexpr long kLargestError = 4095;
 
+/// Whether the kernel takes an offset in a file as one argument.
+constexpr bool kLongOffsets = sizeof(long) == sizeof(uint64_t);
+
 constexpr bool failed(long result) { return result < 0 && result >= -kLargestError; }
 constexpr Errno error_of(long result) { return Errno{static_cast<int32_t>(-result)}; }
 
@@ -47,14 +50,25 @@ long retry(Call call) {
   return result;
 }
 
+long read_part(int fd, void* to, size_t bytes, uint64_t offset) {
+  if constexpr (kLongOffsets) return arch::syscall(SyscallNumber::kPread64, fd, to, bytes, offset);
+  const auto low = static_cast<uint32_t>(offset);
+  return arch::syscall(SyscallNumber::kPread64, fd, to, bytes, low, offset >> 32);
+}
+
 Ret<int> open(const char* path, int flags, int mode = 0) {
   return number<int>(retry([=] {
     return arch::syscall(SyscallNumber::kOpenat, kAtCurrentDirectory, path, flags, mode);
   }));
 }
 
-long map(void* at, size_t bytes, int prot, int flags, int fd, uint64_t offset) {
-  return arch::syscall(SyscallNumber::kMmap, at, bytes, prot, flags, fd, offset);
+long map(void* at, uint64_t bytes, int prot, int flags, int fd, uint64_t offset) {
+  if constexpr (kLongOffsets)
+    return arch::syscall(SyscallNumber::kMmap, at, bytes, prot, flags, fd, offset);
+  // Where words have 32 bits, the call counts in pages of 4096 bytes.
+  constexpr uint64_t kUnit = 4096;
+  if (bytes > SIZE_MAX || offset / kUnit > SIZE_MAX) return -raw(kENOMEM);
+  return arch::syscall(SyscallNumber::kMmap, at, bytes, prot, flags, fd, offset / kUnit);
 }
 
 // For a file of the user's choice. A pipe that nobody reads must not stop a start: opened like this
@@ -109,9 +123,8 @@ Ret<size_t> read_at(int fd, void* to, size_t bytes, uint64_t offset) {
   auto* out = static_cast<char*>(to);
   size_t total = 0;
   while (total < bytes) {
-    const long part = retry([=] {
-      return arch::syscall(SyscallNumber::kPread64, fd, out + total, bytes - total, offset + total);
-    });
+    const long part =
+        retry([=] { return read_part(fd, out + total, bytes - total, offset + total); });
     if (failed(part)) return error_of(part);
     if (part == 0) break;
     total += static_cast<size_t>(part);
@@ -144,24 +157,24 @@ Ret<size_t> current_directory(char* to, size_t capacity) {
   return static_cast<size_t>(result) - 1;  // the kernel counts the NUL
 }
 
-Ret<void*> map_file(void* at, size_t bytes, int prot, int fd, uint64_t offset, bool fixed) {
+Ret<void*> map_file(void* at, uint64_t bytes, int prot, int fd, uint64_t offset, bool fixed) {
   return address(map(at, bytes, prot, kMapPrivate | (fixed ? kMapFixed : 0), fd, offset));
 }
 
-Ret<void*> map_anonymous(void* at, size_t bytes, int prot, bool fixed) {
+Ret<void*> map_anonymous(void* at, uint64_t bytes, int prot, bool fixed) {
   const int flags = kMapPrivate | kMapAnonymous | (fixed ? kMapFixed : 0);
   return address(map(at, bytes, prot, flags, -1, 0));
 }
 
-Ret<void*> map_file_low(size_t bytes, int prot, int fd, uint64_t offset) {
+Ret<void*> map_file_low(uint64_t bytes, int prot, int fd, uint64_t offset) {
   return address(map(nullptr, bytes, prot, kMapPrivate | arch::kMapLow, fd, offset));
 }
 
-Ret<void*> map_anonymous_low(size_t bytes, int prot) {
+Ret<void*> map_anonymous_low(uint64_t bytes, int prot) {
   return address(map(nullptr, bytes, prot, kMapPrivate | kMapAnonymous | arch::kMapLow, -1, 0));
 }
 
-Ret<void*> map_file_present(void* at, size_t bytes, int fd, uint64_t offset) {
+Ret<void*> map_file_present(void* at, uint64_t bytes, int fd, uint64_t offset) {
   const int flags = kMapPrivate | kMapFixed | kMapPopulate;
   return address(map(at, bytes, kProtRead | kProtWrite, flags, fd, offset));
 }
@@ -169,7 +182,7 @@ Ret<void*> map_file_present(void* at, size_t bytes, int fd, uint64_t offset) {
 namespace {
 
 // Kernels before 4.17 take the flag for a hint and map elsewhere.
-Ret<void*> only_at(void* at, size_t bytes, Ret<void*> mapped) {
+Ret<void*> only_at(void* at, uint64_t bytes, Ret<void*> mapped) {
   if (!mapped || *mapped == at) return mapped;
   arch::syscall(SyscallNumber::kMunmap, *mapped, bytes);
   return kEEXIST;
@@ -177,26 +190,26 @@ Ret<void*> only_at(void* at, size_t bytes, Ret<void*> mapped) {
 
 }  // namespace
 
-Ret<void*> map_file_exactly(void* at, size_t bytes, int prot, int fd, uint64_t offset) {
+Ret<void*> map_file_exactly(void* at, uint64_t bytes, int prot, int fd, uint64_t offset) {
   return only_at(at, bytes,
                  address(map(at, bytes, prot, kMapPrivate | kMapFixedNoReplace, fd, offset)));
 }
 
-Ret<void*> map_anonymous_exactly(void* at, size_t bytes, int prot) {
+Ret<void*> map_anonymous_exactly(void* at, uint64_t bytes, int prot) {
   return only_at(
       at, bytes,
       address(map(at, bytes, prot, kMapPrivate | kMapAnonymous | kMapFixedNoReplace, -1, 0)));
 }
 
-Ret<Done> unmap(void* at, size_t bytes) {
+Ret<Done> unmap(void* at, uint64_t bytes) {
   return done(arch::syscall(SyscallNumber::kMunmap, at, bytes));
 }
 
-Ret<Done> protect(void* at, size_t bytes, int prot) {
+Ret<Done> protect(void* at, uint64_t bytes, int prot) {
   return done(arch::syscall(SyscallNumber::kMprotect, at, bytes, prot));
 }
 
-Ret<Done> move_mapping(void* from, size_t bytes, void* to) {
+Ret<Done> move_mapping(void* from, uint64_t bytes, void* to) {
   constexpr int kMayMove = 1, kFixed = 2;
   return done(arch::syscall(SyscallNumber::kMremap, from, bytes, bytes, kMayMove | kFixed, to));
 }
@@ -207,12 +220,12 @@ bool can_read(const void* byte) {
   constexpr int32_t kFault = 14;
   constexpr uint64_t kLimitBytes = 16;
   constexpr long kNoResource = 0x7fffffff;
-  const auto at = reinterpret_cast<uint64_t>(byte) & ~(kLimitBytes - 1);
+  const auto at = reinterpret_cast<uintptr_t>(byte) & ~(kLimitBytes - 1);
   if (at == 0) return false;  // that would be no new limits
   return arch::syscall(SyscallNumber::kPrlimit64, 0, kNoResource, at, nullptr) != -kFault;
 }
 
-Ret<Done> seal(void* at, size_t bytes) {
+Ret<Done> seal(void* at, uint64_t bytes) {
   return done(arch::syscall(SyscallNumber::kMseal, at, bytes, 0));
 }
 

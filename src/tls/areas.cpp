@@ -31,14 +31,14 @@ struct PageRange {
 };
 
 PageRange pages_of(const TlsArea& area, const char* block) {
-  const uint64_t start = reinterpret_cast<uint64_t>(block) - area.distance;
+  const uint64_t start = reinterpret_cast<uintptr_t>(block) - area.distance;
   const uint64_t first = round_down(start, kPage);
   return {first, round_up(start + area.bytes, kPage) - first};
 }
 
 MapOutcome map_for(const TlsMapper& mapper, const TlsArea& area, const char* block) {
   if (mapper.map == nullptr) return MapOutcome::kNoMemory;
-  if (reinterpret_cast<uint64_t>(block) < area.distance + kLowestAddress)
+  if (reinterpret_cast<uintptr_t>(block) < area.distance + kLowestAddress)
     return MapOutcome::kOccupied;
   const PageRange range = pages_of(area, block);
   return mapper.map(range.start, range.bytes);
@@ -65,7 +65,7 @@ MapOutcome TlsRegistry::map_everywhere(const TlsArea& area) {
 bool TlsRegistry::out_of_reach(uint64_t distance) const {
   if (distance >= kLastDistance) return true;
   for (const TlsThread* thread = threads_; thread != nullptr; thread = thread->next)
-    if (reinterpret_cast<uint64_t>(thread->block) < distance + kLowestAddress) return true;
+    if (reinterpret_cast<uintptr_t>(thread->block) < distance + kLowestAddress) return true;
   return false;
 }
 

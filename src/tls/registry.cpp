@@ -5,7 +5,7 @@
 #include <prelude/base/string.h>
 
 extern "C" {
-uint64_t prelude_tls_generation = 0;
+size_t prelude_tls_generation = 0;
 }
 
 namespace prelude {
@@ -76,7 +76,7 @@ void TlsRegistry::remove(Module& module) {
   segment.module_id = 0;
 }
 
-void TlsRegistry::begin_at(uint64_t generation) {
+void TlsRegistry::begin_at(size_t generation) {
   prelude_tls_generation = generation - 1;
   for (size_t id = 1; id <= max_id_; ++id)
     if (TlsSlot* const taken = slot(id); taken->module != nullptr) taken->generation = generation;

@@ -8,7 +8,7 @@ namespace {
 
 constexpr size_t kSpareEntries = 14;  // so that a few dlopens need no new vector
 
-uint64_t generation_now() { return __atomic_load_n(&prelude_tls_generation, __ATOMIC_ACQUIRE); }
+size_t generation_now() { return __atomic_load_n(&prelude_tls_generation, __ATOMIC_ACQUIRE); }
 
 }  // namespace
 
@@ -17,12 +17,14 @@ char* make_tls_block(const TlsSegment& segment, const ThreadMemory& memory, void
   // Clearing the room for a large alignment would make its pages present.
   const bool used = memory.allocate_used != nullptr;
   const auto allocate = used ? memory.allocate_used : memory.allocate;
-  auto* raw = static_cast<char*>(allocate(segment.memsz + segment.align + sizeof(void*)));
+  const uint64_t bytes = segment.memsz + segment.align + sizeof(void*);
+  if (bytes > SIZE_MAX) return nullptr;
+  auto* raw = static_cast<char*>(allocate(static_cast<size_t>(bytes)));
   if (raw == nullptr) return nullptr;
   to_free = raw;
-  const auto at = reinterpret_cast<uint64_t>(raw);
+  const auto at = reinterpret_cast<uintptr_t>(raw);
   const uint64_t aligned = round_up(at - segment.first_byte, segment.align) + segment.first_byte;
-  char* const block = raw + (aligned - at);
+  char* const block = raw + static_cast<size_t>(aligned - at);
   fill_tls_block(block, segment, used ? BlockMemory::kUsed : BlockMemory::kZero);
   return block;
 }
@@ -72,10 +74,10 @@ DtvEntry* TlsRegistry::initialise_thread(char* tp, DtvEntry* dtv, const ThreadMe
     char* block = tp + segment.displacement();
     const bool zero = before == BlockMemory::kZero || (fresh && area_of(segment) != nullptr);
     fill_tls_block(block, segment, zero ? BlockMemory::kZero : BlockMemory::kUsed);
-    dtv[id].value = reinterpret_cast<uint64_t>(block);
+    dtv[id].value = reinterpret_cast<uintptr_t>(block);
   }
   // A slot of a batch that is still being loaded has a generation that is not published yet.
-  const uint64_t published = generation_now();
+  const size_t published = generation_now();
   dtv[0].value = newest < published ? newest : published;
   return dtv;
 }

@@ -12,7 +12,7 @@ struct Module;
 
 // NOLINTBEGIN(readability-identifier-naming)
 struct LinkMap {
-  uint64_t l_addr;     ///< load bias
+  elf::Word l_addr;    ///< load bias
   const char* l_name;  ///< "" for the program
   const elf::Dynamic* l_ld;
   Module* l_next;  ///< a Module begins with its LinkMap
@@ -27,9 +27,9 @@ inline constexpr size_t kLinkMapBytes = 1280;
 struct RDebug {
   int32_t r_version;
   Module* r_map;
-  uint64_t r_brk;
+  elf::Word r_brk;
   int32_t r_state;
-  uint64_t r_ldbase;
+  elf::Word r_ldbase;
   RDebug* r_next;
 };
 // NOLINTEND(readability-identifier-naming)

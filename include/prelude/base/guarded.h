@@ -45,11 +45,13 @@ class Guarded {
  private:
   static constexpr int kTurn = 17;
   [[nodiscard]] Pointer unmixed() const {
-    return reinterpret_cast<Pointer>(std::rotr(mixed_, kTurn) ^ pointer_key);
+    return reinterpret_cast<Pointer>(
+        static_cast<uintptr_t>(std::rotr(mixed_, kTurn) ^ pointer_key));
   }
   static uint64_t mix(Pointer pointer) {
-    return pointer == nullptr ? 0
-                              : std::rotl(reinterpret_cast<uint64_t>(pointer) ^ pointer_key, kTurn);
+    return pointer == nullptr
+               ? 0
+               : std::rotl(reinterpret_cast<uintptr_t>(pointer) ^ pointer_key, kTurn);
   }
 
   uint64_t mixed_ = 0;

@@ -26,9 +26,9 @@ class Heap {
   void start(void* first, size_t first_bytes, PageSource source, PageSink sink);
 
   /// Zeroed memory aligned to `align` (a power of two, at most 4096); null when out of memory.
-  [[nodiscard]] void* allocate(size_t bytes, size_t align = 16);
+  [[nodiscard]] void* allocate(uint64_t bytes, uint64_t align = 16);
   /// The same for what is never released: nothing is lost to size classes.
-  [[nodiscard]] void* allocate_for_ever(size_t bytes, size_t align = 16);
+  [[nodiscard]] void* allocate_for_ever(uint64_t bytes, uint64_t align = 16);
   /// `bytes` and `align` as given to allocate. Null is fine.
   void release(void* block, size_t bytes, size_t align = 16);
 
@@ -39,19 +39,20 @@ class Heap {
   }
   /// `count` zeroed elements; null when out of memory or the size overflows.
   template <typename T>
-  [[nodiscard]] T* make_array(size_t count) {
+  [[nodiscard]] T* make_array(uint64_t count) {
     if (count > SIZE_MAX / 2 / sizeof(T)) return nullptr;
     return static_cast<T*>(allocate(count * sizeof(T), alignof(T)));
   }
   /// The same with any contents, for who writes all of it that is ever read.
   template <typename T>
-  [[nodiscard]] T* make_unfilled(size_t count) {
+  [[nodiscard]] T* make_unfilled(uint64_t count) {
     if (count > SIZE_MAX / 2 / sizeof(T)) return nullptr;
     return static_cast<T*>(allocate_unfilled(count * sizeof(T), alignof(T)));
   }
   template <typename T>
-  void release_array(T* block, size_t count) {
-    release(const_cast<std::remove_const_t<T>*>(block), count * sizeof(T), alignof(T));
+  void release_array(T* block, uint64_t count) {
+    release(const_cast<std::remove_const_t<T>*>(block), static_cast<size_t>(count) * sizeof(T),
+            alignof(T));
   }
   /// A NUL-terminated copy; null when out of memory.
   [[nodiscard]] char* copy_string(const char* text, size_t size);
@@ -70,9 +71,9 @@ class Heap {
 
   static size_t class_of(size_t bytes);
   static size_t class_bytes(size_t index);
-  void* allocate_unfilled(size_t bytes, size_t align);
+  void* allocate_unfilled(uint64_t bytes, size_t align);
   // `used` tells whether the block may hold anything but zeros.
-  void* take(size_t bytes, size_t align, bool& used);
+  void* take(uint64_t bytes, size_t align, bool& used);
   void* take_large(size_t bytes, bool& used);
   void* bump(size_t bytes, size_t align);
   void release_large(void* block, size_t bytes);

@@ -7,10 +7,12 @@
 
 namespace prelude {
 
-inline void copy_bytes(void* to, const void* from, size_t bytes) {
-  __builtin_memcpy(to, from, bytes);
+inline void copy_bytes(void* to, const void* from, uint64_t bytes) {
+  __builtin_memcpy(to, from, static_cast<size_t>(bytes));
 }
-inline void fill_zero(void* to, size_t bytes) { __builtin_memset(to, 0, bytes); }
+inline void fill_zero(void* to, uint64_t bytes) {
+  __builtin_memset(to, 0, static_cast<size_t>(bytes));
+}
 
 inline size_t string_length(const char* text) { return __builtin_strlen(text); }
 

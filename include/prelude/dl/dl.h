@@ -135,7 +135,7 @@ inline void trace_thread_tls(const Linker& linker, EventKind kind, const void* b
     return;
   linker.tracer.emit({.kind = kind,
                       .topic = Topic::kTls,
-                      .value = reinterpret_cast<uint64_t>(block),
+                      .value = reinterpret_cast<uintptr_t>(block),
                       .value2 = value2,
                       .value3 = value3,
                       .value4 = value4});

@@ -14,7 +14,7 @@ namespace prelude::glibc {
 /// What the composition root knows when it makes the personality.
 struct Origin {
   const elf::AuxEntry* auxv = nullptr;
-  uint64_t* stack_end = nullptr;  ///< the argc word the program sees
+  uintptr_t* stack_end = nullptr;  ///< the argc word the program sees
   arch::CpuFacts cpu;
   report::DebugText* debug_text = nullptr;
 };

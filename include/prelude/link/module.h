@@ -100,7 +100,7 @@ static_assert(offsetof(Module, tls) == kTlsOffsetInModule);
 /// the object is decoded, compared before they are called.
 inline uint64_t seal_of_calls(const Module& module) {
   const Image& image = module.image;
-  return seal_of(reinterpret_cast<uint64_t>(&module), image.bias, image.init, image.fini,
+  return seal_of(reinterpret_cast<uintptr_t>(&module), image.bias, image.init, image.fini,
                  image.init_array.vaddr, image.init_array.count, image.fini_array.vaddr,
                  image.fini_array.count, image.preinit_array.vaddr, image.preinit_array.count);
 }

@@ -33,7 +33,7 @@ struct DiagnosticsData {
   std::string_view prefix = {}, interpreter = {}, sysconfdir = {};
   std::span<const std::string_view> system_directories = {};  ///< each ends in a slash
   std::string_view release = {}, version = {};
-  const uint64_t* auxv = nullptr;  ///< type and value in turn, ended by type 0
+  const uintptr_t* auxv = nullptr;  ///< type and value in turn, ended by type 0
   const sys::SystemName* system = nullptr;
   /// Adds what only the machine knows (x86.cpu_features.*); may be null.
   void (*write_machine)(void* context, Writer& out) = nullptr;

@@ -47,6 +47,6 @@ struct AuxvForm {
   bool prefixes_hwcap = false;  ///< 0x before AT_HWCAP
 };
 /// LD_SHOW_AUXV, for stdout. `auxv`: type and value in turn, ended by type 0.
-void write_auxv(Writer& out, const uint64_t* auxv, const AuxvForm& form);
+void write_auxv(Writer& out, const uintptr_t* auxv, const AuxvForm& form);
 
 }  // namespace prelude::report

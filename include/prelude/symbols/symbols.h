@@ -15,7 +15,7 @@ struct Module;
 
 /// What a lookup touches of an object, packed into one cache line.
 struct alignas(64) LookupRecord {
-  const uint64_t* bloom;  ///< never null: objects without a GNU hash table have a one-word filter
+  const elf::Word* bloom;  ///< never null: objects without a GNU hash table have a one-word filter
   const uint32_t* buckets;
   const uint32_t* chain_zero;
   const elf::Symbol* symbols;

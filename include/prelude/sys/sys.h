@@ -58,25 +58,25 @@ Ret<size_t> read_link(const char* path, char* to, size_t capacity);
 Ret<size_t> current_directory(char* to, size_t capacity);
 
 /// Private file mapping. `fixed` places it exactly at `at` over whatever is there.
-Ret<void*> map_file(void* at, size_t bytes, int prot, int fd, uint64_t offset, bool fixed);
+Ret<void*> map_file(void* at, uint64_t bytes, int prot, int fd, uint64_t offset, bool fixed);
 /// Private zero pages. `fixed` as above.
-Ret<void*> map_anonymous(void* at, size_t bytes, int prot, bool fixed);
+Ret<void*> map_anonymous(void* at, uint64_t bytes, int prot, bool fixed);
 /// As the two above, anywhere below 2 GiB, or with an error where there is no room; a machine
 /// without such a choice gives any address.
-Ret<void*> map_file_low(size_t bytes, int prot, int fd, uint64_t offset);
-Ret<void*> map_anonymous_low(size_t bytes, int prot);
+Ret<void*> map_file_low(uint64_t bytes, int prot, int fd, uint64_t offset);
+Ret<void*> map_anonymous_low(uint64_t bytes, int prot);
 /// Writable pages of a file over what is at `at`, each of them present already (MAP_POPULATE).
-Ret<void*> map_file_present(void* at, size_t bytes, int fd, uint64_t offset);
+Ret<void*> map_file_present(void* at, uint64_t bytes, int fd, uint64_t offset);
 /// As map_file, but never over an existing mapping (MAP_FIXED_NOREPLACE); for ET_EXEC.
-Ret<void*> map_file_exactly(void* at, size_t bytes, int prot, int fd, uint64_t offset);
+Ret<void*> map_file_exactly(void* at, uint64_t bytes, int prot, int fd, uint64_t offset);
 /// Private zero pages exactly there, but never over an existing mapping: kEEXIST.
-Ret<void*> map_anonymous_exactly(void* at, size_t bytes, int prot);
-Ret<Done> unmap(void* at, size_t bytes);
-Ret<Done> protect(void* at, size_t bytes, int prot);
+Ret<void*> map_anonymous_exactly(void* at, uint64_t bytes, int prot);
+Ret<Done> unmap(void* at, uint64_t bytes);
+Ret<Done> protect(void* at, uint64_t bytes, int prot);
 /// Moves pages over whatever is at `to`, contents and protection with them.
-Ret<Done> move_mapping(void* from, size_t bytes, void* to);
+Ret<Done> move_mapping(void* from, uint64_t bytes, void* to);
 /// No later call can change, move or unmap these pages (Linux 6.10: mseal).
-Ret<Done> seal(void* at, size_t bytes);
+Ret<Done> seal(void* at, uint64_t bytes);
 
 /// Whether the byte can be read: a look at it would be a signal else. For memory that others have
 /// mapped from a file.

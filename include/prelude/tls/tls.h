@@ -15,7 +15,7 @@
 #include <cstdint>
 
 /// Read by __tls_get_addr's fast path.
-extern "C" uint64_t prelude_tls_generation;
+extern "C" size_t prelude_tls_generation;
 
 namespace prelude {
 
@@ -40,17 +40,17 @@ struct TlsSegment {
   [[nodiscard]] int64_t displacement() const { return NativeTls::displacement(offset); }
 };
 /// Where a Module keeps its segment (checked in link/module.h, which is above this module).
-inline constexpr size_t kTlsOffsetInModule = kLinkMapBytes + 24;
+inline constexpr size_t kTlsOffsetInModule = kLinkMapBytes + 2 * sizeof(void*) + 8;
 inline TlsSegment& tls_of(Module& module) {
   return *reinterpret_cast<TlsSegment*>(reinterpret_cast<std::byte*>(&module) + kTlsOffsetInModule);
 }
 
 /// One DTV slot. dtv[-1].value = capacity, dtv[0].value = generation.
 struct DtvEntry {
-  uint64_t value;
+  uintptr_t value;
   void* to_free;
 };
-inline constexpr uint64_t kTlsUnallocated = ~uint64_t{0};
+inline constexpr uint64_t kTlsUnallocated = ~uintptr_t{0};
 /// The block allocated for entry `id`, or null. It is kept behind the vector's last entry, and the
 /// entry's own field stays null: a libc that uses a stack again frees what it finds there, with an
 /// allocator that need not be the one it came from (C libraries of other namespaces share stacks).
@@ -107,7 +107,7 @@ struct TlsThread {
 };
 
 struct TlsIndex {
-  uint64_t module, offset;
+  uintptr_t module, offset;
 };
 
 class TlsRegistry {
@@ -120,7 +120,7 @@ class TlsRegistry {
   void remove(Module& module);
   /// The modules there are count as of this generation, which the next call publishes. For the
   /// start-up's, before there is a thread.
-  void begin_at(uint64_t generation);
+  void begin_at(size_t generation);
   /// Makes all slots added or removed since the last call visible.
   void publish_generation();
 

@@ -103,8 +103,8 @@ struct Event {
   const char* file = nullptr;
   const char* name = nullptr;
   const char* detail = nullptr;
-  long ns = 0;
-  long ns2 = 0;
+  int64_t ns = 0;
+  int64_t ns2 = 0;
   uint64_t value = 0, value2 = 0, value3 = 0, value4 = 0, value5 = 0, value6 = 0;
 };
 

@@ -100,7 +100,8 @@ TYPED_TEST(MachineRelocation, WordsAreSymbolPlusAddend) {
     EXPECT_EQ(this->after(type, 1, 8), adds ? 0x12345680U : 0x12345678U) << type;
   }
   const uint64_t relative = this->after(TypeParam::kRelative, 0, 0x55);
-  EXPECT_EQ(relative, static_cast<Word>(this->object->image().bias + 0x55));
+  EXPECT_EQ(relative,
+            static_cast<typename TypeParam::Elf::Word>(this->object->image().bias + 0x55));
   EXPECT_EQ(this->after(0, 1, 0), 0U);
 }
 
@@ -180,7 +181,7 @@ TEST_F(I386Relocation, DescriptorsHaveTheAddendInTheirSecondWord) {
   BasicLoadedObject<elf::Elf32> loaded(builder.build());
   ASSERT_TRUE(loaded.ok());
   const BasicWriteWindow<elf::Elf32> window(loaded.image(), false);
-  Relocator<FakeBinder, arch::I386> relocator(loaded.image(), window, binder);
+  Relocator<FakeBinder, I386::Machine> relocator(loaded.image(), window, binder);
   ASSERT_TRUE(relocator.run_plain(false));
   EXPECT_EQ(*loaded.at<uint32_t>(places.data), 11U);
   EXPECT_EQ(*loaded.at<uint32_t>(places.data + 4), 0x30U);
@@ -197,7 +198,7 @@ TEST_F(I386Relocation, PackedRelativeWordsHave31Bits) {
   BasicLoadedObject<elf::Elf32> loaded(second.build());
   ASSERT_TRUE(loaded.ok());
   const BasicWriteWindow<elf::Elf32> window(loaded.image(), false);
-  Relocator<FakeBinder, arch::I386> relocator(loaded.image(), window, binder);
+  Relocator<FakeBinder, I386::Machine> relocator(loaded.image(), window, binder);
   ASSERT_TRUE(relocator.run_plain(false));
   const auto bias = static_cast<uint32_t>(loaded.image().bias);
   for (uint64_t word = 0; word < 34; ++word)
@@ -217,7 +218,7 @@ TEST_F(I386Relocation, AWordThatLeavesTheSegmentIsRefused) {
     BasicLoadedObject<elf::Elf32> loaded(builder.build());
     ASSERT_TRUE(loaded.ok());
     const BasicWriteWindow<elf::Elf32> window(loaded.image(), false);
-    Relocator<FakeBinder, arch::I386> relocator(loaded.image(), window, binder);
+    Relocator<FakeBinder, I386::Machine> relocator(loaded.image(), window, binder);
     binder.error = {};
     EXPECT_FALSE(relocator.run_plain(false)) << type;
     EXPECT_STREQ(binder.error.subject, "r_offset") << type;

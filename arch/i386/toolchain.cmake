@@ -1,0 +1,5 @@
+# For cmake --toolchain on x86-64, whose compiler makes these files too.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR i386)
+set(CMAKE_C_COMPILER gcc)
+set(CMAKE_CXX_COMPILER g++)
