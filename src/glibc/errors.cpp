@@ -20,8 +20,8 @@ struct CatchFrame {
 };
 
 CatchFrame*& frame_slot() {
-  auto* block = reinterpret_cast<char*>(arch::thread_pointer());
-  return field<CatchFrame*>(block, state().layout->pthread.rtld_catch);
+  return field<CatchFrame*>(thread_record(arch::thread_pointer()),
+                            state().layout->pthread.rtld_catch);
 }
 
 bool frames_are_ours() {

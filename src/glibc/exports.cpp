@@ -45,6 +45,15 @@ void write_directory(void* context, const char* path, prelude::FoundBy) {
   ++out.count;
 }
 
+constexpr bool kBelow = prelude::NativeTls::kBelow;
+
+// Of a block that _dl_allocate_tls has allocated itself.
+void*& address_to_free(void* block) {
+  char* const record = prelude::glibc::thread_record(block);
+  return *reinterpret_cast<void**>(kBelow ? record + state().layout->pthread.size
+                                          : record - sizeof(void*));
+}
+
 // libc asserts that a thread that cannot be made has left ENOMEM in errno: in that of the C library
 // that asks.
 [[gnu::cold, gnu::noinline]] void set_no_memory(const void* caller) {
@@ -68,12 +77,15 @@ PRELUDE_EXPORT void* _dl_allocate_tls(void* block) {
   void* raw = nullptr;
   if (block == nullptr) {
     const uint64_t align = linker.tls.static_align(), size = linker.tls.static_size();
-    raw = state().functions.calloc(size_t{1}, size + align + sizeof(void*));
-    if (raw == nullptr) return nullptr;
     const uint64_t tail = state().layout->pthread.size;
-    const uint64_t tp = prelude::round_up(reinterpret_cast<uint64_t>(raw) + size - tail, align);
-    block = reinterpret_cast<void*>(tp);
-    *reinterpret_cast<void**>(static_cast<char*>(block) + tail) = raw;
+    // With the word for the address to free at the record's outer end.
+    const uint64_t below = kBelow ? size - tail : tail + sizeof(void*);
+    raw = state().functions.calloc(size_t{1},
+                                   kBelow ? size + align + sizeof(void*) : size + align + below);
+    if (raw == nullptr) return nullptr;
+    block =
+        reinterpret_cast<void*>(prelude::round_up(reinterpret_cast<uint64_t>(raw) + below, align));
+    address_to_free(block) = raw;
   }
   if (prelude::dl::tls_start_thread(linker, static_cast<char*>(block), true)) {
     prelude::dl::trace_thread_tls(linker, prelude::EventKind::kTlsFilled, block);
@@ -96,9 +108,7 @@ PRELUDE_EXPORT void _dl_deallocate_tls(void* block, bool free_block) {
   prelude::dl::trace_thread_tls(*the_linker, prelude::EventKind::kTlsFreed, block,
                                 free_block ? 1U : 0U);
   prelude::dl::tls_end_thread(*the_linker, static_cast<char*>(block));
-  if (free_block)
-    state().functions.free(
-        *reinterpret_cast<void**>(static_cast<char*>(block) + state().layout->pthread.size));
+  if (free_block) state().functions.free(address_to_free(block));
 }
 
 PRELUDE_EXPORT void _dl_get_tls_static_info(size_t* size, size_t* align) {
@@ -144,10 +154,6 @@ PRELUDE_EXPORT void _dl_audit_symbind_alt(Module* referrer, const prelude::elf::
                                           uint64_t* value, Module* definer) {
   if (the_linker->auditor != nullptr)
     *value = the_linker->auditor->found_by_name(*referrer, {symbol, definer}, *value);
-}
-
-PRELUDE_EXPORT const void* _dl_x86_get_cpu_features(uint32_t) {
-  return _rtld_global_ro + state().layout->rtld_global_ro.dl_x86_cpu_features;
 }
 
 // Makes the stack of one thread executable; gives an errno value.

@@ -19,7 +19,9 @@ void note_owner() {
 
 std::byte* load_lock() { return _rtld_global + state().layout->rtld_global.dl_load_lock; }
 
-int32_t own_tid() { return field<int32_t>(arch::thread_pointer(), state().layout->pthread.tid); }
+int32_t own_tid() {
+  return field<int32_t>(thread_record(arch::thread_pointer()), state().layout->pthread.tid);
+}
 
 bool has_load_lock() {
   return __atomic_load_n(&field<int32_t>(load_lock(), kMutexOwner), __ATOMIC_RELAXED) == own_tid();
@@ -58,10 +60,10 @@ void reset_mutex(void* mutex) {
   field<int>(mutex, kMutexKind) = kMutexRecursive;
 }
 
-bool is_listed(uint16_t list, const char* block) {
+bool is_listed(uint16_t list, const char* record) {
   const auto* head = &field<ListHead>(_rtld_global, list);
   for (const ListHead* node = head->next; node != head; node = node->next)
-    if (reinterpret_cast<const char*>(node) - state().layout->pthread.list == block) return true;
+    if (reinterpret_cast<const char*>(node) - state().layout->pthread.list == record) return true;
   return false;
 }
 
@@ -70,7 +72,8 @@ bool is_listed(uint16_t list, const char* block) {
 bool stays_after_fork(const TlsThread& thread) {
   if (reinterpret_cast<const std::byte*>(thread.block) == arch::thread_pointer()) return true;
   const RtldGlobal& f = state().layout->rtld_global;
-  return is_listed(f.dl_stack_cache, thread.block) || is_listed(f.dl_stack_used, thread.block);
+  const char* record = thread_record(thread.block);
+  return is_listed(f.dl_stack_cache, record) || is_listed(f.dl_stack_used, record);
 }
 
 // In the order of a dlopen: handlers that run after ours may want the load lock, whose holder may

@@ -1,7 +1,7 @@
 // The objects _rtld_global and _rtld_global_ro and the small exported variables.
 #include <prelude/glibc/personality.h>
 
-#include "cpu_features.h"
+#include "machine.h"
 #include "shared_state.h"
 
 #include <prelude/base/string.h>
@@ -50,10 +50,8 @@ void fill_lists(const RtldGlobal& f) {
 }
 
 // In the order in which glibc looks for them.
-constexpr const char* kVdsoFunctions[] = {"__vdso_clock_gettime", "__vdso_gettimeofday",
-                                          "__vdso_time", "__vdso_getcpu", "__vdso_clock_getres"};
-constexpr const char* kVdsoGetrandom = "__vdso_getrandom";
-constexpr const char* kVdsoVersion = "LINUX_2.6";
+constexpr const char* kVdsoFunctions[] = {kVdsoClockGettime, kVdsoGettimeofday, kVdsoTime,
+                                          kVdsoGetcpu, kVdsoClockGetres};
 
 SymbolQuery vdso_query(const Linker& linker, const char* name) {
   SymbolQuery query = make_query(name);
@@ -73,13 +71,14 @@ void fill_vdso(Linker& linker, const RtldGlobalRo& f) {
   std::byte* ro = _rtld_global_ro;
   set<const void*>(ro, f.dl_sysinfo_dso, linker.vdso->image.address(linker.vdso->image.low));
   set<void*>(ro, f.dl_sysinfo_map, linker.vdso);
-  set<uint64_t>(ro, f.dl_vdso_clock_gettime64, vdso_function(linker, "__vdso_clock_gettime"));
-  set<uint64_t>(ro, f.dl_vdso_gettimeofday, vdso_function(linker, "__vdso_gettimeofday"));
-  set<uint64_t>(ro, f.dl_vdso_time, vdso_function(linker, "__vdso_time"));
-  set<uint64_t>(ro, f.dl_vdso_getcpu, vdso_function(linker, "__vdso_getcpu"));
-  set<uint64_t>(ro, f.dl_vdso_clock_getres_time64, vdso_function(linker, "__vdso_clock_getres"));
+  set<uint64_t>(ro, f.dl_vdso_clock_gettime64, vdso_function(linker, kVdsoClockGettime));
+  set<uint64_t>(ro, f.dl_vdso_gettimeofday, vdso_function(linker, kVdsoGettimeofday));
+  if (present(f.dl_vdso_time)) set<uint64_t>(ro, f.dl_vdso_time, vdso_function(linker, kVdsoTime));
+  if (present(f.dl_vdso_getcpu))
+    set<uint64_t>(ro, f.dl_vdso_getcpu, vdso_function(linker, kVdsoGetcpu));
+  set<uint64_t>(ro, f.dl_vdso_clock_getres_time64, vdso_function(linker, kVdsoClockGetres));
   if (present(f.dl_vdso_getrandom))
-    set<uint64_t>(ro, f.dl_vdso_getrandom, vdso_function(linker, "__vdso_getrandom"));
+    set<uint64_t>(ro, f.dl_vdso_getrandom, vdso_function(linker, kVdsoGetrandom));
 }
 
 void fill_read_only(Linker& linker, const Layout& layout) {
@@ -93,9 +92,8 @@ void fill_read_only(Linker& linker, const Layout& layout) {
   set<int>(ro, f.dl_debug_fd, 2);
   set<int>(ro, f.dl_lazy, linker.lazy_allowed ? 1 : 0);
   set<int>(ro, f.dl_verbose, linker.options->warn ? 1 : 0);
-  set<uint16_t>(ro, f.dl_fpu_control, 0x37f);
   const CpuSummary cpu =
-      fill_cpu_features(layout, s.cpu, s.kernel.hwcap2, s.tunables, ro + f.dl_x86_cpu_features);
+      fill_processor(layout, s.cpu, {s.kernel.hwcap, s.kernel.hwcap2}, s.tunables, ro);
   set<uint64_t>(ro, f.dl_hwcap, cpu.hwcap);
   set<uint64_t>(ro, f.dl_hwcap2, s.kernel.hwcap2);
   set<const void*>(ro, f.dl_auxv, s.kernel.auxv);
@@ -118,7 +116,8 @@ void trace_vdso_function(Linker& linker, const char* name) {
 
 void trace_vdso(Linker& linker) {
   if (!linker.tracer.wants(Topic::kSymbols) && !linker.tracer.wants(Topic::kBindings)) return;
-  for (const char* name : kVdsoFunctions) trace_vdso_function(linker, name);
+  for (const char* name : kVdsoFunctions)
+    if (name != nullptr) trace_vdso_function(linker, name);
   if (state().expected.asks_getrandom) trace_vdso_function(linker, kVdsoGetrandom);
 }
 

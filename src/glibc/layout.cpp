@@ -5,13 +5,7 @@ namespace prelude::glibc {
 namespace {
 
 constexpr Layout kLayouts[] = {
-#include "layouts/glibc_2_36_amd64.inc"
-    ,
-#include "layouts/glibc_2_41_amd64.inc"
-    ,
-#include "layouts/glibc_2_43_amd64.inc"
-    ,
-#include "layouts/glibc_2_44_amd64.inc"
+#include "machine_layouts.inc"
 };
 
 constexpr bool consistent(const Layout& layout) {

@@ -12,9 +12,9 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace prelude::glibc {
+#include "machine_layout.h"
 
-inline constexpr uint16_t kAbsent = 0xffff;
+namespace prelude::glibc {
 
 [[nodiscard]] constexpr bool present(uint16_t offset) { return offset != kAbsent; }
 
@@ -96,8 +96,7 @@ static_assert(sizeof(DtvSlotinfo) == 16 && sizeof(DtvSlotinfoList) == 16);
 static_assert(sizeof(FindObjectResult) == 96 && sizeof(Exception) == 24 &&
               sizeof(AuditState) == 16);
 
-/// A pthread mutex of 40 bytes; `kind` 1 means recursive.
-inline constexpr uint16_t kMutexSize = 40;
+/// A pthread mutex of kMutexSize bytes; `kind` 1 means recursive.
 inline constexpr uint16_t kMutexOwner = 8;  ///< tid of a thread, 0 = free
 inline constexpr uint16_t kMutexKind = 16;
 inline constexpr int32_t kMutexRecursive = 1;
@@ -170,7 +169,7 @@ struct RtldGlobalRo {
   uint16_t dl_fpu_control = kAbsent;
   uint16_t dl_hwcap = kAbsent;
   uint16_t dl_auxv = kAbsent;
-  uint16_t dl_x86_cpu_features = kAbsent;
+  uint16_t dl_cpu_features = kAbsent;
   uint16_t dl_x86_hwcap_flags = kAbsent;
   uint16_t dl_x86_platforms = kAbsent;
   uint16_t dl_x86_tlsdesc_dynamic = kAbsent;
@@ -210,41 +209,6 @@ struct RtldGlobalRo {
   uint16_t dl_dlfcn_hook = kAbsent;
   uint16_t dl_audit = kAbsent;
   uint16_t dl_naudit = kAbsent;
-};
-
-struct CpuFeatures {  // embedded in _rtld_global_ro at dl_x86_cpu_features
-  uint16_t size = kAbsent;
-  uint16_t kind = kAbsent;
-  uint16_t max_cpuid = kAbsent;
-  uint16_t family = kAbsent;
-  uint16_t model = kAbsent;
-  uint16_t stepping = kAbsent;
-  uint16_t features = kAbsent;        ///< entries of {cpuid[4], active[4]}, 32 bytes each
-  uint16_t features_count = kAbsent;  ///< number of entries, not an offset
-  uint16_t preferred = kAbsent;
-  uint16_t isa_1 = kAbsent;
-  uint16_t xsave_state_size = kAbsent;
-  uint16_t xsave_state_full_size = kAbsent;
-  uint16_t data_cache_size = kAbsent;
-  uint16_t shared_cache_size = kAbsent;
-  uint16_t non_temporal_threshold = kAbsent;
-  uint16_t memset_non_temporal_threshold = kAbsent;
-  uint16_t rep_movsb_threshold = kAbsent;
-  uint16_t rep_movsb_stop_threshold = kAbsent;
-  uint16_t rep_stosb_threshold = kAbsent;
-  uint16_t level1_icache_size = kAbsent;
-  uint16_t level1_icache_linesize = kAbsent;
-  uint16_t level1_dcache_size = kAbsent;
-  uint16_t level1_dcache_assoc = kAbsent;
-  uint16_t level1_dcache_linesize = kAbsent;
-  uint16_t level2_cache_size = kAbsent;
-  uint16_t level2_cache_assoc = kAbsent;
-  uint16_t level2_cache_linesize = kAbsent;
-  uint16_t level3_cache_size = kAbsent;
-  uint16_t level3_cache_assoc = kAbsent;
-  uint16_t level3_cache_linesize = kAbsent;
-  uint16_t level4_cache_size = kAbsent;
-  uint16_t cachesize_non_temporal_divisor = kAbsent;
 };
 
 struct LinkMap {
@@ -463,38 +427,6 @@ struct Behaviour {
   int32_t stack_mode_value = 0;  ///< main thread: user stack
 };
 
-/// How this release fills struct cpu_features from the processor's answers.
-struct CpuRules {
-  // enum cpu_features_kind
-  int32_t kind_intel = 0;
-  int32_t kind_amd = 0;
-  int32_t kind_zhaoxin = 0;
-  int32_t kind_hygon = 0;
-  int32_t kind_other = 0;
-  bool newer_features = false;        ///< AVX-IFMA, AMX-FP16, APX and their time are reported
-  bool fsgsbase_from_hwcap2 = false;  ///< AT_HWCAP2 bit 1 makes FSGSBASE active
-  bool amd_topology_caches = false;   ///< AMD's L3 from leaf 0x8000001D, not 0x80000006
-  bool amd_prefers_vectors = false;   ///< AMD: rep movsb and rep stosb are left alone
-  bool tuned_by_model = false;        ///< share of the cache for cached copies depends on the model
-  bool default_non_temporal = false;  ///< 64 MiB where no cache is known, not the minimum
-  bool tuned_hygon = false;
-  bool tuned_newer_hygon = false;      ///< 2.44: model 8; copies bypass the caches earlier
-  bool stosb_until_streaming = false;  ///< 2.44: not where memset bypasses the caches
-  bool apx_state = false;              ///< APX registers belong to the saved state
-  uint16_t register_area = kAbsent;    ///< bytes for integer registers in xsave_state_size
-  // Bit numbers in `preferred`; the first ten are alike everywhere.
-  uint16_t prefer_map_32bit_exec = kAbsent;
-  uint16_t prefer_no_vzeroupper = kAbsent;
-  uint16_t prefer_erms = kAbsent;
-  uint16_t prefer_no_avx512 = kAbsent;
-  uint16_t mathvec_prefer_no_avx512 = kAbsent;
-  uint16_t prefer_fsrm = kAbsent;
-  uint16_t avoid_short_distance_rep_movsb = kAbsent;
-  uint16_t avoid_non_temporal_memset = kAbsent;
-  uint16_t avoid_stosb = kAbsent;
-  uint16_t prefer_evex512 = kAbsent;
-};
-
 /// What libc.so.6 says about itself in its _thread_db_* objects (.dynsym, GLIBC_PRIVATE): the
 /// third 32-bit word of each, the only word of _thread_db_sizeof_pthread.
 struct Fingerprint {
@@ -550,12 +482,6 @@ struct Layout {
 };
 
 inline constexpr uint16_t kNamespaces = 16;  ///< elements of dl_ns
-
-// Buffers that hold any release's structure (checked in layout.cpp).
-inline constexpr size_t kMaxRtldGlobalSize = 4352;
-inline constexpr size_t kMaxRtldGlobalRoSize = 960;
-inline constexpr size_t kMaxLinkMapSize = 1216;
-inline constexpr size_t kMaxPthreadSize = 2368;
 
 /// The release a libc.so.6 is of: the N of 2.N, -1 = none.
 int release_of(const Image& libc);

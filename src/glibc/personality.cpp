@@ -78,7 +78,7 @@ void find_import(Linker& linker, const char* name, Guarded<Function>& out) {
 template <typename Function>
 void find_allocator(Linker& linker, const char* name, Guarded<Function>& out) {
   SymbolQuery query = make_query(name);
-  query.version = linker.version_names.find("GLIBC_2.2.5", version_hash("GLIBC_2.2.5"));
+  query.version = linker.version_names.find(kBaseVersion, version_hash(kBaseVersion));
   query.versioned = true;
   const Definition found = find_symbol(linker, query, linker.program->scope, nullptr);
   if (found.symbol == nullptr) return;

@@ -116,6 +116,13 @@ struct State {
 extern Room<State> the_state;
 inline State& state() { return the_state.object; }
 
+/// struct pthread of the thread whose pointer is `tp`: it begins there, or ends there where static
+/// blocks lie above.
+inline char* thread_record(const void* tp) {
+  auto* at = static_cast<char*>(const_cast<void*>(tp));
+  return NativeTls::kBelow ? at : at - state().layout->pthread.size;
+}
+
 inline constexpr const char* kLibcSoname = "libc.so.6";
 inline bool is_libc(const Module& module) {
   return module.image.soname != nullptr && equal(module.image.soname, kLibcSoname);

@@ -1,4 +1,5 @@
 // struct pthread of the first thread.
+#include "machine.h"
 #include "shared_state.h"
 
 #include <prelude/base/align.h>
@@ -7,7 +8,6 @@
 namespace prelude::glibc {
 namespace {
 
-constexpr uint32_t kRseqSignature = 0x53053053;
 constexpr int32_t kRobustFutexOffset = -32;
 constexpr uint32_t kRseqFailed = static_cast<uint32_t>(-2);
 
@@ -18,7 +18,7 @@ struct RseqPlace {
 
 RseqPlace rseq_place(const Layout& layout, char* block) {
   const Behaviour& b = layout.behaviour;
-  if (b.rseq_in_pthread) return {block + layout.pthread.rseq_area, b.rseq_min_size};
+  if (b.rseq_in_pthread) return {thread_record(block) + layout.pthread.rseq_area, b.rseq_min_size};
   const uint64_t size = state().kernel.rseq_feature_size;
   return {block + state().rseq_displacement,
           static_cast<uint32_t>(size > b.rseq_min_size ? size : b.rseq_min_size)};
@@ -58,32 +58,36 @@ void prepare_main_thread(Linker& linker, char* block) {
   s.main_thread = block;
   uint64_t stack_guard = 0;
   if (s.kernel.random != nullptr) copy_bytes(&stack_guard, s.kernel.random, sizeof stack_guard);
-  arch::write_tcb(block, arch::Native::kTcbStackGuard, stack_guard & ~uint64_t{0xff});
+  stack_guard &= ~uint64_t{0xff};  // the byte that ends a string
+  arch::write_tcb(block, arch::Native::kTcbStackGuard, stack_guard);
   arch::write_tcb(block, arch::Native::kTcbPointerGuard, pointer_key);
   __pointer_chk_guard = pointer_key;
+  show_stack_guard(stack_guard);
   if (s.layout == nullptr) return;
   const Pthread& f = s.layout->pthread;
+  char* const record = thread_record(block);
   auto* head = &field<ListHead>(_rtld_global, s.layout->rtld_global.dl_stack_user);
-  auto* node = &field<ListHead>(block, f.list);
+  auto* node = &field<ListHead>(record, f.list);
   *node = {head, head};
   *head = {node, node};
-  field<void*>(block, f.specific) = block + f.specific_1stblock;
-  set<bool>(block, f.report_events, __nptl_initial_report_events);
-  set<uint8_t>(block, f.user_stack, 1);
-  set<int32_t>(block, f.stack_mode, s.layout->behaviour.stack_mode_value);
-  set<void*>(block, f.stackblock_size, __libc_stack_end);
+  field<void*>(record, f.specific) = record + f.specific_1stblock;
+  set<bool>(record, f.report_events, __nptl_initial_report_events);
+  set<uint8_t>(record, f.user_stack, 1);
+  set<int32_t>(record, f.stack_mode, s.layout->behaviour.stack_mode_value);
+  set<void*>(record, f.stackblock_size, __libc_stack_end);
   update_tls(linker);
 }
 
 void start_main_thread(char* block) {
   const Layout& layout = *state().layout;
   const Pthread& f = layout.pthread;
-  const int tid = sys::set_tid_address(block + layout.behaviour.tid_address);
-  field<int32_t>(block, f.tid) = tid;
-  if (present(f.joinstate)) field<int32_t>(block, f.joinstate) = layout.behaviour.joinstate_value;
-  char* robust = block + f.robust_head;
-  field<void*>(block, f.robust_prev) = robust;
-  field<void*>(block, f.robust_head) = robust;
+  char* const record = thread_record(block);
+  const int tid = sys::set_tid_address(record + layout.behaviour.tid_address);
+  field<int32_t>(record, f.tid) = tid;
+  if (present(f.joinstate)) field<int32_t>(record, f.joinstate) = layout.behaviour.joinstate_value;
+  char* robust = record + f.robust_head;
+  field<void*>(record, f.robust_prev) = robust;
+  field<void*>(record, f.robust_head) = robust;
   field<int64_t>(robust, 8) = kRobustFutexOffset;
   (void)sys::set_robust_list(robust, 24);
   register_rseq(layout, block);

@@ -8,50 +8,7 @@
 namespace prelude::glibc {
 namespace {
 
-#define PRELUDE_TUNABLE_ROWS
-constexpr TunableRow kRows36[] = {
-#include "layouts/tunables_2_36_amd64.inc"
-};
-constexpr TunableRow kRows41[] = {
-#include "layouts/tunables_2_41_amd64.inc"
-};
-constexpr TunableRow kRows43[] = {
-#include "layouts/tunables_2_43_amd64.inc"
-};
-constexpr TunableRow kRows44[] = {
-#include "layouts/tunables_2_44_amd64.inc"
-};
-#undef PRELUDE_TUNABLE_ROWS
-
-#define PRELUDE_TUNABLE_TEXT
-constexpr char kText36[] =
-#include "layouts/tunables_2_36_amd64.inc"
-    ;
-constexpr char kText41[] =
-#include "layouts/tunables_2_41_amd64.inc"
-    ;
-constexpr char kText43[] =
-#include "layouts/tunables_2_43_amd64.inc"
-    ;
-constexpr char kText44[] =
-#include "layouts/tunables_2_44_amd64.inc"
-    ;
-#undef PRELUDE_TUNABLE_TEXT
-
-#define PRELUDE_TUNABLE_IDS
-constexpr TunableIds kIds36 = {
-#include "layouts/tunables_2_36_amd64.inc"
-};
-constexpr TunableIds kIds41 = {
-#include "layouts/tunables_2_41_amd64.inc"
-};
-constexpr TunableIds kIds43 = {
-#include "layouts/tunables_2_43_amd64.inc"
-};
-constexpr TunableIds kIds44 = {
-#include "layouts/tunables_2_44_amd64.inc"
-};
-#undef PRELUDE_TUNABLE_IDS
+#include "machine_tunables.inc"
 
 constexpr std::string_view kVariable = "GLIBC_TUNABLES";
 
@@ -66,10 +23,9 @@ constexpr bool aliases_can_be_found(const TunableRow (&rows)[kRows], const char*
     if (row.alias != 0 && !may_begin_variable(text[row.alias])) return false;
   return kRows <= Tunables::kMaxTunables;
 }
-static_assert(aliases_can_be_found(kRows36, kText36));
-static_assert(aliases_can_be_found(kRows41, kText41));
-static_assert(aliases_can_be_found(kRows43, kText43));
-static_assert(aliases_can_be_found(kRows44, kText44));
+#define PRELUDE_CHECK(minor) static_assert(aliases_can_be_found(kRows##minor, kText##minor));
+PRELUDE_TUNABLE_RELEASES(PRELUDE_CHECK)
+#undef PRELUDE_CHECK
 
 using options::find_any;
 using options::part;
@@ -94,14 +50,11 @@ bool in_range(TunableType type, uint64_t value, uint64_t min, uint64_t max) {
 
 TunableTable find_tunable_table(int minor) {
   switch (minor) {
-    case 36:
-      return {kRows36, std::size(kRows36), kText36, kIds36};
-    case 41:
-      return {kRows41, std::size(kRows41), kText41, kIds41};
-    case 43:
-      return {kRows43, std::size(kRows43), kText43, kIds43};
-    case 44:
-      return {kRows44, std::size(kRows44), kText44, kIds44};
+#define PRELUDE_CASE(minor) \
+  case minor:               \
+    return {kRows##minor, std::size(kRows##minor), kText##minor, kIds##minor};
+    PRELUDE_TUNABLE_RELEASES(PRELUDE_CASE)
+#undef PRELUDE_CASE
     default:
       return {};
   }

@@ -186,7 +186,7 @@ void show_auxv() {
   } else {
     const glibc::Description& description =
         glibc::describe(system_libc(), world.stack.process.envp, linker.options->secure, world.cpu,
-                        world.stack.value(elf::kAtHwcap2));
+                        world.stack.value(elf::kAtHwcap), world.stack.value(elf::kAtHwcap2));
     if (mode == Mode::kVersion) report::write_version(out, description.release());
     if (mode == Mode::kListTunables) description.write_tunables(out);
     if (mode == Mode::kListDiagnostics) diagnostics(out, description);

@@ -47,6 +47,6 @@ Manners manners_of(const Image* libc);
 /// `libc`: the mapped C library that decides the release; null, or a release that is not served:
 /// the oldest one served. `envp` is borrowed. There is one description; a second call replaces it.
 const Description& describe(const Image* libc, char** envp, bool secure, const arch::CpuFacts& cpu,
-                            uint64_t hwcap2);
+                            uint64_t hwcap, uint64_t hwcap2);
 
 }  // namespace prelude::glibc

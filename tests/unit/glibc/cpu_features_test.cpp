@@ -1,6 +1,6 @@
 // struct cpu_features: against a recorded Intel machine, against the loader of the machine that
 // runs the test (its --list-diagnostics), and the limit on CPUID instructions.
-#include "src/glibc/cpu_features.h"
+#include "src/glibc/x86_64/cpu_features.h"
 
 #include <gtest/gtest.h>
 #include <sys/auxv.h>

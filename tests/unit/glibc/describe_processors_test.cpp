@@ -1,4 +1,4 @@
-#include "src/glibc/describe_processors.h"
+#include "src/glibc/x86_64/describe_processors.h"
 
 #include <tests/support/test_heap.h>
 

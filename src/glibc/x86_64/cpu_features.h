@@ -13,24 +13,11 @@
 //   * level2 associativity of an AMD L2 whose old leaf refers to 0x8000001D (none known).
 #pragma once
 
-#include <arch/cpu.h>
+#include "glibc/machine.h"
 
-#include <cstddef>
-#include <cstdint>
 #include <span>
 
-#include "layout.h"
-#include "tunables.h"
-
 namespace prelude::glibc {
-
-/// What else of the loader's data depends on the processor.
-struct CpuSummary {
-  uint64_t hwcap = 0;               ///< _dl_hwcap, also what getauxval(AT_HWCAP) gives
-  const char* platform = nullptr;   ///< _dl_platform; null: the kernel's AT_PLATFORM
-  TunableListing tunables[6] = {};  ///< for Tunables::list
-  size_t tunable_count = 0;
-};
 
 /// Fills the structure at `image`, which must be zeroed and layout.cpu_features.size bytes long.
 CpuSummary fill_cpu_features(const Layout& layout, const arch::CpuFacts& facts, uint64_t hwcap2,
