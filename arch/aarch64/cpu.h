@@ -20,6 +20,19 @@ struct HwcapsLevel {
 };
 inline constexpr std::array<HwcapsLevel, 0> kHwcapsLevels;
 
+/// MIDR_EL1, which processor it is. Only where AT_HWCAP says that the kernel lets it be read.
+inline uint64_t midr() {
+  uint64_t result;
+  asm("mrs %0, midr_el1" : "=r"(result));
+  return result;
+}
+/// DCZID_EL0, what the instruction DC ZVA clears.
+inline uint64_t dczid() {
+  uint64_t result;
+  asm("mrs %0, dczid_el0" : "=r"(result));
+  return result;
+}
+
 /// The kernel's AT_PLATFORM holds.
 inline const char* platform_token(const CpuFacts&) { return nullptr; }
 inline VectorState vector_state(const CpuFacts&) { return {}; }
