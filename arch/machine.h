@@ -11,7 +11,7 @@
 namespace prelude::arch {
 
 template <typename T>
-concept Machine = requires(uint32_t type, uint8_t symbol_other, RelocKind kind) {
+concept Machine = requires(uint32_t type, uint8_t symbol_other, RelocKind kind, uint64_t word) {
   { T::kMachine } -> std::convertible_to<uint16_t>;
   { T::kElfClass } -> std::convertible_to<uint8_t>;
   { T::kPageSize } -> std::convertible_to<uint64_t>;
@@ -33,6 +33,10 @@ concept Machine = requires(uint32_t type, uint8_t symbol_other, RelocKind kind) 
   { T::kTcbPointerGuard } -> std::convertible_to<size_t>;
   { T::kRelativeType } -> std::convertible_to<uint32_t>;
   { T::kAddsToSlots } -> std::convertible_to<bool>;
+  { T::kCallsInitAndFini } -> std::convertible_to<bool>;
+  { T::kGotModule } -> std::convertible_to<size_t>;
+  { T::kGotStub } -> std::convertible_to<size_t>;
+  { T::begins_plt_words(word, word) } -> std::same_as<bool>;
   { T::kTlsOffsetBias } -> std::convertible_to<uint64_t>;
   { T::binds_at_once(symbol_other) } -> std::same_as<bool>;
   { T::kind_of(type) } -> std::same_as<RelocKind>;

@@ -39,6 +39,14 @@ struct RiscV64 {
 
   static constexpr uint32_t kRelativeType = 3;
   static constexpr bool kAddsToSlots = true;
+  /// Compat: DT_INIT and DT_FINI are not looked at (glibc 2.41, tests/machine/core_test.py).
+  static constexpr bool kCallsInitAndFini = false;
+  /// Words of DT_PLTGOT: what PLT0 hands on, and where it jumps.
+  static constexpr size_t kGotModule = 1, kGotStub = 0;
+  /// What linkers put into the first of them: GNU ld no address at all, lld nothing.
+  static constexpr bool begins_plt_words(uint64_t first, uint64_t dynamic) {
+    return (void)dynamic, first + 1 <= 1;
+  }
   static constexpr uint64_t kTlsOffsetBias = 0x800;  ///< TLS_DTV_OFFSET
   /// STO_RISCV_VARIANT_CC.
   static constexpr bool binds_at_once(uint8_t symbol_other) { return (symbol_other & 0x80) != 0; }

@@ -44,6 +44,15 @@ struct X86_64 {  // NOLINT(readability-identifier-naming): the machine's own nam
   static constexpr uint32_t kRelativeType = 8;
   /// Whether GLOB_DAT and JUMP_SLOT have an addend.
   static constexpr bool kAddsToSlots = false;
+  /// Whether DT_INIT and DT_FINI count.
+  static constexpr bool kCallsInitAndFini = true;
+  /// Words of DT_PLTGOT: what PLT0 hands on, and where it jumps.
+  static constexpr size_t kGotModule = 1, kGotStub = 2;
+  /// Linkers put the address of the dynamic section into the first of them. With other words the
+  /// PLT would jump to nowhere.
+  static constexpr bool begins_plt_words(uint64_t first, uint64_t dynamic) {
+    return first == dynamic;
+  }
   /// Subtracted from offsets in a module's TLS block, bytes.
   static constexpr uint64_t kTlsOffsetBias = 0;
   /// Whether st_other says that a function must not be bound lazily.

@@ -1,6 +1,8 @@
 // The dynamic section (gABI ch. 5): every table it names is checked against the mapped, file-backed
 // bytes here and nowhere else. Values are copied into the Image before any relocation can change
 // them.
+#include <arch/native.h>
+
 #include <prelude/base/string.h>
 #include <prelude/image/image.h>
 
@@ -426,8 +428,10 @@ Status check_arrays(const BasicImage<Elf>& image) {
 
 template <typename Elf>
 Status read_functions(BasicImage<Elf>& image, const Raw& raw) {
-  image.init = raw.get(kDtInit);
-  image.fini = raw.get(kDtFini);
+  if (arch::Native::kCallsInitAndFini) {
+    image.init = raw.get(kDtInit);
+    image.fini = raw.get(kDtFini);
+  }
   if (image.init != 0 && !image.executable(image.init))
     return bad_field("DT_INIT", image.init, "an address in an executable segment");
   if (image.fini != 0 && !image.executable(image.fini))

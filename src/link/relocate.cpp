@@ -337,19 +337,20 @@ class LiveBinder {
 
 constexpr uint64_t kPltWords = 3;
 
-// GOT[1] and GOT[2]: what the PLT pushes and where it jumps (psABI x86-64 5.2).
+// What the PLT hands on and where it jumps (psABI x86-64 5.2, RISC-V "Program Linkage Table").
 void prepare_lazy(const Linker& linker, Module& module) {
   auto* got = static_cast<elf::Word*>(module.image.address(module.image.pltgot));
-  got[1] = reinterpret_cast<uintptr_t>(&module);
+  got[arch::Native::kGotModule] = reinterpret_cast<uintptr_t>(&module);
   const bool watched = module.plt_watch == PltWatch::kCalls;
-  got[2] = reinterpret_cast<uintptr_t>((watched ? linker.watched_stub : linker.lazy_stub).get());
+  got[arch::Native::kGotStub] =
+      reinterpret_cast<uintptr_t>((watched ? linker.watched_stub : linker.lazy_stub).get());
 }
 
-// Whether DT_PLTGOT leads to the words that the PLT uses: linkers put the address of the dynamic
-// section into the first (psABI x86-64 5.2). With other words the PLT would jump to nowhere.
+// Whether DT_PLTGOT leads to the words that the PLT uses.
 bool has_plt_words(const Image& image) {
   return image.pltgot != 0 && image.plt_relocation_count != 0 &&
-         *static_cast<const elf::Word*>(image.address(image.pltgot)) == image.dynamic_vaddr;
+         arch::Native::begins_plt_words(*static_cast<const elf::Word*>(image.address(image.pltgot)),
+                                        image.dynamic_vaddr);
 }
 
 // Nobody has business in PLT0 of an object bound at once. A wrong pointer that leads there shall
@@ -357,7 +358,9 @@ bool has_plt_words(const Image& image) {
 // have been written.
 void close_plt(const Linker& linker, const Module& module) {
   auto* got = static_cast<elf::Word*>(module.image.address(module.image.pltgot));
-  if ((got[1] | got[2]) == 0) got[2] = reinterpret_cast<uintptr_t>(linker.lazy_stub.get());
+  constexpr size_t kModule = arch::Native::kGotModule, kStub = arch::Native::kGotStub;
+  const elf::Word stub = kStub == 0 ? 0 : got[kStub];  // begins_plt_words() has seen the first
+  if ((got[kModule] | stub) == 0) got[kStub] = reinterpret_cast<uintptr_t>(linker.lazy_stub.get());
 }
 
 // Compat: the calls of an auditor are not reported to the others, its eager bindings are (glibc

@@ -93,6 +93,16 @@ TEST(TraitsOfRiscV64, OtherTypesAreUnknown) {
     EXPECT_EQ(RiscV64::kind_of(type), RelocKind::kUnknown) << type;
 }
 
+TEST(TraitsOfRiscV64, WordsBeforeTheSlotsOfAPlt) {
+  constexpr uint64_t kDynamic = 0x1234;
+  EXPECT_TRUE(RiscV64::begins_plt_words(0, kDynamic));
+  EXPECT_TRUE(RiscV64::begins_plt_words(UINT64_MAX, kDynamic));
+  EXPECT_FALSE(RiscV64::begins_plt_words(kDynamic, kDynamic)) << "that is .got";
+  EXPECT_FALSE(RiscV64::begins_plt_words(1, kDynamic));
+  EXPECT_TRUE(AArch64::begins_plt_words(kDynamic, kDynamic));
+  EXPECT_FALSE(AArch64::begins_plt_words(0, kDynamic));
+}
+
 TEST(Traits, ThreadPointerPointsToItself) {
   std::byte* pointer = prelude::arch::thread_pointer();
   EXPECT_EQ(prelude::arch::read_tcb(pointer, X86_64::kTcbSelf),
