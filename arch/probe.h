@@ -3,6 +3,11 @@
 // Implementation". The compiler spells the operands as the machine's assembler has them.
 #pragma once
 
+#define PRELUDE_PROBE_TEXT_OF(value) PRELUDE_PROBE_TEXT(value)
+#define PRELUDE_PROBE_TEXT(value) #value
+/// Bytes of a word of the machine, as text.
+#define PRELUDE_PROBE_WORD PRELUDE_PROBE_TEXT_OF(__SIZEOF_POINTER__)
+
 #define PRELUDE_PROBE_NOTE(name, arguments)                                   \
   "990: nop\n"                                                                \
   ".pushsection .note.stapsdt, \"?\", \"note\"\n"                             \
@@ -10,7 +15,8 @@
   ".4byte 992f-991f, 994f-993f, 3\n"                                          \
   "991: .asciz \"stapsdt\"\n"                                                 \
   "992: .balign 4\n"                                                          \
-  "993: .8byte 990b, _.stapsdt.base, 0\n"                                     \
+  "993: ." PRELUDE_PROBE_WORD                                                 \
+  "byte 990b, _.stapsdt.base, 0\n"                                            \
   ".asciz \"rtld\"\n"                                                         \
   ".asciz \"" #name                                                           \
   "\"\n"                                                                      \
@@ -27,12 +33,17 @@
   ".popsection\n"                                                             \
   ".endif\n"
 
+#define PRELUDE_PROBE_NUMBER "-" PRELUDE_PROBE_WORD "@%0 "
+#define PRELUDE_PROBE_WORD1 PRELUDE_PROBE_WORD "@%1"
+#define PRELUDE_PROBE_WORD2 " " PRELUDE_PROBE_WORD "@%2"
+
 /// A probe with a signed number and one or two words as arguments.
-#define PRELUDE_PROBE2(name, number, word)            \
-  asm volatile(PRELUDE_PROBE_NOTE(name, "-8@%0 8@%1") \
-               :                                      \
-               : "nor"(static_cast<int64_t>(number)), "nor"(word))
-#define PRELUDE_PROBE3(name, number, word, other)          \
-  asm volatile(PRELUDE_PROBE_NOTE(name, "-8@%0 8@%1 8@%2") \
-               :                                           \
-               : "nor"(static_cast<int64_t>(number)), "nor"(word), "nor"(other))
+#define PRELUDE_PROBE2(name, number, word)                                        \
+  asm volatile(PRELUDE_PROBE_NOTE(name, PRELUDE_PROBE_NUMBER PRELUDE_PROBE_WORD1) \
+               :                                                                  \
+               : "nor"(static_cast<long>(number)), "nor"(word))
+#define PRELUDE_PROBE3(name, number, word, other)                                            \
+  asm volatile(                                                                              \
+      PRELUDE_PROBE_NOTE(name, PRELUDE_PROBE_NUMBER PRELUDE_PROBE_WORD1 PRELUDE_PROBE_WORD2) \
+      :                                                                                      \
+      : "nor"(static_cast<long>(number)), "nor"(word), "nor"(other))

@@ -40,6 +40,14 @@ struct I386 {
 
   static constexpr uint32_t kRelativeType = 8;
   static constexpr bool kAddsToSlots = false;
+  static constexpr bool kCallsInitAndFini = true;
+  /// Words of DT_PLTGOT: what PLT0 hands on, and where it jumps.
+  static constexpr size_t kGotModule = 1, kGotStub = 2;
+  /// Linkers put the address of the dynamic section into the first of them. With other words the
+  /// PLT would jump to nowhere.
+  static constexpr bool begins_plt_words(uint64_t first, uint64_t dynamic) {
+    return first == dynamic;
+  }
   static constexpr uint64_t kTlsOffsetBias = 0;
   static constexpr bool binds_at_once(uint8_t symbol_other) { return (void)symbol_other, false; }
 

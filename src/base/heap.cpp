@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kGrain = 16;
 constexpr size_t kPage = 4096;
-constexpr size_t kWordBits = sizeof(size_t) * 8;
+constexpr int kTopBit = sizeof(size_t) * 8 - 1;
 constexpr size_t kLargestClass = 32768;
 constexpr size_t kChunk = size_t{128} * 1024;
 // Large blocks that came back wait for a request of their size: for the kernel to take and give
@@ -45,7 +45,7 @@ void Heap::start(void* first, size_t first_bytes, PageSource source, PageSink si
 // 16, 32, 48, 64, then four classes for each power of two: 80, 96, 112, 128, 160, ... 28672, 32768.
 size_t Heap::class_of(size_t bytes) {
   if (bytes <= 4 * kGrain) return bytes == 0 ? 0 : (bytes - 1) / kGrain;
-  const auto top = kWordBits - 1 - static_cast<size_t>(__builtin_clzl(bytes - 1));  // 2^top < bytes
+  const auto top = static_cast<size_t>(kTopBit - __builtin_clzl(bytes - 1));  // 2^top < bytes
   const size_t quarter = (bytes - 1) >> (top - 2) & 3;
   return 4 * (top - 6) + quarter + 4;
 }

@@ -14,7 +14,7 @@ namespace {
 
 constinit ObjectTable nothing = {};
 constinit ObjectTable* tables[2] = {&nothing, &nothing};
-constinit uint64_t version = 0;  // its lowest bit names the active table
+constinit size_t version = 0;  // its lowest bit names the active table
 
 uint64_t eh_frame_of(const Module& module) {
   return module.image.eh_frame_vaddr == 0 ? 0 : module.image.bias + module.image.eh_frame_vaddr;
@@ -41,13 +41,18 @@ void put_all(ObjectTable& table, const FoundObject* first, const FoundObject* en
   table.count += count;
 }
 
+FoundObject entry_of(Module& module, uint64_t start, uint64_t end) {
+  return {static_cast<uintptr_t>(start), static_cast<uintptr_t>(end), &module,
+          static_cast<uintptr_t>(eh_frame_of(module))};
+}
+
 void put_module(ObjectTable& table, Module& module) {
   if (module.segments_contiguous)
-    return put(table, {module.map_start, module.map_end, &module, eh_frame_of(module)});
+    return put(table, entry_of(module, module.map_start, module.map_end));
   for (uint32_t i = 0; i < module.image.segment_count; ++i) {
     const LoadSegment& s = module.image.segments[i];
     const uint64_t start = module.image.bias + s.vaddr;
-    put(table, {start, start + s.memsz, &module, eh_frame_of(module)});
+    put(table, entry_of(module, start, start + s.memsz));
   }
 }
 
@@ -144,7 +149,7 @@ void forget_removed(Module* const* gone, size_t count) {
 
 bool find_opened_object(uint64_t address, FoundObject& out) {
   for (;;) {
-    const uint64_t seen = __atomic_load_n(&version, __ATOMIC_ACQUIRE);
+    const size_t seen = __atomic_load_n(&version, __ATOMIC_ACQUIRE);
     const ObjectTable& table = *__atomic_load_n(&tables[seen & 1], __ATOMIC_ACQUIRE);
     const FoundObject* found = table.find(address);
     if (found != nullptr) out = *found;
@@ -162,10 +167,11 @@ bool names(const ObjectTable& table, const void* module) {
 }
 
 // The module last found by is_indexed(), and when: in one word, which no reader sees half written.
-constinit uint64_t last_indexed = 0;
+constinit uintptr_t last_indexed = 0;
 
-uint64_t seal(const void* module, uint64_t at_version) {
-  constexpr uint64_t kApart = 0x9e3779b97f4a7c15;  // no two addresses are multiples of it apart
+uintptr_t seal(const void* module, size_t at_version) {
+  // No two addresses are multiples of it apart; its lower half serves where words have 32 bits.
+  constexpr auto kApart = static_cast<uintptr_t>(0x9e3779b97f4a7c15);
   return reinterpret_cast<uintptr_t>(module) + at_version * kApart;
 }
 
@@ -175,8 +181,8 @@ bool is_opened_later(const void* module) { return names(*active_table(), module)
 
 bool is_indexed(const void* module, uint64_t address) {
   for (;;) {
-    const uint64_t seen = __atomic_load_n(&version, __ATOMIC_ACQUIRE);
-    const uint64_t sealed = seal(module, seen);
+    const size_t seen = __atomic_load_n(&version, __ATOMIC_ACQUIRE);
+    const uintptr_t sealed = seal(module, seen);
     if (__atomic_load_n(&last_indexed, __ATOMIC_RELAXED) == sealed) return true;
     const bool found = module_at(address) == module || names(*fixed_objects, module) ||
                        names(*__atomic_load_n(&tables[seen & 1], __ATOMIC_ACQUIRE), module);

@@ -58,7 +58,7 @@ void*& address_to_free(void* block) {
 // that asks.
 [[gnu::cold, gnu::noinline]] void set_no_memory(const void* caller) {
   constexpr int kNoMemory = 12;
-  const Module* libc = prelude::dl::module_at(reinterpret_cast<uint64_t>(caller));
+  const Module* libc = prelude::dl::module_at(reinterpret_cast<uintptr_t>(caller));
   if (libc == nullptr) return;
   auto place = reinterpret_cast<int* (*)()>(prelude::glibc::function_of(*libc, "__errno_location"));
   if (place != nullptr) *place() = kNoMemory;
@@ -69,7 +69,7 @@ void*& address_to_free(void* block) {
 // NOLINTBEGIN(readability-identifier-naming): names of the ABI
 extern "C" {
 
-PRELUDE_EXPORT void _dl_mcount(uint64_t, uint64_t) {}
+PRELUDE_EXPORT void _dl_mcount(uintptr_t, uintptr_t) {}
 PRELUDE_EXPORT void __rtld_version_placeholder() {}
 
 PRELUDE_EXPORT void* _dl_allocate_tls(void* block) {
@@ -80,11 +80,11 @@ PRELUDE_EXPORT void* _dl_allocate_tls(void* block) {
     const uint64_t tail = state().layout->pthread.size;
     // With the word for the address to free at the record's outer end.
     const uint64_t below = kBelow ? size - tail : tail + sizeof(void*);
-    raw = state().functions.calloc(size_t{1},
-                                   kBelow ? size + align + sizeof(void*) : size + align + below);
+    const uint64_t bytes = size + align + (kBelow ? sizeof(void*) : below);
+    raw = state().functions.calloc(size_t{1}, static_cast<size_t>(bytes));
     if (raw == nullptr) return nullptr;
     block =
-        reinterpret_cast<void*>(prelude::round_up(reinterpret_cast<uint64_t>(raw) + below, align));
+        reinterpret_cast<void*>(prelude::round_up(reinterpret_cast<uintptr_t>(raw) + below, align));
     address_to_free(block) = raw;
   }
   if (prelude::dl::tls_start_thread(linker, static_cast<char*>(block), true)) {
@@ -112,11 +112,11 @@ PRELUDE_EXPORT void _dl_deallocate_tls(void* block, bool free_block) {
 }
 
 PRELUDE_EXPORT void _dl_get_tls_static_info(size_t* size, size_t* align) {
-  *size = the_linker->tls.static_size();
-  *align = the_linker->tls.static_align();
+  *size = static_cast<size_t>(the_linker->tls.static_size());
+  *align = static_cast<size_t>(the_linker->tls.static_align());
 }
 
-PRELUDE_EXPORT Module* _dl_find_dso_for_object(uint64_t address) {
+PRELUDE_EXPORT Module* _dl_find_dso_for_object(uintptr_t address) {
   Module* module = prelude::dl::module_at(address);
   if (module != nullptr) prelude::glibc::show_symbols(*state().layout, *module);
   return module;
@@ -151,9 +151,10 @@ PRELUDE_EXPORT void _dl_audit_preinit(Module* program) {
     the_linker->auditor->program_starts(*program);
 }
 PRELUDE_EXPORT void _dl_audit_symbind_alt(Module* referrer, const prelude::elf::Symbol* symbol,
-                                          uint64_t* value, Module* definer) {
+                                          uintptr_t* value, Module* definer) {
   if (the_linker->auditor != nullptr)
-    *value = the_linker->auditor->found_by_name(*referrer, {symbol, definer}, *value);
+    *value = static_cast<uintptr_t>(
+        the_linker->auditor->found_by_name(*referrer, {symbol, definer}, *value));
 }
 
 // Makes the stack of one thread executable; gives an errno value.

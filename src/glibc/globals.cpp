@@ -14,19 +14,19 @@ PRELUDE_CLOSED_AFTER_START alignas(64) std::byte
 void* __libc_stack_end = nullptr;
 PRELUDE_CLOSED_AFTER_START int __libc_enable_secure = 0;
 PRELUDE_CLOSED_AFTER_START char** _dl_argv = nullptr;
-PRELUDE_CLOSED_AFTER_START uint64_t __pointer_chk_guard = 0;
-PRELUDE_CLOSED_AFTER_START int64_t __rseq_offset = 0;
+PRELUDE_CLOSED_AFTER_START uintptr_t __pointer_chk_guard = 0;
+PRELUDE_CLOSED_AFTER_START ptrdiff_t __rseq_offset = 0;
 PRELUDE_CLOSED_AFTER_START uint32_t __rseq_size = 0;
 const uint32_t __rseq_flags = 0;
 bool __nptl_initial_report_events = false;
 [[gnu::visibility("hidden")]] prelude::RDebug prelude_debug_root = {};
 // Programs may copy the exported object: what they know of it is version 1, without r_next.
-asm(R"(
-    .globl _r_debug
-    .type _r_debug, @object
-    .set _r_debug, prelude_debug_root
-    .size _r_debug, 40
-)");
+#define PRELUDE_TEXT_OF(value) PRELUDE_TEXT(value)
+#define PRELUDE_TEXT(value) #value
+asm(".globl _r_debug\n"
+    ".type _r_debug, @object\n"
+    ".set _r_debug, prelude_debug_root\n"
+    ".size _r_debug, 5 * " PRELUDE_TEXT_OF(__SIZEOF_POINTER__));
 [[gnu::noinline]] void _dl_debug_state() { asm volatile(""); }
 }
 // NOLINTEND(readability-identifier-naming)
@@ -71,14 +71,13 @@ void fill_vdso(Linker& linker, const RtldGlobalRo& f) {
   std::byte* ro = _rtld_global_ro;
   set<const void*>(ro, f.dl_sysinfo_dso, linker.vdso->image.address(linker.vdso->image.low));
   set<void*>(ro, f.dl_sysinfo_map, linker.vdso);
-  set<uint64_t>(ro, f.dl_vdso_clock_gettime64, vdso_function(linker, kVdsoClockGettime));
-  set<uint64_t>(ro, f.dl_vdso_gettimeofday, vdso_function(linker, kVdsoGettimeofday));
-  if (present(f.dl_vdso_time)) set<uint64_t>(ro, f.dl_vdso_time, vdso_function(linker, kVdsoTime));
-  if (present(f.dl_vdso_getcpu))
-    set<uint64_t>(ro, f.dl_vdso_getcpu, vdso_function(linker, kVdsoGetcpu));
-  set<uint64_t>(ro, f.dl_vdso_clock_getres_time64, vdso_function(linker, kVdsoClockGetres));
+  set_word(ro, f.dl_vdso_clock_gettime64, vdso_function(linker, kVdsoClockGettime));
+  set_word(ro, f.dl_vdso_gettimeofday, vdso_function(linker, kVdsoGettimeofday));
+  if (present(f.dl_vdso_time)) set_word(ro, f.dl_vdso_time, vdso_function(linker, kVdsoTime));
+  if (present(f.dl_vdso_getcpu)) set_word(ro, f.dl_vdso_getcpu, vdso_function(linker, kVdsoGetcpu));
+  set_word(ro, f.dl_vdso_clock_getres_time64, vdso_function(linker, kVdsoClockGetres));
   if (present(f.dl_vdso_getrandom))
-    set<uint64_t>(ro, f.dl_vdso_getrandom, vdso_function(linker, kVdsoGetrandom));
+    set_word(ro, f.dl_vdso_getrandom, vdso_function(linker, kVdsoGetrandom));
 }
 
 void fill_read_only(Linker& linker, const Layout& layout) {
@@ -86,8 +85,8 @@ void fill_read_only(Linker& linker, const Layout& layout) {
   const State& s = state();
   std::byte* ro = _rtld_global_ro;
   set<uint32_t>(ro, f.dl_debug_mask, linker.options->debug_mask);
-  set<uint64_t>(ro, f.dl_pagesize, s.kernel.page_size);
-  set<uint64_t>(ro, f.dl_minsigstacksize, s.kernel.minimum_signal_stack);
+  set_word(ro, f.dl_pagesize, s.kernel.page_size);
+  set_word(ro, f.dl_minsigstacksize, s.kernel.minimum_signal_stack);
   set<int>(ro, f.dl_clktck, static_cast<int>(s.kernel.clock_tick));
   set<int>(ro, f.dl_debug_fd, 2);
   set<int>(ro, f.dl_lazy, linker.lazy_allowed ? 1 : 0);
@@ -138,7 +137,7 @@ void fill_program_facts(Linker& linker) {
   const RtldGlobalRo& f = state().layout->rtld_global_ro;
   std::byte* ro = _rtld_global_ro;
   field<void*>(ro, f.dl_initial_searchlist) = linker.base_space.global->modules;
-  field<uint32_t>(ro, static_cast<uint16_t>(f.dl_initial_searchlist + 8)) =
+  field<uint32_t>(ro, static_cast<uint16_t>(f.dl_initial_searchlist + kWord)) =
       linker.base_space.global->count;
   if (linker.auditor != nullptr) set<uint32_t>(ro, f.dl_naudit, linker.auditor->count());
   update_space(linker, linker.base_space);
@@ -147,10 +146,10 @@ void fill_program_facts(Linker& linker) {
 void update_space(Linker& linker, Namespace& space) {
   const Layout& layout = *state().layout;
   const RtldGlobal& f = layout.rtld_global;
-  uint64_t spaces = 1;  // one more than the highest number in use
-  for (uint64_t i = 1; i < linker.spaces.size() && i < kNamespaces; ++i)
+  size_t spaces = 1;  // one more than the highest number in use
+  for (size_t i = 1; i < linker.spaces.size() && i < kNamespaces; ++i)
     if (linker.spaces[i]->first != nullptr) spaces = i + 1;
-  set<uint64_t>(_rtld_global, f.dl_nns, spaces);
+  set_word(_rtld_global, f.dl_nns, spaces);
   set<uint64_t>(_rtld_global, f.dl_load_adds, linker.adds);
   if (space.index >= kNamespaces) return;
   const LinkNamespaces& n = layout.link_namespaces;
@@ -168,15 +167,13 @@ void update_tls(Linker& linker) {
   const RtldGlobal& f = layout.rtld_global;
   set<size_t>(_rtld_global, f.dl_tls_max_dtv_idx, linker.tls.max_module_id());
   set<void*>(_rtld_global, f.dl_tls_dtv_slotinfo_list, linker.tls.slots());
-  set<uint64_t>(_rtld_global, f.dl_tls_static_used, linker.tls.static_used());
+  set_word(_rtld_global, f.dl_tls_static_used, linker.tls.static_used());
   set<void*>(_rtld_global, f.dl_initial_dtv, linker.initial_dtv);
-  set<uint64_t>(_rtld_global, f.dl_tls_generation, prelude_tls_generation);
+  set_word(_rtld_global, f.dl_tls_generation, prelude_tls_generation);
   // Fixed once the first thread exists; the memory is read-only when later modules come.
   if (linker.self_protected) return;
-  set<uint64_t>(_rtld_global_ro, layout.rtld_global_ro.dl_tls_static_size,
-                linker.tls.static_size());
-  set<uint64_t>(_rtld_global_ro, layout.rtld_global_ro.dl_tls_static_align,
-                linker.tls.static_align());
+  set_word(_rtld_global_ro, layout.rtld_global_ro.dl_tls_static_size, linker.tls.static_size());
+  set_word(_rtld_global_ro, layout.rtld_global_ro.dl_tls_static_align, linker.tls.static_align());
 }
 
 }  // namespace prelude::glibc

@@ -11,7 +11,7 @@ namespace {
 
 // <link.h>'s struct dl_phdr_info.
 struct PhdrInfo {
-  uint64_t bias;
+  elf::Word bias;
   const char* name;
   const void* phdr;
   uint16_t phnum;
@@ -19,7 +19,7 @@ struct PhdrInfo {
   size_t tls_module;
   void* tls_block;
 };
-static_assert(sizeof(PhdrInfo) == 64);
+static_assert(sizeof(PhdrInfo) == (sizeof(void*) == 8 ? 64 : 40));
 
 using PhdrCallback = int (*)(PhdrInfo* info, size_t bytes, void* data);
 
@@ -55,7 +55,7 @@ extern "C" [[gnu::used, gnu::visibility("hidden")]] int prelude_reader_left(int,
   asm volatile(".cfi_personality %c0, prelude_reader_left" : : "i"(kRelativeWord));
 #endif
   Linker& linker = *the_linker;
-  const Module* caller = dl::module_at(reinterpret_cast<uint64_t>(__builtin_return_address(0)));
+  const Module* caller = dl::module_at(reinterpret_cast<uintptr_t>(__builtin_return_address(0)));
   const Namespace& space = *linker.spaces[caller != nullptr ? caller->name_space : 0];
   const Reader reader(linker);
   Module* module = __atomic_load_n(&space.first, __ATOMIC_ACQUIRE);
@@ -74,7 +74,7 @@ Status give_own_iteration(const Module& libc) {
   query.newest = true;
   auto* symbol = const_cast<elf::Symbol*>(find_in_object(libc.record, query));
   if (symbol == nullptr) return Done{};
-  const auto start = reinterpret_cast<uint64_t>(symbol);
+  const auto start = reinterpret_cast<uintptr_t>(symbol);
   const LoadSegment* segment =
       libc.image.memory_segment(start - libc.image.bias, sizeof(elf::Symbol));
   if (segment == nullptr) return Done{};
@@ -85,7 +85,7 @@ Status give_own_iteration(const Module& libc) {
   if (changed) {
     // An absolute one: its value is the address, wherever the library lies.
     symbol->shndx = elf::kShnAbs;
-    symbol->value = reinterpret_cast<uint64_t>(&iterate_phdr);
+    symbol->value = reinterpret_cast<uintptr_t>(&iterate_phdr);
     changed = sys::protect(at, bytes, protection_of(segment->flags));
   }
   if (changed) return Done{};

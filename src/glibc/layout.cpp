@@ -17,7 +17,7 @@ constexpr bool consistent(const Layout& layout) {
          info.dt_num + info.thisproc_num + info.versiontag_num + info.extra_num + info.val_num +
                  info.addr_num ==
              info.count &&
-         layout.link_map.l_phdr == layout.link_map.l_info + 8 * info.count &&
+         layout.link_map.l_phdr == layout.link_map.l_info + kWord * info.count &&
          layout.rtld_global.dl_nns ==
              layout.rtld_global.dl_ns + kNamespaces * layout.link_namespaces.size &&
          layout.fingerprint.sizeof_pthread == layout.pthread.size &&

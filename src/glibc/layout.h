@@ -76,7 +76,9 @@ struct FindObjectResult {  // dl_find_object
   void* map_end;
   void* link_map;
   void* eh_frame;
-  uint64_t reserved[7];
+  /// Where words have 32 bits: what encoded pointers of .eh_frame may be relative to, and padding.
+  void* data_base[sizeof(void*) == 8 ? 1 : 2];
+  uint64_t reserved[sizeof(void*) == 8 ? 6 : 7];
 };
 
 struct Exception {  // dl_exception
@@ -90,15 +92,17 @@ struct AuditState {
   uint32_t bind_flags;
 };
 
-static_assert(sizeof(LibnameList) == 24 && sizeof(ScopeElement) == 16);
-static_assert(sizeof(FoundVersion) == 24 && sizeof(ListHead) == 16 && sizeof(Dtv) == 16);
-static_assert(sizeof(DtvSlotinfo) == 16 && sizeof(DtvSlotinfoList) == 16);
-static_assert(sizeof(FindObjectResult) == 96 && sizeof(Exception) == 24 &&
-              sizeof(AuditState) == 16);
+inline constexpr size_t kWord = sizeof(void*);
+static_assert(sizeof(LibnameList) == 3 * kWord && sizeof(ScopeElement) == 2 * kWord);
+static_assert(sizeof(FoundVersion) == kWord + 8 + kWord && sizeof(ListHead) == 2 * kWord &&
+              sizeof(Dtv) == 2 * kWord);
+static_assert(sizeof(DtvSlotinfo) == 2 * kWord && sizeof(DtvSlotinfoList) == 2 * kWord);
+static_assert(sizeof(FindObjectResult) == (kWord == 8 ? 96 : 88) &&
+              sizeof(Exception) == 3 * kWord && sizeof(AuditState) == 2 * kWord);
 
 /// A pthread mutex of kMutexSize bytes; `kind` 1 means recursive.
 inline constexpr uint16_t kMutexOwner = 8;  ///< tid of a thread, 0 = free
-inline constexpr uint16_t kMutexKind = 16;
+inline constexpr uint16_t kMutexKind = sizeof(void*) == 8 ? 16 : 12;
 inline constexpr int32_t kMutexRecursive = 1;
 
 // ---- per release

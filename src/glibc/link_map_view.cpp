@@ -33,7 +33,7 @@ bool put_addresses(const Layout& layout, Module& module) {
   auto* info = &field<elf::Dynamic*>(&module, layout.link_map.l_info);
   for (const int64_t tag : kAddressTags)
     if (const uint16_t slot = layout.info.slot(tag); present(slot) && info[slot] != nullptr)
-      info[slot]->value += image.bias;
+      info[slot]->value += static_cast<elf::Word>(image.bias);
   return true;
 }
 
@@ -60,10 +60,10 @@ void fill_tls(const glibc::LinkMap& fields, Module& module) {
   const TlsSegment& tls = module.tls;
   if (tls.memsz == 0) return;
   set<const void*>(&module, fields.l_tls_initimage, tls.image);
-  set<uint64_t>(&module, fields.l_tls_initimage_size, tls.filesz);
-  set<uint64_t>(&module, fields.l_tls_blocksize, tls.memsz);
-  set<uint64_t>(&module, fields.l_tls_align, tls.align);
-  set<uint64_t>(&module, fields.l_tls_firstbyte_offset, tls.first_byte);
+  set_word(&module, fields.l_tls_initimage_size, tls.filesz);
+  set_word(&module, fields.l_tls_blocksize, tls.memsz);
+  set_word(&module, fields.l_tls_align, tls.align);
+  set_word(&module, fields.l_tls_firstbyte_offset, tls.first_byte);
 }
 
 }  // namespace
@@ -73,11 +73,11 @@ void fill_link_map(const Layout& layout, Module& module) {
   // With auditors it is filled when the object comes in, and again when all is known.
   const bool again = field<void*>(&module, f.l_real) != nullptr;
   set<void*>(&module, f.l_real, module.stands_for != nullptr ? module.stands_for : &module);
-  set<int64_t>(&module, f.l_ns, module.name_space);
+  set<long>(&module, f.l_ns, static_cast<long>(module.name_space));
   set<const void*>(&module, f.l_libname, module.names);
   fill_info(layout, module);
   set<const void*>(&module, f.l_phdr, module.image.phdr);
-  set<uint64_t>(&module, f.l_entry, module.image.bias + module.image.entry);
+  set_word(&module, f.l_entry, module.image.bias + module.image.entry);
   set<uint16_t>(&module, f.l_phnum, module.image.phnum);
   set<uint16_t>(&module, f.l_ldnum,
                 static_cast<uint16_t>(module.image.dynamic_size / sizeof(elf::Dynamic)));
@@ -94,10 +94,10 @@ void fill_link_map(const Layout& layout, Module& module) {
   set_bits(&module, f.l_init_called, 1);
   set_bits(&module, f.l_main_map, module.kind == ModuleKind::kProgram ? 1 : 0);
   set<const char*>(&module, f.l_origin, module.origin);
-  set<uint64_t>(&module, f.l_map_start, module.map_start);
-  set<uint64_t>(&module, f.l_map_end, module.map_end);
-  set<uint64_t>(&module, f.l_text_end, module.map_end);
-  set<uint64_t>(&module, f.l_scope_max, 4);
+  set_word(&module, f.l_map_start, module.map_start);
+  set_word(&module, f.l_map_end, module.map_end);
+  set_word(&module, f.l_text_end, module.map_end);
+  set_word(&module, f.l_scope_max, 4);
   field<void*>(&module, f.l_local_scope) = &module.closure;
   if (present(f.l_file_id)) {
     field<uint64_t>(&module, f.l_file_id) = module.device;
@@ -105,8 +105,8 @@ void fill_link_map(const Layout& layout, Module& module) {
   }
   set<uint32_t>(&module, f.l_flags_1, static_cast<uint32_t>(module.image.flags_1));
   set<uint32_t>(&module, f.l_flags, static_cast<uint32_t>(module.image.flags));
-  set<uint64_t>(&module, f.l_relro_addr, module.image.relro_vaddr);
-  set<uint64_t>(&module, f.l_relro_size, module.image.relro_size);
+  set_word(&module, f.l_relro_addr, module.image.relro_vaddr);
+  set_word(&module, f.l_relro_size, module.image.relro_size);
   fill_tls(f, module);
   update_link_map(layout, module);
 }
@@ -114,12 +114,12 @@ void fill_link_map(const Layout& layout, Module& module) {
 void update_link_map(const Layout& layout, Module& module) {
   const glibc::LinkMap& f = layout.link_map;
   field<void*>(&module, f.l_searchlist) = module.closure.modules;
-  field<uint32_t>(&module, static_cast<uint16_t>(f.l_searchlist + 8)) = module.closure.count;
+  field<uint32_t>(&module, static_cast<uint16_t>(f.l_searchlist + kWord)) = module.closure.count;
   set<const void*>(&module, f.l_scope, module.scope);
   set<uint32_t>(&module, f.l_direct_opencount, module.open_count);
   set_bits(&module, f.l_global, module.global ? 1 : 0);
   set<size_t>(&module, f.l_tls_modid, module.tls.module_id);
-  set<int64_t>(&module, f.l_tls_offset, module.tls.offset);
+  set<ptrdiff_t>(&module, f.l_tls_offset, static_cast<ptrdiff_t>(module.tls.offset));
 }
 
 namespace {

@@ -381,7 +381,7 @@ void* variable_of(const Module& libc, const char* name, uint64_t bytes) {
   const elf::Symbol* symbol = symbol_of(libc, name);
   if (symbol == nullptr || !libc.image.writable(symbol->value, bytes)) return nullptr;
   void* const at = libc.image.address(symbol->value);
-  return libc.touches_relro(reinterpret_cast<uint64_t>(at), bytes) ? nullptr : at;
+  return libc.touches_relro(reinterpret_cast<uintptr_t>(at), bytes) ? nullptr : at;
 }
 
 Error lacks(const Module& libc, const char* name) {

@@ -28,8 +28,8 @@ PRELUDE_EXPORT extern void* __libc_stack_end;
 PRELUDE_EXPORT extern int __libc_enable_secure;
 PRELUDE_EXPORT extern char** _dl_argv;
 /// From 2.44 on instead of the word in the thread block.
-PRELUDE_EXPORT extern uint64_t __pointer_chk_guard;
-PRELUDE_EXPORT extern int64_t __rseq_offset;
+PRELUDE_EXPORT extern uintptr_t __pointer_chk_guard;
+PRELUDE_EXPORT extern ptrdiff_t __rseq_offset;
 PRELUDE_EXPORT extern uint32_t __rseq_size;
 PRELUDE_EXPORT extern const uint32_t __rseq_flags;
 PRELUDE_EXPORT extern bool __nptl_initial_report_events;
@@ -49,6 +49,10 @@ T& field(void* base, uint16_t offset) {
 template <typename T>
 void set(void* base, uint16_t offset, T value) {
   if (present(offset)) field<T>(base, offset) = value;
+}
+/// An address or a size.
+inline void set_word(void* base, uint16_t offset, uint64_t value) {
+  set(base, offset, static_cast<uintptr_t>(value));
 }
 inline void set_bits(void* base, BitField where, uint8_t value) {
   if (!present(where)) return;
@@ -77,7 +81,7 @@ struct KernelFacts {
   const uint8_t* random = nullptr;
   const elf::AuxEntry* auxv = nullptr;
   const char* platform = nullptr;
-  uint64_t* stack_end = nullptr;  ///< the argc word
+  uintptr_t* stack_end = nullptr;  ///< the argc word
 };
 
 /// What a thread has while it forks.

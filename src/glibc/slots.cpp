@@ -15,7 +15,7 @@ constexpr long kNamespaceCaller = -2, kNamespaceNew = -1;
 constexpr uint32_t kBindingMask = 3;
 
 Module* caller_of(Linker& linker, const void* address) {
-  Module* const module = dl::module_at(reinterpret_cast<uint64_t>(address));
+  Module* const module = dl::module_at(reinterpret_cast<uintptr_t>(address));
   return module != nullptr ? module : linker.program;
 }
 
@@ -162,8 +162,12 @@ static_assert(sizeof(dl::FoundObject) == 4 * sizeof(void*) &&
 
 int slot_find_object(void* address, FindObjectResult* out) {
   auto& object = *reinterpret_cast<dl::FoundObject*>(&out->map_start);
-  if (!dl::find_object(reinterpret_cast<uint64_t>(address), object)) return -1;
+  if (!dl::find_object(reinterpret_cast<uintptr_t>(address), object)) return -1;
   out->flags = 0;
+  if constexpr (sizeof(void*) != sizeof(uint64_t)) {
+    const Image& image = static_cast<const Module*>(out->link_map)->image;
+    out->data_base[0] = image.pltgot == 0 ? nullptr : image.address(image.pltgot);
+  }
   return 0;
 }
 
@@ -171,7 +175,7 @@ int slot_find_object(void* address, FindObjectResult* out) {
 int slot_readonly_area(const void* start, size_t bytes) {
   constexpr int kReadOnly = 0, kWritable = 1, kNotFound = 2;
   dl::FoundObject found;
-  const auto address = reinterpret_cast<uint64_t>(start);
+  const auto address = reinterpret_cast<uintptr_t>(start);
   if (!dl::find_object(address, found)) return kNotFound;
   const LoadSegment* s =
       found.module->image.memory_segment(address - found.module->image.bias, bytes);

@@ -45,7 +45,7 @@ class LowLevelLock {
 // The kernel extends the change to the lowest page the stack will ever have.
 int open_main_stack() {
   const uint64_t page = state().kernel.page_size;
-  const uint64_t start = round_down(reinterpret_cast<uint64_t>(state().kernel.stack_end), page);
+  const uint64_t start = round_down(reinterpret_cast<uintptr_t>(state().kernel.stack_end), page);
   void* at = reinterpret_cast<void*>(start);
   const auto changed = sys::protect(at, page, kEverything | sys::kProtGrowsDown);
   return changed ? 0 : sys::raw(changed.error());
@@ -79,9 +79,9 @@ void note_permission(const Layout& layout, bool executable) {
 
 int open_thread_stack(char* thread) {
   const Pthread& f = state().layout->pthread;
-  const auto start = field<uint64_t>(thread, f.stackblock) + field<uint64_t>(thread, f.guardsize);
+  const auto start = field<uintptr_t>(thread, f.stackblock) + field<uintptr_t>(thread, f.guardsize);
   const uint64_t end =
-      field<uint64_t>(thread, f.stackblock) + field<uint64_t>(thread, f.stackblock_size);
+      field<uintptr_t>(thread, f.stackblock) + field<uintptr_t>(thread, f.stackblock_size);
   const auto changed = sys::protect(reinterpret_cast<void*>(start), end - start, kEverything);
   return changed ? 0 : sys::raw(changed.error());
 }

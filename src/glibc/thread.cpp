@@ -8,7 +8,8 @@
 namespace prelude::glibc {
 namespace {
 
-constexpr int32_t kRobustFutexOffset = -32;
+// From a mutex's link in the list to its lock.
+constexpr long kRobustFutexOffset = sizeof(void*) == 8 ? -32 : -20;
 constexpr uint32_t kRseqFailed = static_cast<uint32_t>(-2);
 
 struct RseqPlace {
@@ -61,7 +62,7 @@ void prepare_main_thread(Linker& linker, char* block) {
   stack_guard &= ~uint64_t{0xff};  // the byte that ends a string
   arch::write_tcb(block, arch::Native::kTcbStackGuard, stack_guard);
   arch::write_tcb(block, arch::Native::kTcbPointerGuard, pointer_key);
-  __pointer_chk_guard = pointer_key;
+  __pointer_chk_guard = static_cast<uintptr_t>(pointer_key);
   show_stack_guard(stack_guard);
   if (s.layout == nullptr) return;
   const Pthread& f = s.layout->pthread;
@@ -86,10 +87,10 @@ void start_main_thread(char* block) {
   field<int32_t>(record, f.tid) = tid;
   if (present(f.joinstate)) field<int32_t>(record, f.joinstate) = layout.behaviour.joinstate_value;
   char* robust = record + f.robust_head;
-  field<void*>(record, f.robust_prev) = robust;
+  set<void*>(record, f.robust_prev, robust);
   field<void*>(record, f.robust_head) = robust;
-  field<int64_t>(robust, 8) = kRobustFutexOffset;
-  (void)sys::set_robust_list(robust, 24);
+  field<long>(robust, sizeof(void*)) = kRobustFutexOffset;
+  (void)sys::set_robust_list(robust, 3 * sizeof(void*));
   register_rseq(layout, block);
 }
 

@@ -43,9 +43,9 @@ void announce_end(Linker& linker, Namespace& space, debugger::Stage stage, bool 
 
 /// An address range and the object it belongs to.
 struct FoundObject {
-  uint64_t start, end;
+  uintptr_t start, end;
   Module* module;
-  uint64_t eh_frame;  ///< address of the .eh_frame_hdr, 0 = none
+  uintptr_t eh_frame;  ///< address of the .eh_frame_hdr, 0 = none
 };
 /// Ranges in ascending order. The count lies in the same block as the entries: whoever holds the
 /// block never reads behind it.

@@ -126,7 +126,7 @@ struct Linker {
   TlsThread first_thread{};
   Statistics statistics;
   uint64_t adds = 0, removals = 0;
-  uint64_t ties = 0;  ///< how often something was done that keeps an object loaded
+  size_t ties = 0;  ///< how often something was done that keeps an object loaded
   bool start_up_done = false;
   bool self_protected = false;  ///< the loader's own constant data is read-only by now
   bool lazy_allowed = true;

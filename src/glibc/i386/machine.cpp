@@ -1,0 +1,48 @@
+// struct cpu_features, by which libc's resolvers choose among its variants of memcpy and others: a
+// processor without features, so that they take those that run on every one.
+#include "glibc/machine.h"
+
+#include <prelude/base/string.h>
+
+#include "glibc/shared_state.h"
+
+namespace prelude::glibc {
+
+void show_stack_guard(uint64_t) {}  // it is a word of the thread block
+
+namespace {
+
+// What glibc takes where it knows no cache, and its own lower bounds.
+void fill_features(const Layout& layout, std::byte* to) {
+  constexpr uint32_t kDataCache = 32 << 10, kSharedCache = 1 << 20;
+  constexpr uint32_t kNonTemporal = kSharedCache * 3 / 4, kRepThreshold = 2048;
+  const CpuFeatures& at = layout.cpu_features;
+  set<int32_t>(to, at.kind, layout.cpu_rules.kind_other);
+  set<uint32_t>(to, at.data_cache_size, kDataCache);
+  set<uint32_t>(to, at.shared_cache_size, kSharedCache);
+  set<uint32_t>(to, at.non_temporal_threshold, kNonTemporal);
+  set<uint32_t>(to, at.rep_movsb_threshold, kRepThreshold);
+  set<uint32_t>(to, at.rep_movsb_stop_threshold, kNonTemporal);
+  set<uint32_t>(to, at.rep_stosb_threshold, kRepThreshold);
+}
+
+}  // namespace
+
+CpuSummary fill_processor(const Layout& layout, const arch::CpuFacts&, const HardwareWords& kernel,
+                          const Tunables&, std::byte* ro) {
+  constexpr uint16_t kFpuDefault = 0x37f;
+  const RtldGlobalRo& f = layout.rtld_global_ro;
+  set<uint16_t>(ro, f.dl_fpu_control, kFpuDefault);
+  fill_features(layout, ro + f.dl_cpu_features);
+  return {.hwcap = kernel.first};
+}
+
+CpuSummary describe_processor(const Layout& layout, const HardwareWords& kernel, const Tunables&,
+                              DescribedProcessor& out) {
+  fill_features(layout, out.features);
+  return {.hwcap = kernel.first};
+}
+
+void write_processor_lines(const Layout&, const DescribedProcessor&, Writer&, Heap&) {}
+
+}  // namespace prelude::glibc
