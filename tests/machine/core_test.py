@@ -22,8 +22,10 @@ from elf_patch import File  # noqa: E402
 LOADER = os.path.abspath(os.environ["PRELUDE_LD"])
 COMPILER = shlex.split(os.environ.get("PRELUDE_CC", "gcc"))
 RUN = shlex.split(os.environ.get("PRELUDE_RUN", ""))
+MACROS = subprocess.run([*COMPILER, "-dM", "-E", "-x", "c", "/dev/null"], check=True, stdout=subprocess.PIPE, text=True).stdout
 # Where DT_INIT and DT_FINI are not called.
-ARRAYS_ONLY = subprocess.run([*COMPILER, "-dumpmachine"], check=True, stdout=subprocess.PIPE, text=True).stdout.startswith("riscv64")
+ARRAYS_ONLY = "__riscv " in MACROS
+I386, X86 = "__i386__ " in MACROS, "__i386__ " in MACROS or "__x86_64__ " in MACROS
 OPTIONS = ["-O1", "-Wall", "-Werror", "-nostdlib", "-ffreestanding", "-fno-stack-protector", "-I", os.path.join(HERE, "core")]
 DT_INIT, DT_FINI, DT_RUNPATH, DT_RELRSZ, DT_RELR, DT_RELRENT = 12, 13, 29, 35, 36, 37
 
@@ -109,30 +111,28 @@ class CoreTest(unittest.TestCase):
 
     def test_packed_relative_words(self):
         """A table of DT_RELR by hand: not every linker makes one. The words hold what is added to the base."""
-        marks = [0x1122334455667700 + i for i in range(3)]
+        marks = [0x11223300 + i for i in range(3)]
         self.library("liba.so", "extern char __ehdr_start HIDDEN;"
                      f"unsigned long words[70] = {{{marks[0]}}}; const unsigned long table[3] = {{{marks[1]}, {marks[2]}, 0}};"
                      "long word(int n) { return (long)(words[n] - (unsigned long)&__ehdr_start); }"
                      "void first(void) {} void last(void) {}", "-Wl,-init,first", "-Wl,-fini,last", "-Wl,-rpath,nowhere")
         file = File("liba.so")
-        content = bytes(file.data)
-        words, table = (content.index(mark.to_bytes(8, "little")) for mark in marks[:2])
-        at = next(file.get(s + 16, "Q") - file.get(s + 8, "Q") for s in file.segments(1)
-                  if file.get(s + 8, "Q") <= words < file.get(s + 8, "Q") + file.get(s + 32, "Q")) + words
-        table_at = next(file.get(s + 16, "Q") - file.get(s + 8, "Q") for s in file.segments(1)
-                        if file.get(s + 8, "Q") <= table < file.get(s + 8, "Q") + file.get(s + 32, "Q")) + table
-        for index, value in ((0, 0x10), (2, 0x20), (63, 0x30), (65, 0x40)):
-            file.put(words + 8 * index, "Q", value)
-        # One address, then 63 words behind it, then 63 behind those: numbers 2, 63 and 65.
-        for index, value in enumerate((at, 1 | 1 << 2 | 1 << 63, 1 | 1 << 2)):
-            file.put(table + 8 * index, "Q", value)
-        file.dynamic(DT_INIT, table_at, DT_RELR).dynamic(DT_FINI, 24, DT_RELRSZ).dynamic(DT_RUNPATH, 8, DT_RELRENT)
+        content, form, size = bytes(file.data), file.word, file.word_bytes
+        words, table = (content.index(mark.to_bytes(size, "little")) for mark in marks[:2])
+        last = 8 * size - 1  # a word of the table stands for so many
+        for index, value in ((0, 0x10), (2, 0x20), (last, 0x30), (last + 2, 0x40)):
+            file.put(words + size * index, form, value)
+        # One address, then as many words behind it as one word of the table has bits for, then more behind those.
+        for index, value in enumerate((file.address(words), 1 | 1 << 2 | 1 << last, 1 | 1 << 2)):
+            file.put(table + size * index, form, value)
+        file.dynamic(DT_INIT, file.address(table), DT_RELR).dynamic(DT_FINI, 3 * size, DT_RELRSZ)
+        file.dynamic(DT_RUNPATH, size, DT_RELRENT)
         file.write("liba.so")
         self.program("""
             long word(int);
             int run(int argc, char **argv, char **envp, void (*finaliser)(void)) {
-              say_number("first", word(0)); say_number("third", word(2)); say_number("last", word(63));
-              say_number("beyond", word(65));
+              say_number("first", word(0)); say_number("third", word(2)); say_number("last", word(8 * sizeof(long) - 1));
+              say_number("beyond", word(8 * sizeof(long) + 1));
               return 0;
             }""", "liba.so")
         self.says("first 16\nthird 32\nlast 48\nbeyond 64\n")
@@ -238,6 +238,61 @@ class CoreTest(unittest.TestCase):
               return 0;
             }""", "libb.so", "liba.so")
         self.says("same 1\nexported 12\nlibrary's 33\nmine 44\naligned 1\nab\n")
+
+    @unittest.skipUnless(X86, "the compiler has no choice of dialects")
+    def test_descriptors_of_thread_local_variables(self):
+        """Code of descriptors keeps every register but one: the sum lives in them."""
+        dialect = "-mtls-dialect=gnu2"
+        self.library("liba.so", "__thread int a = 1, b[3] = {2, 3, 4}; static __thread int c = 5; extern __thread int gone WEAK;"
+                     "int sum(int n) { return n + a + b[2] + c + (&gone == 0); }", dialect, "-O2")
+        self.program("""
+            int sum(int); __thread int mine = 100;
+            int run(int argc, char **argv, char **envp, void (*finaliser)(void)) { say_number("sum", sum(1000) + mine); return 0; }""",
+                     "liba.so", dialect)
+        self.says("sum 1111\n")
+
+    @unittest.skipUnless(I386, "of a 32-bit machine")
+    def test_relocated_code(self):
+        """Words of code with addresses and distances (R_386_32, R_386_PC32), of functions that are chosen, too."""
+        self.library("liba.so", "int f(void) { return 1; } static int two(void) { return 2; } static void *choose(void) { return two; }"
+                     "int g(void) __attribute__((ifunc(\"choose\"))); int data[3] = {3, 4, 5};")
+        self.compile("libb.so", "int f(void), g(void); extern int data[]; int all(void) { return f() + 10 * g() + 100 * data[2]; }",
+                     "-shared", "-fno-pic", "-Wl,-z,notext", "-Wl,-soname,libb.so", "liba.so", "-Wl,-rpath,$ORIGIN")
+        self.program("int all(void); int run(int argc, char **argv, char **envp, void (*finaliser)(void)) {"
+                     "say_number(\"all\", all()); return 0; }", "libb.so")
+        self.says("all 521\n")
+
+    @unittest.skipUnless(I386, "of a 32-bit machine")
+    def test_offsets_of_both_signs(self):
+        """R_386_TLS_TPOFF is added to the thread pointer, R_386_TLS_TPOFF32 taken from it."""
+        self.library("liba.so", "__thread int v[2] = {7, 8};")
+        self.library("libb.so", "int below(void), above(void);"
+                     "asm(\".data; minus: .long v@NTPOFF + 4; plus: .long v@TPOFF; .text; .globl below; .type below, @function; below:"
+                     "call 1f; 1: pop %ecx; mov minus-1b(%ecx), %eax; mov %gs:(%eax), %eax; ret;"
+                     ".globl above; .type above, @function; above:"
+                     "call 2f; 2: pop %ecx; mov plus-2b(%ecx), %edx; mov %gs:0, %eax; sub %edx, %eax; mov (%eax), %eax; ret\");",
+                     "liba.so", "-Wl,-rpath,$ORIGIN")
+        self.program("int below(void), above(void); int run(int argc, char **argv, char **envp, void (*finaliser)(void)) {"
+                     "say_number(\"below\", below()); say_number(\"above\", above()); return 0; }", "libb.so")
+        self.says("below 8\nabove 7\n")
+
+    @unittest.skipUnless(I386, "of a 32-bit machine")
+    def test_late_calls_keep_the_registers_of_other_conventions(self):
+        kinds = ("int REG f(int a, int b, int c, int d)", "int FAST g(int a, int b, int c)", "four h(four a, four b, four c)")
+        types = ("typedef int four __attribute__((vector_size(16)));\n#define REG __attribute__((regparm(3)))\n"
+                 "#define FAST __attribute__((fastcall))\n")
+        self.library("liba.so", types + kinds[0] + "{ return a + 10 * b + 100 * c + 1000 * d; }" + kinds[1] +
+                     "{ return a + 10 * b + 100 * c; }" + kinds[2] + "{ return a + 2 * b + 4 * c; }", "-msse2")
+        self.program(types + ";".join(kinds) + """;
+            int run(int argc, char **argv, char **envp, void (*finaliser)(void)) {
+              for (int i = 0; i < 2; ++i) {
+                four one = {1, 2, 3, 4}, sum = h(one, one, one);
+                say_number("sum", sum[0] + sum[3]);
+                say_number("registers", f(1, 2, 3, 4)); say_number("fast", g(1, 2, 3));
+              }
+              return 0;
+            }""", "-Wl,-z,lazy", "liba.so", "-msse2")
+        self.says(2 * "sum 35\nregisters 4321\nfast 321\n")
 
     def test_order_of_initialisers(self):
         def steps(name):

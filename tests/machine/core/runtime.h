@@ -45,6 +45,17 @@ static inline long call_kernel(long number, long a, long b, long c) {
                : "rcx", "r11", "memory");
   return result;
 }
+#elif defined(__i386__)
+#define NUMBER_WRITE 4
+#define NUMBER_EXIT 252
+ENTRY(
+    ".globl _start; _start: mov %esp, %eax; and $-16, %esp; sub $8, %esp; push %eax; push %edx; "
+    "call start_in_c");
+static inline long call_kernel(long number, long a, long b, long c) {
+  long result;
+  asm volatile("int $0x80" : "=a"(result) : "a"(number), "b"(a), "c"(b), "d"(c) : "memory");
+  return result;
+}
 #else
 #error "no entry for this machine yet"
 #endif
