@@ -28,8 +28,9 @@ struct HardwareWords {
   uint64_t first = 0, second = 0;
 };
 
-/// Where code takes the stack guard from a variable of ours, sets that.
-void show_stack_guard(uint64_t guard);
+/// Sets what code of the machine finds in a variable of ours or, besides what is everywhere, in the
+/// first thread's block.
+void fill_machine_words(char* block, uint64_t stack_guard);
 
 /// Fills what _rtld_global_ro, at `ro`, holds about the processor.
 CpuSummary fill_processor(const Layout& layout, const arch::CpuFacts& cpu,

@@ -63,7 +63,7 @@ void prepare_main_thread(Linker& linker, char* block) {
   arch::write_tcb(block, arch::Native::kTcbStackGuard, stack_guard);
   arch::write_tcb(block, arch::Native::kTcbPointerGuard, pointer_key);
   __pointer_chk_guard = static_cast<uintptr_t>(pointer_key);
-  show_stack_guard(stack_guard);
+  fill_machine_words(block, stack_guard);
   if (s.layout == nullptr) return;
   const Pthread& f = s.layout->pthread;
   char* const record = thread_record(block);

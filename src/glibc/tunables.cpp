@@ -240,8 +240,10 @@ void Tunables::get(unsigned id, void* out, void (*callback)(void*)) const {
       *static_cast<int32_t*>(out) = static_cast<int32_t>(number(id));
       break;
     case TunableType::kUint64:
-    case TunableType::kSize:
       *static_cast<uint64_t*>(out) = number(id);
+      break;
+    case TunableType::kSize:
+      *static_cast<size_t*>(out) = static_cast<size_t>(number(id));
       break;
     case TunableType::kString: {
       const Value& value = set_by_user != nullptr ? set_by_user->value : kUnset;

@@ -15,7 +15,7 @@ PRELUDE_CLOSED_AFTER_START uint64_t __stack_chk_guard = 0;
 
 namespace prelude::glibc {
 
-void show_stack_guard(uint64_t guard) { __stack_chk_guard = guard; }
+void fill_machine_words(char*, uint64_t stack_guard) { __stack_chk_guard = stack_guard; }
 
 namespace {
 

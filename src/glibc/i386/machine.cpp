@@ -2,13 +2,32 @@
 // processor without features, so that they take those that run on every one.
 #include "glibc/machine.h"
 
-#include <prelude/base/string.h>
+#include <arch/native.h>
 
 #include "glibc/shared_state.h"
 
 namespace prelude::glibc {
 
-void show_stack_guard(uint64_t) {}  // it is a word of the thread block
+namespace {
+
+// libc makes system calls through the word kSystemCall of the thread block: by the vdso's entry, or
+// as every processor can.
+constexpr size_t kSystemCall = 0x10;
+
+[[gnu::naked, gnu::used]] void plain_system_call() { asm("int $0x80\n\tret"); }
+
+uint64_t system_call_entry() {
+  constexpr uint64_t kAtSysinfo = 32;
+  for (const elf::AuxEntry* entry = state().kernel.auxv; entry->type != elf::kAtNull; ++entry)
+    if (entry->type == kAtSysinfo) return entry->value;
+  return reinterpret_cast<uintptr_t>(&plain_system_call);
+}
+
+}  // namespace
+
+void fill_machine_words(char* block, uint64_t) {
+  arch::write_tcb(block, kSystemCall, system_call_entry());
+}
 
 namespace {
 

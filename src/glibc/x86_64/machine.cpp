@@ -8,7 +8,7 @@
 
 namespace prelude::glibc {
 
-void show_stack_guard(uint64_t) {}  // it is a word of the thread block
+void fill_machine_words(char*, uint64_t) {}
 
 CpuSummary fill_processor(const Layout& layout, const arch::CpuFacts& cpu,
                           const HardwareWords& kernel, const Tunables& tunables, std::byte* ro) {
