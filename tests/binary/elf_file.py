@@ -1,4 +1,4 @@
-"""A small reader of ELF-64 little-endian files: headers, dynamic section, symbols, versions."""
+"""A small reader of little-endian ELF files of 32 and 64 bits: headers, dynamic section, symbols, versions."""
 import struct
 from collections import namedtuple
 
@@ -19,25 +19,37 @@ KINDS = {1: "OBJECT", 2: "FUNC"}
 DT = {"NEEDED": 1, "PLTRELSZ": 2, "STRTAB": 5, "RELA": 7, "RELASZ": 8, "INIT": 12, "FINI": 13,
       "SONAME": 14, "SYMBOLIC": 16, "REL": 17, "TEXTREL": 22, "JMPREL": 23, "INIT_ARRAY": 25,
       "FINI_ARRAY": 26, "RUNPATH": 29, "RPATH": 15, "FLAGS": 30, "PREINIT_ARRAY": 32,
-      "RELRSZ": 35, "RELR": 36, "GNU_HASH": 0x6FFFFEF5, "VERDEF": 0x6FFFFFFC,
+      "RELSZ": 18, "RELRSZ": 35, "RELR": 36, "GNU_HASH": 0x6FFFFEF5, "VERDEF": 0x6FFFFFFC,
       "VERDEFNUM": 0x6FFFFFFD, "VERNEED": 0x6FFFFFFE, "VERSYM": 0x6FFFFFF0,
       "FLAGS_1": 0x6FFFFFFB}
+
+
+Layout = namedtuple("Layout", "header segment segment_fields section dynamic symbol symbol_fields relocation table")
+# The fields of segments and symbols stand in an order of their own in each class.
+LAYOUTS = {
+    1: Layout("<16sHHIIIIIHHHHHH", "<IIIIIIII", "type offset vaddr paddr filesz memsz flags align", "<IIIIIIIIII", "<iI",
+              "<IIIBBH", "name value size info other shndx", "<II", "REL"),
+    2: Layout("<16sHHIQQQIHHHHHH", "<IIQQQQQQ", "type flags offset vaddr paddr filesz memsz align", "<IIQQQQIIQQ", "<qQ",
+              "<IBBHQQ", "name info other shndx value size", "<QQq", "RELA")}
 
 
 class ElfFile:
     def __init__(self, path):
         with open(path, "rb") as file:
             self.data = file.read()
-        self.header = Header(*struct.unpack_from("<16sHHIQQQIHHHHHH", self.data))
-        self.segments = [Segment(*struct.unpack_from("<IIQQQQQQ", self.data,
-                                                     self.header.phoff + 56 * i))
-                         for i in range(self.header.phnum)]
+        self.layout = layout = LAYOUTS[self.data[4]]
+        self.header = Header(*struct.unpack_from(layout.header, self.data))
+        names = layout.segment_fields.split()
+        self.segments = [Segment(**dict(zip(names, words)))
+                         for words in self.table(layout.segment, self.header.phoff, self.header.phnum)]
         self.sections = self._sections()
         self.dynamic = self._dynamic()
 
+    def table(self, form, offset, count):
+        return [struct.unpack_from(form, self.data, offset + struct.calcsize(form) * i) for i in range(count)]
+
     def _sections(self):
-        raw = [struct.unpack_from("<IIQQQQIIQQ", self.data, self.header.shoff + 64 * i)
-               for i in range(self.header.shnum)]
+        raw = self.table(self.layout.section, self.header.shoff, self.header.shnum)
         if not raw:
             return {}
         names = raw[self.header.shstrndx][4]
@@ -48,8 +60,8 @@ class ElfFile:
     def _dynamic(self):
         entries = []
         for segment in self.of_type(PT_DYNAMIC):
-            for at in range(segment.offset, segment.offset + segment.filesz, 16):
-                tag, value = struct.unpack_from("<qQ", self.data, at)
+            for tag, value in self.table(self.layout.dynamic, segment.offset,
+                                         segment.filesz // struct.calcsize(self.layout.dynamic)):
                 if tag == 0:
                     break
                 entries.append((tag, value))
@@ -79,18 +91,20 @@ class ElfFile:
     def symbols(self, section_name):
         section = self.sections[section_name]
         strings = self.section_list[section.link].offset
-        for index in range(section.size // 24):
-            name, info, other, shndx, value, size = struct.unpack_from(
-                "<IBBHQQ", self.data, section.offset + 24 * index)
-            yield Symbol(self.text(strings + name), info, other, shndx, value, size, index)
+        form, fields = self.layout.symbol, self.layout.symbol_fields.split()
+        for index, words in enumerate(self.table(form, section.offset, section.size // struct.calcsize(form))):
+            symbol = dict(zip(fields, words))
+            yield Symbol(**{**symbol, "name": self.text(strings + symbol["name"])}, index=index)
 
     def relocations(self):
-        if not self.values("RELA"):
+        """Where the class has no addends they are in place: None."""
+        form, name = self.layout.relocation, self.layout.table
+        size = self.value(name + "SZ")
+        if size == 0:
             return
-        start = self.offset_of(self.value("RELA"))
-        for at in range(start, start + self.value("RELASZ"), 24):
-            offset, info, addend = struct.unpack_from("<QQq", self.data, at)
-            yield Rela(offset, info & 0xFFFFFFFF, info >> 32, addend)
+        shift = 8 if name == "REL" else 32
+        for offset, info, *addend in self.table(form, self.offset_of(self.value(name)), size // struct.calcsize(form)):
+            yield Rela(offset, info & (1 << shift) - 1, info >> shift, addend[0] if addend else None)
 
     def version_nodes(self):
         """Version index to name, without the base definition."""
