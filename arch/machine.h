@@ -11,7 +11,8 @@
 namespace prelude::arch {
 
 template <typename T>
-concept Machine = requires(uint32_t type, uint8_t symbol_other, RelocKind kind, uint64_t word) {
+concept Machine = requires(uint32_t type, uint8_t symbol_other, RelocKind kind, uint64_t word,
+                           const uint8_t* code, size_t bytes) {
   { T::kMachine } -> std::convertible_to<uint16_t>;
   { T::kElfClass } -> std::convertible_to<uint8_t>;
   { T::kPageSize } -> std::convertible_to<uint64_t>;
@@ -39,6 +40,7 @@ concept Machine = requires(uint32_t type, uint8_t symbol_other, RelocKind kind, 
   { T::begins_plt_words(word, word) } -> std::same_as<bool>;
   { T::kTlsOffsetBias } -> std::convertible_to<uint64_t>;
   { T::binds_at_once(symbol_other) } -> std::same_as<bool>;
+  { T::uses_offset(code, bytes, type) } -> std::same_as<bool>;
   { T::kind_of(type) } -> std::same_as<RelocKind>;
   { T::name_of(kind) } -> std::convertible_to<const char*>;
 };

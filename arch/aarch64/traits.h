@@ -2,6 +2,7 @@
 // VARIANT_PCS), AAPCS64, ELF Handling for TLS (variant I).
 #pragma once
 
+#include <arch/code.h>
 #include <arch/reloc_kind.h>
 
 #include <cstddef>
@@ -54,6 +55,15 @@ struct AArch64 {
   /// STO_AARCH64_VARIANT_PCS: such a function may take arguments in registers that the lazy binding
   /// stub does not keep.
   static constexpr bool binds_at_once(uint8_t symbol_other) { return (symbol_other & 0x80) != 0; }
+
+  /// Whether code may use a word at `offset`: LDR (immediate), 64 bits, unsigned offset.
+  static constexpr bool uses_offset(const uint8_t* code, size_t bytes, uint32_t offset) {
+    for (size_t at = 0; at + 4 <= bytes; at += 4) {
+      const uint32_t word = word_in_code(code + at);
+      if ((word & 0xffc00000) == 0xf9400000 && (word >> 10 & 0xfff) * 8 == offset) return true;
+    }
+    return false;
+  }
 
   /// No type of 32 bits is applied at run time.
   static constexpr const char* name_of(RelocKind kind) { return (void)kind, ""; }

@@ -2,6 +2,7 @@
 // Types", "Thread-Local Storage"); ELF Handling for TLS 3.4.2, 4.2.
 #pragma once
 
+#include <arch/code.h>
 #include <arch/reloc_kind.h>
 
 #include <cstddef>
@@ -50,6 +51,11 @@ struct I386 {
   }
   static constexpr uint64_t kTlsOffsetBias = 0;
   static constexpr bool binds_at_once(uint8_t symbol_other) { return (void)symbol_other, false; }
+
+  /// Whether code may use a member at `offset`: a displacement of 32 bits.
+  static constexpr bool uses_offset(const uint8_t* code, size_t bytes, uint32_t offset) {
+    return word_stands_in(code, bytes, offset);
+  }
 
   /// Nothing overflows where all numbers have 32 bits.
   static constexpr const char* name_of(RelocKind kind) { return (void)kind, ""; }

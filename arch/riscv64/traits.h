@@ -2,6 +2,7 @@
 // psABI 1.0 (relocations, variant calling conventions, thread-local storage).
 #pragma once
 
+#include <arch/code.h>
 #include <arch/reloc_kind.h>
 
 #include <cstddef>
@@ -50,6 +51,15 @@ struct RiscV64 {
   static constexpr uint64_t kTlsOffsetBias = 0x800;  ///< TLS_DTV_OFFSET
   /// STO_RISCV_VARIANT_CC.
   static constexpr bool binds_at_once(uint8_t symbol_other) { return (symbol_other & 0x80) != 0; }
+
+  /// Whether code may use a word at `offset`: LD, not compressed, since such reach 248 bytes only.
+  static constexpr bool uses_offset(const uint8_t* code, size_t bytes, uint32_t offset) {
+    for (size_t at = 0; at + 4 <= bytes; at += 2) {
+      const uint32_t word = word_in_code(code + at);
+      if ((word & 0x707f) == 0x3003 && word >> 20 == offset) return true;
+    }
+    return false;
+  }
 
   static constexpr const char* name_of(RelocKind kind) { return (void)kind, ""; }
 

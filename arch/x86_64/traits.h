@@ -2,6 +2,7 @@
 // Sources: psABI x86-64 1.0 (4.4 relocations, 3.4 registers), ELF Handling for TLS 3.4.6.
 #pragma once
 
+#include <arch/code.h>
 #include <arch/reloc_kind.h>
 
 #include <cstddef>
@@ -57,6 +58,11 @@ struct X86_64 {  // NOLINT(readability-identifier-naming): the machine's own nam
   static constexpr uint64_t kTlsOffsetBias = 0;
   /// Whether st_other says that a function must not be bound lazily.
   static constexpr bool binds_at_once(uint8_t symbol_other) { return (void)symbol_other, false; }
+
+  /// Whether code may use a member at `offset`: a displacement of 32 bits.
+  static constexpr bool uses_offset(const uint8_t* code, size_t bytes, uint32_t offset) {
+    return word_stands_in(code, bytes, offset);
+  }
 
   /// The type of a relocation that may overflow, as users know it.
   static constexpr const char* name_of(RelocKind kind) {

@@ -1,7 +1,8 @@
 // Where each glibc release keeps the fields that libc.so.6 and libpthread code read, as plain
 // data. The loader's code names a field, the table of the mapped libc says at which byte it lies.
-// A further release needs a new file in layouts/ (tools/gen-glibc-layouts), a line in layout.cpp
-// and nothing else. The generator reads the field lists below: keep one field a line.
+// A further release needs a new file in layouts/ (tools/gen-glibc-layouts), its lines in the
+// machine's lists beside machine_layout.h and nothing else. The generator reads the field lists
+// below: keep one field a line.
 //
 // Offsets are bytes from the start of the structure. A field that a release does not have is
 // kAbsent. Bit-fields must be changed bit by bit: neighbours belong to others.

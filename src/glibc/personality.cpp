@@ -25,23 +25,35 @@ const void* libc_object(const Module& libc, const char* name) {
   return libc.image.file_bytes(symbol->value, symbol->size);
 }
 
-// libc describes its own structures for thread debuggers: a build whose fields moved is found out
-// here.
-bool fits(const Module& libc, const Layout& layout) {
+// libc closes nothing without a look at a hook, which stands behind most of _rtld_global_ro.
+bool looks_for_hook(const Module& libc, const Layout& layout) {
+  constexpr uint32_t kEnough = 64;
+  const elf::Symbol* symbol = symbol_of(libc, "dlclose");
+  if (symbol == nullptr) return false;
+  const uint64_t bytes = symbol->size < kEnough ? symbol->size : kEnough;
+  const void* code = libc.image.file_bytes(symbol->value, bytes);
+  return code != nullptr && arch::Native::uses_offset(static_cast<const uint8_t*>(code), bytes,
+                                                      layout.rtld_global_ro.dl_dlfcn_hook);
+}
+
+// libc describes its own structures for thread debuggers, and its code shows more: a build whose
+// fields moved is found out here. What tells it, or null.
+const char* difference(const Module& libc, const Layout& layout) {
   uint32_t bytes = 0;
   const uint8_t* id = build_id(libc.image, bytes);
   if (id != nullptr && bytes == sizeof layout.build_id &&
       __builtin_memcmp(id, layout.build_id, bytes) == 0)
-    return true;
+    return nullptr;
   constexpr size_t kDecisive = 4;
   size_t checked = 0;
   for (const FingerprintWord& word : kFingerprintWords) {
     if (checked++ == kDecisive) break;
     const uint16_t expected = layout.fingerprint.*word.expected;
     const auto* words = static_cast<const uint32_t*>(libc_object(libc, word.symbol));
-    if (expected != kAbsent && (words == nullptr || words[word.word] != expected)) return false;
+    if (expected != kAbsent && (words == nullptr || words[word.word] != expected))
+      return word.symbol;
   }
-  return true;
+  return looks_for_hook(libc, layout) ? nullptr : "dlclose";
 }
 
 // From malloc and not from calloc: a program may have replaced that alone (glibc 2.36, 2.41).
@@ -322,7 +334,13 @@ Status choose_layout(const Module& libc) {
   const Layout* layout = find_layout(release);
   // Auditors' libraries share our structures with the program's.
   const bool agrees = s.layout == nullptr || s.layout == layout;
-  if (layout != nullptr && agrees && fits(libc, *layout)) {
+  if (layout != nullptr && agrees) {
+    const char* other = difference(libc, *layout);
+    if (other != nullptr)
+      return Error{.code = Errc::kUnknownLibcBuild,
+                   .object = libc.path,
+                   .subject = version_text(release),
+                   .context = other};
     s.layout = layout;
     return Done{};
   }

@@ -172,6 +172,10 @@ void compose(Writer& out, const Error& error) {
     case Errc::kUnknownLibc:
       compose_unknown_libc(out, error);
       break;
+    case Errc::kUnknownLibcBuild:
+      put_name(out.put("unsupported build of C library version "), error.subject);
+      put_name(out.put(" ("), error.context).put(" shows another layout than known)");
+      break;
     case Errc::kSystemCall:
       put_name(out, error.subject).put(" failed");
       break;

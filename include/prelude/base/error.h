@@ -68,11 +68,12 @@ enum class Errc : uint16_t {
   kUnsupportedRequest,
   kRecursiveInit,
   // the loader itself
-  kSelfLoad,     ///< the loader was asked to load itself
-  kUnknownLibc,  ///< subject = version found, context = versions served
-  kSystemCall,   ///< subject = call
-  kOverwritten,  ///< what we know of an object has been written to by somebody else
-  kInternal,     ///< subject = what
+  kSelfLoad,          ///< the loader was asked to load itself
+  kUnknownLibc,       ///< subject = version found, context = versions served
+  kUnknownLibcBuild,  ///< subject = version found, context = symbol that shows another layout
+  kSystemCall,        ///< subject = call
+  kOverwritten,       ///< what we know of an object has been written to by somebody else
+  kInternal,          ///< subject = what
 };
 
 /// The file is not there, or there for another machine: no fault of anybody's.

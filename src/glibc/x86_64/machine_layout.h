@@ -27,7 +27,7 @@ inline constexpr uint16_t kMutexSize = 40;
 
 // Buffers that hold any release's structure (checked in layout.cpp).
 inline constexpr size_t kMaxRtldGlobalSize = 4352;
-inline constexpr size_t kMaxRtldGlobalRoSize = 960;
+inline constexpr size_t kMaxRtldGlobalRoSize = 976;
 inline constexpr size_t kMaxLinkMapSize = 1216;
 inline constexpr size_t kMaxPthreadSize = 2368;
 

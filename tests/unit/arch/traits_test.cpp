@@ -39,6 +39,23 @@ TEST(Traits, OtherTypesAreUnknown) {
     EXPECT_EQ(X86_64::kind_of(type), RelocKind::kUnknown) << type;
 }
 
+// Bytes as assemblers make them.
+TEST(Traits, CodeThatUsesAnOffset) {
+  constexpr uint8_t kCompare[] = {0x48, 0x83, 0xb8, 0x68, 0x03, 0, 0, 0};  // cmpq $0, 872(%rax)
+  EXPECT_TRUE(X86_64::uses_offset(kCompare, sizeof kCompare, 872));
+  EXPECT_FALSE(X86_64::uses_offset(kCompare, sizeof kCompare, 880));
+  EXPECT_FALSE(X86_64::uses_offset(kCompare, 6, 872));
+  constexpr uint8_t kLdr[] = {0x1f, 0x20, 0x03, 0xd5,
+                              0x01, 0xb4, 0x41, 0xf9};  // nop; ldr x1, [x0, #872]
+  EXPECT_TRUE(AArch64::uses_offset(kLdr, sizeof kLdr, 872));
+  EXPECT_FALSE(AArch64::uses_offset(kLdr, sizeof kLdr, 864));
+  EXPECT_FALSE(AArch64::uses_offset(kLdr, 4, 872));
+  constexpr uint8_t kLd[] = {0x01, 0x00, 0x83, 0x37, 0x85, 0x36};  // c.nop; ld a5, 872(a0)
+  EXPECT_TRUE(RiscV64::uses_offset(kLd, sizeof kLd, 872));
+  EXPECT_FALSE(RiscV64::uses_offset(kLd, sizeof kLd, 871));
+  EXPECT_FALSE(RiscV64::uses_offset(kLd, 5, 872));
+}
+
 static_assert(prelude::arch::Machine<AArch64>);
 
 TEST(TraitsOfAArch64, KindsOfRelocations) {

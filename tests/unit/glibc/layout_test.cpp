@@ -11,12 +11,12 @@ namespace {
 const Layout& at(int minor) { return *find_layout(minor); }
 
 TEST(Layout, IsFoundForServedReleasesOnly) {
-  for (const int minor : {36, 41, 43, 44}) {
+  for (const int minor : {36, 39, 41, 43, 44}) {
     ASSERT_NE(find_layout(minor), nullptr);
     EXPECT_EQ(find_layout(minor)->minor, minor);
   }
   for (const int minor : {-1, 0, 31, 35, 37, 42, 45}) EXPECT_EQ(find_layout(minor), nullptr);
-  EXPECT_EQ(layout_count(), 4U);
+  EXPECT_EQ(layout_count(), 5U);
   EXPECT_EQ(layouts()[0].minor, 36);
 }
 
@@ -25,7 +25,9 @@ TEST(Layout, HasTheSizesOfTheStructures) {
   EXPECT_EQ(at(41).rtld_global.size, 2888);
   EXPECT_EQ(at(43).rtld_global.size, 2120);
   EXPECT_EQ(at(44).rtld_global.size, 2136);
+  EXPECT_EQ(at(39).rtld_global.size, 4352);
   EXPECT_EQ(at(36).rtld_global_ro.size, 896);
+  EXPECT_EQ(at(39).rtld_global_ro.size, 976);
   EXPECT_EQ(at(41).rtld_global_ro.size, 952);
   EXPECT_EQ(at(43).rtld_global_ro.size, 928);
   EXPECT_EQ(at(36).link_map.size, 1192);
@@ -111,10 +113,13 @@ TEST(Behaviour, DiffersAsTheContractSays) {
   EXPECT_TRUE(at(36).behaviour.rseq_in_pthread);
   EXPECT_FALSE(at(41).behaviour.rseq_in_pthread);
   EXPECT_FALSE(at(36).behaviour.catch_in_loader);
+  EXPECT_TRUE(at(39).behaviour.rseq_in_pthread);
+  EXPECT_TRUE(at(39).behaviour.catch_in_loader);
   EXPECT_TRUE(at(41).behaviour.catch_in_loader);
   EXPECT_TRUE(at(36).behaviour.exec_stack_on_dlopen);
   EXPECT_FALSE(at(41).behaviour.exec_stack_on_dlopen);
   EXPECT_FALSE(at(36).behaviour.told_when_relocated);
+  EXPECT_TRUE(at(39).behaviour.told_when_relocated);
   EXPECT_TRUE(at(41).behaviour.told_when_relocated);
   EXPECT_FALSE(at(36).behaviour.told_before_closing);
   EXPECT_TRUE(at(41).behaviour.told_before_closing);
@@ -128,7 +133,9 @@ TEST(Behaviour, DiffersAsTheContractSays) {
   EXPECT_TRUE(at(41).behaviour.stops_unchanged);
   EXPECT_FALSE(at(36).behaviour.lists_loader);
   EXPECT_TRUE(at(41).behaviour.lists_loader);
+  EXPECT_TRUE(at(39).behaviour.lists_loader);
   EXPECT_FALSE(at(36).behaviour.labels_rseq);
+  EXPECT_FALSE(at(39).behaviour.labels_rseq);
   EXPECT_TRUE(at(41).behaviour.labels_rseq);
   EXPECT_FALSE(at(41).behaviour.resolves_origin);
   EXPECT_TRUE(at(43).behaviour.resolves_origin);

@@ -55,7 +55,7 @@ struct Parsed {
 
 constexpr const char* kCheck = "glibc.malloc.check";
 constexpr const char* kTopPad = "glibc.malloc.top_pad";
-constexpr int kReleases[] = {36, 41, 43, 44};
+constexpr int kReleases[] = {36, 39, 41, 43, 44};
 
 TEST(TunableTable, HasTheNumbersOfTheRelease) {
   EXPECT_EQ(find_tunable_table(36).count, 37);
