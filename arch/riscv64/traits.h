@@ -81,6 +81,8 @@ struct RiscV64 {
         return RelocKind::kTlsOffset;  // R_RISCV_TLS_DTPREL64
       case 11:
         return RelocKind::kTlsStatic;  // R_RISCV_TLS_TPREL64
+      case 12:
+        return RelocKind::kTlsDescriptor;  // R_RISCV_TLSDESC
       case 58:
         return RelocKind::kIndirect;  // R_RISCV_IRELATIVE
       default:

@@ -101,6 +101,7 @@ TEST(TraitsOfRiscV64, KindsOfRelocations) {
   EXPECT_EQ(RiscV64::kind_of(R_RISCV_TLS_DTPMOD64), RelocKind::kTlsModule);
   EXPECT_EQ(RiscV64::kind_of(R_RISCV_TLS_DTPREL64), RelocKind::kTlsOffset);
   EXPECT_EQ(RiscV64::kind_of(R_RISCV_TLS_TPREL64), RelocKind::kTlsStatic);
+  EXPECT_EQ(RiscV64::kind_of(12), RelocKind::kTlsDescriptor);  // not in every <elf.h>
   EXPECT_EQ(RiscV64::kind_of(R_RISCV_IRELATIVE), RelocKind::kIndirect);
 }
 

@@ -44,7 +44,7 @@ struct Riscv64 {
   static constexpr uint32_t kWord = R_RISCV_64, kGot = kNoType, kPlt = R_RISCV_JUMP_SLOT,
                             kRelative = R_RISCV_RELATIVE, kCopy = R_RISCV_COPY,
                             kModule = R_RISCV_TLS_DTPMOD64, kOffset = R_RISCV_TLS_DTPREL64,
-                            kStatic = R_RISCV_TLS_TPREL64, kDescriptor = kNoType,
+                            kStatic = R_RISCV_TLS_TPREL64, kDescriptor = 12,
                             kIndirect = R_RISCV_IRELATIVE;
   static constexpr uint64_t kBlockBias = 0x800;
 };
@@ -110,9 +110,7 @@ TYPED_TEST(MachineRelocation, ThreadLocalWords) {
   EXPECT_EQ(this->after(TypeParam::kModule, 1, 0), 7U);
   EXPECT_EQ(this->after(TypeParam::kOffset, 1, 4), 0x1004U - TypeParam::kBlockBias);
   EXPECT_EQ(this->after(TypeParam::kStatic, 1, 4), 0x1004U - 64);  // the binder's block: tp - 64
-  if (TypeParam::kDescriptor != kNoType) {
-    EXPECT_EQ(this->after(TypeParam::kDescriptor, 1, 4), 11U);
-  }
+  EXPECT_EQ(this->after(TypeParam::kDescriptor, 1, 4), 11U);
 }
 
 TYPED_TEST(MachineRelocation, CopiesAndResolvers) {

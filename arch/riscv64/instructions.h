@@ -1,0 +1,41 @@
+// The few instructions of riscv64 that shared code needs inline.
+#pragma once
+
+#include <arch/riscv64/traits.h>
+
+namespace prelude::arch {
+
+inline std::byte* thread_pointer() {
+  std::byte* result;
+  asm("mv %0, tp" : "=r"(result));
+  return result;
+}
+
+/// The wall-clock counter, which user code may always read; unordered with the instructions around
+/// it.
+inline uint64_t cycles() {
+  uint64_t result;
+  asm volatile("rdtime %0" : "=r"(result));
+  return result;
+}
+
+/// A word of a thread block, by one of the kTcb offsets; what has no place in the block is not
+/// written.
+inline uint64_t read_tcb(const void* block, size_t offset) {
+  return *reinterpret_cast<const uint64_t*>(static_cast<const std::byte*>(block) + offset);
+}
+inline void write_tcb(void* block, size_t offset, uint64_t value) {
+  if (offset != RiscV64::kNoTcbWord)
+    *reinterpret_cast<uint64_t*>(static_cast<std::byte*>(block) + offset) = value;
+}
+
+/// Writes the word around a byte back as it is, so that a copy-on-write page is copied now.
+inline void write_fault(void* at) {
+  const uint64_t word = reinterpret_cast<uint64_t>(at) & ~uint64_t{3};
+  asm volatile("amoor.w zero, zero, (%0)" : : "r"(word) : "memory");
+}
+
+/// The hint of Zihintpause; other processors take it for a fence that orders nothing.
+inline void pause() { asm volatile(".4byte 0x0100000f"); }
+
+}  // namespace prelude::arch
