@@ -7,6 +7,8 @@
 #include <arch/aarch64/cpu.h>
 #elif defined(__i386__)
 #include <arch/i386/cpu.h>
+#elif defined(__riscv) && __riscv_xlen == 64
+#include <arch/riscv64/cpu.h>
 #else
 #error "no arch/<machine>/cpu.h for this machine yet"
 #endif

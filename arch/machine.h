@@ -34,6 +34,7 @@ concept Machine = requires(uint32_t type, uint8_t symbol_other, RelocKind kind, 
   { T::kTcbPointerGuard } -> std::convertible_to<size_t>;
   { T::kRelativeType } -> std::convertible_to<uint32_t>;
   { T::kAddsToSlots } -> std::convertible_to<bool>;
+  { T::kGlobalPointer } -> std::convertible_to<const char*>;
   { T::kCallsInitAndFini } -> std::convertible_to<bool>;
   { T::kGotModule } -> std::convertible_to<size_t>;
   { T::kGotStub } -> std::convertible_to<size_t>;

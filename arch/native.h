@@ -22,6 +22,12 @@ using Native = AArch64;
 namespace prelude::arch {
 using Native = I386;
 }
+#elif defined(__riscv) && __riscv_xlen == 64
+#include <arch/riscv64/instructions.h>
+#include <arch/riscv64/vector_state.h>
+namespace prelude::arch {
+using Native = RiscV64;
+}
 #else
 #error "no arch/<machine> directory for this machine yet"
 #endif

@@ -16,6 +16,11 @@
 #include <arch/i386/handover.h>
 #include <arch/i386/plt_watch.h>
 #include <arch/i386/vector_state.h>
+#elif defined(__riscv) && __riscv_xlen == 64
+#include <arch/riscv64/context.h>
+#include <arch/riscv64/handover.h>
+#include <arch/riscv64/plt_watch.h>
+#include <arch/riscv64/vector_state.h>
 #else
 #error "no arch/<machine> directory for this machine yet"
 #endif

@@ -7,6 +7,8 @@
 #include <arch/aarch64/syscall.h>
 #elif defined(__i386__)
 #include <arch/i386/syscall.h>
+#elif defined(__riscv) && __riscv_xlen == 64
+#include <arch/riscv64/syscall.h>
 #else
 #error "no arch/<machine>/syscall.h for this machine yet"
 #endif

@@ -10,7 +10,7 @@
 namespace prelude::arch {
 
 struct CpuFacts {};
-inline CpuFacts read_cpu_facts() { return {}; }
+inline CpuFacts read_cpu_facts(uint64_t = 0) { return {}; }
 
 inline uint32_t isa_levels(const CpuFacts&) { return 0; }
 /// A subdirectory of glibc-hwcaps and the level it is for: none on this machine.

@@ -34,6 +34,8 @@ inline void write_fault(void* at) {
   *byte = *byte;
 }
 
+inline void set_global_pointer(uint64_t) {}
+
 inline void pause() { asm volatile("yield"); }
 
 }  // namespace prelude::arch

@@ -43,6 +43,9 @@ struct AArch64 {
   static constexpr uint32_t kRelativeType = 1027;
   static constexpr bool kAddsToSlots = true;
   static constexpr bool kCallsInitAndFini = true;
+  /// The program's symbol for the value of a register that code of it counts on; null: there is
+  /// none.
+  static constexpr const char* kGlobalPointer = nullptr;
   /// Words of DT_PLTGOT: what PLT0 hands on, and where it jumps.
   static constexpr size_t kGotModule = 1, kGotStub = 2;
   /// Linkers put the address of the dynamic section into the first of them. With other words the

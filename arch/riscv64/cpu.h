@@ -12,7 +12,7 @@ namespace prelude::arch {
 struct CpuFacts {
   uint64_t features = 0;  ///< AT_HWCAP
 };
-inline CpuFacts read_cpu_facts(uint64_t features) { return {features}; }
+inline CpuFacts read_cpu_facts(uint64_t features = 0) { return {features}; }
 
 inline uint32_t isa_levels(const CpuFacts&) { return 0; }
 /// A subdirectory of glibc-hwcaps and the level it is for: none on this machine.

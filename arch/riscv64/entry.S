@@ -23,8 +23,8 @@ _start:
     ld      t1, HANDOVER_ENTRY(sp)
     ld      a0, HANDOVER_FINALISER(sp)
     ld      sp, HANDOVER_STACK(sp)
-    // All but tp: the thread block is there. The program sets gp itself.
-    .irp register, ra, gp, t0, t2, t3, t4, t5, t6, a1, a2, a3, a4, a5, a6, a7
+    // All but tp and gp, which are the program's already.
+    .irp register, ra, t0, t2, t3, t4, t5, t6, a1, a2, a3, a4, a5, a6, a7
     mv      \register, zero
     .endr
     .irp register, s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11

@@ -35,6 +35,9 @@ inline void write_fault(void* at) {
   asm volatile("amoor.w zero, zero, (%0)" : : "r"(word) : "memory");
 }
 
+/// gp; nothing in the loader uses it.
+inline void set_global_pointer(uint64_t value) { asm volatile("mv gp, %0" : : "r"(value)); }
+
 /// The hint of Zihintpause; other processors take it for a fence that orders nothing.
 inline void pause() { asm volatile(".4byte 0x0100000f"); }
 

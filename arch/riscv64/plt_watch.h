@@ -36,6 +36,5 @@ inline void settle_vectors(CallResult&, const VectorsBefore<2>&) {}
 
 extern "C" {
 // Not callable from C++: entered from a PLT.
-[[gnu::visibility("hidden")]] void prelude_lazy();
+[[gnu::visibility("hidden")]] void prelude_watched_call();
 }
-inline void (*const prelude_watched_call)() = prelude_lazy;

@@ -5,6 +5,7 @@ namespace prelude::arch {
 
 enum class SyscallNumber : long {
   kGetcwd = 17,
+  kFcntl = 25,
   kOpenat = 56,
   kClose = 57,
   kRead = 63,

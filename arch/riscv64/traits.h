@@ -1,5 +1,5 @@
-// Facts about riscv64 (lp64d) as data; the loader is not built for it. Sources: RISC-V ELF
-// psABI 1.0 (relocations, variant calling conventions, thread-local storage).
+// Facts about riscv64 (lp64d) as data. Sources: RISC-V ELF psABI 1.0 (relocations, variant calling
+// conventions, thread-local storage).
 #pragma once
 
 #include <arch/code.h>
@@ -42,6 +42,9 @@ struct RiscV64 {
   static constexpr bool kAddsToSlots = true;
   /// Compat: DT_INIT and DT_FINI are not looked at (glibc 2.41, tests/machine/core_test.py).
   static constexpr bool kCallsInitAndFini = false;
+  /// Code of a program that is linked to addresses finds its data by gp; so do resolvers, which run
+  /// before its start code can set the register.
+  static constexpr const char* kGlobalPointer = "__global_pointer$";
   /// Words of DT_PLTGOT: what PLT0 hands on, and where it jumps.
   static constexpr size_t kGotModule = 1, kGotStub = 0;
   /// What linkers put into the first of them: GNU ld no address at all, lld nothing.

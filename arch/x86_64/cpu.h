@@ -58,8 +58,9 @@ inline constexpr uint32_t kMaxCpuid = 14, kMaxCpuidOfGuest = 13;
 /// The processor this runs on.
 CpuSource native_cpu_source();
 CpuFacts read_cpu_facts(const CpuSource& source);
-/// Of the processor this runs on.
+/// Of the processor this runs on. The kernel's word on it (AT_HWCAP) is not needed here.
 CpuFacts read_cpu_facts();
+inline CpuFacts read_cpu_facts(uint64_t) { return read_cpu_facts(); }
 /// One answer of this processor, for diagnostics.
 CpuidLeaf cpuid(uint32_t leaf, uint32_t subleaf = 0);
 

@@ -47,6 +47,9 @@ struct X86_64 {  // NOLINT(readability-identifier-naming): the machine's own nam
   static constexpr bool kAddsToSlots = false;
   /// Whether DT_INIT and DT_FINI count.
   static constexpr bool kCallsInitAndFini = true;
+  /// The program's symbol for the value of a register that code of it counts on; null: there is
+  /// none.
+  static constexpr const char* kGlobalPointer = nullptr;
   /// Words of DT_PLTGOT: what PLT0 hands on, and where it jumps.
   static constexpr size_t kGotModule = 1, kGotStub = 2;
   /// Linkers put the address of the dynamic section into the first of them. With other words the
@@ -138,6 +141,9 @@ inline void write_tcb(void* block, size_t offset, uint64_t value) {
 inline void write_fault(void* at) {
   asm volatile("lock orb $0, (%0)" : : "r"(at) : "memory", "cc");
 }
+
+/// There is no such register (kGlobalPointer).
+inline void set_global_pointer(uint64_t) {}
 
 /// A hint for spinning waits.
 inline void pause() { __builtin_ia32_pause(); }

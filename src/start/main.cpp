@@ -143,7 +143,18 @@ void trace_all_scopes() {
   all.release(linker.heap);
 }
 
+void set_global_pointer() {
+  constexpr const char* kName = arch::Native::kGlobalPointer;
+  if constexpr (kName != nullptr) {
+    const Module& program = *linker.program;
+    SymbolQuery query = make_query(kName);
+    const elf::Symbol* symbol = find_in_object(program.record, query);
+    if (symbol != nullptr) arch::set_global_pointer(program.image.bias + symbol->value);
+  }
+}
+
 void relocate_all(Batch& batch) {
+  set_global_pointer();
   const uint64_t since = arch::cycles();
   Module& program = *linker.program;
   check(relocate_batch(linker, batch, program.sorted.data(), program.sorted.size(),
@@ -208,7 +219,7 @@ void run(uintptr_t* stack, uint64_t started, arch::Handover& out) {
   world.started = started;
   world.base = reinterpret_cast<uintptr_t>(&__ehdr_start);
   read_options(stack);
-  world.cpu = arch::read_cpu_facts();
+  world.cpu = arch::read_cpu_facts(world.stack.value(elf::kAtHwcap));
   set_up_linker();
   const Options& options = world.parsed.options;
   if (options.direct && !options.only_informs()) become_program_arguments();

@@ -11,8 +11,10 @@
 #if defined(__riscv)
 #define NUMBER_WRITE 64
 #define NUMBER_EXIT 94
-// The finaliser comes in the first argument's register.
-ENTRY(".globl _start; _start: mv a1, sp; andi sp, sp, -16; li ra, 0; tail start_in_c");
+// The finaliser comes in the first argument's register; gp is the start code's to set.
+ENTRY(
+    ".globl _start; _start: .option push; .option norelax; lla gp, __global_pointer$; .option pop;"
+    "mv a1, sp; andi sp, sp, -16; li ra, 0; tail start_in_c");
 static inline long call_kernel(long number, long a, long b, long c) {
   register long which asm("a7") = number;
   register long first asm("a0") = a;
