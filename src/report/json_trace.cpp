@@ -56,8 +56,7 @@ void JsonTrace::write_line(int pid, const Event& event) {
   out.put('\n').flush();
 }
 
-void JsonTrace::finish() {
-  if (lines_ || !file_.active()) return;
+void JsonTrace::close_array() {
   const int pid = sys::process_id();
   if (finished_pid_.exchange(pid) == pid) return;
   const int fd = file_.descriptor(pid);

@@ -24,9 +24,13 @@ class JsonTrace {
 
   void write(const Event& event);
   /// Closes the array: for process exit. Later events are dropped.
-  void finish();
+  void finish() {
+    if (!lines_ && file_.active()) [[unlikely]]
+      close_array();
+  }
 
  private:
+  void close_array();
   void write_line(int pid, const Event& event);
 
   TraceFile file_;
