@@ -9,6 +9,16 @@
 namespace prelude::start {
 namespace {
 
+// As the vdso calls itself, which has another name on one machine.
+template <typename Machine>
+constexpr const char* vdso_name() {
+  if constexpr (requires { Machine::kVdsoName; })
+    return Machine::kVdsoName;
+  else
+    return "linux-vdso.so.1";
+}
+constexpr const char* kVdsoName = vdso_name<arch::Native>();
+
 template <typename T>
 T* at_address(uint64_t address) {
   return reinterpret_cast<T*>(address);
@@ -159,8 +169,7 @@ void adopt_self_and_vdso() {
   const uint64_t vdso = world.stack.value(elf::kAtSysinfoEhdr);
   if (vdso == 0) return;
   const MappedFile file = mapped_file(vdso);
-  auto adopted =
-      adopt_object(linker, file.headers, file.count, file.entry, file.bias, "linux-vdso.so.1");
+  auto adopted = adopt_object(linker, file.headers, file.count, file.entry, file.bias, kVdsoName);
   if (!adopted) return;  // an odd vdso is not used
   linker.vdso = *adopted;
   linker.vdso->is_vdso = true;
@@ -168,10 +177,10 @@ void adopt_self_and_vdso() {
   linker.vdso->relocated = true;
   linker.vdso->dependencies_known = true;
   append_to_namespace(linker, linker.base_space, *linker.vdso);
-  give_names(*linker.vdso, "linux-vdso.so.1");
+  give_names(*linker.vdso, kVdsoName);
   if (!append_to_list(linker, linker.vdso->closure, *linker.vdso) ||
       !add_scope(linker, *linker.vdso, &linker.vdso->closure, true))
-    fail(linker, {.code = Errc::kOutOfMemory, .object = "linux-vdso.so.1"});
+    fail(linker, {.code = Errc::kOutOfMemory, .object = kVdsoName});
   linker.personality->vdso_adopted(linker);
 }
 

@@ -10,14 +10,16 @@ namespace prelude {
 namespace {
 
 constexpr uint64_t kPage = arch::Native::kLargestPageSize;  // a multiple of it is asked for
-constexpr uint64_t kFirstDistance = uint64_t{16} << 40;
-constexpr uint64_t kLastDistance = uint64_t{100} << 40;
+// Where addresses have 32 bits there is little that is far: what is occupied is passed over.
+constexpr bool kWide = sizeof(void*) == sizeof(uint64_t);
+constexpr uint64_t kFirstDistance = kWide ? uint64_t{16} << 40 : uint64_t{1} << 30;
+constexpr uint64_t kLastDistance = kWide ? uint64_t{100} << 40 : uint64_t{3} << 30;
 // Where thread pointers are low (stacks without a limit put all mappings below 24 TiB) there is
 // less room that far: then nearer, up to kFirstDistance, where the program's own mappings may come.
-constexpr uint64_t kNearDistance = uint64_t{64} << 30;
+constexpr uint64_t kNearDistance = kWide ? uint64_t{64} << 30 : uint64_t{128} << 20;
 // Far enough that the areas of threads whose stacks are neighbours do not meet those of the next
 // distance.
-constexpr uint64_t kStep = uint64_t{16} << 30;
+constexpr uint64_t kStep = kWide ? uint64_t{16} << 30 : uint64_t{16} << 20;
 // Small modules share an area. More would keep threads with small stacks from having areas of their
 // own.
 constexpr uint64_t kSmallestArea = uint64_t{16} << 10;
