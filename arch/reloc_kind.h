@@ -19,10 +19,10 @@ enum class RelocKind : uint8_t {
   kTlsModule,      ///< module id
   kTlsOffset,      ///< offset in the module's block, less what __tls_get_addr adds
   kTlsStatic,      ///< offset from the thread pointer
-  kTlsDistance,    ///< the same, counted downwards
   kTlsDescriptor,  ///< two words: function and argument
   kSize32,         ///< Z + A
   kSize,           ///< Z + A, a word of the machine
+  kTlsDistance,    ///< kTlsStatic, counted downwards
   kUnknown,
 };
 

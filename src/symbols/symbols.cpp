@@ -145,8 +145,8 @@ constexpr uint32_t kBits = sizeof(elf::Word) * 8;
 
 [[gnu::always_inline]] inline bool bloom_passes(const LookupRecord& record, uint32_t hash) {
   const elf::Word word = record.bloom[(hash / kBits) & record.bloom_mask];
-  const elf::Word second = (elf::Word{hash} >> record.bloom_shift) & (kBits - 1);
-  return ((word >> (hash & (kBits - 1))) & (word >> second) & 1) != 0;
+  return ((word >> (hash % kBits)) & (word >> ((elf::Word{hash} >> record.bloom_shift) % kBits)) &
+          1) != 0;
 }
 
 [[gnu::always_inline]] inline const elf::Symbol* probe(const LookupRecord& record,

@@ -368,8 +368,9 @@ class Relocator {
     const Bound& bound = *found;
     if (fills_word(kind)) return store_word(rela, kind, bound);
     Word* const at = slot(rela.offset);
-    if (kind == Kind::kCopy) return bound.undefined || binder_.copy(at, rela.symbol(), bound);
-    const int64_t addend = addend_of(rela);
+    // What is copied may be shorter than a word with an addend.
+    const bool has_addend = Elf::kHasAddends || kind != Kind::kCopy;
+    const int64_t addend = has_addend ? addend_of(rela) : 0;
     const uint64_t value = bound.value + static_cast<uint64_t>(addend);
     switch (kind) {
       case Kind::kAbsolute32:
@@ -382,6 +383,8 @@ class Relocator {
         const bool fits = static_cast<int64_t>(distance) == static_cast<int32_t>(distance);
         return narrow(at, distance, !fits, rela, kind);
       }
+      case Kind::kCopy:
+        return bound.undefined || binder_.copy(at, rela.symbol(), bound);
       case Kind::kSize:
         *at = low(bound.size + static_cast<uint64_t>(addend));
         return true;
