@@ -23,6 +23,12 @@ inline void write_tcb(void* block, size_t offset, uint64_t value) {
       static_cast<uintptr_t>(value);
 }
 
+/// Resolvers of IFUNCs are told nothing.
+inline void tell_resolvers(uint64_t) {}
+inline uintptr_t call_resolver(uint64_t address) {
+  return reinterpret_cast<uintptr_t (*)()>(static_cast<uintptr_t>(address))();
+}
+
 /// Writes a byte back as it is, so that a copy-on-write page is copied now.
 inline void write_fault(void* at) {
   asm volatile("lock orb $0, (%0)" : : "r"(at) : "memory", "cc");

@@ -3,6 +3,14 @@
 
 #include <arch/riscv64/traits.h>
 
+extern "C" {
+/// riscv_hwprobe(2), for resolvers.
+[[gnu::visibility("hidden")]] int prelude_hwprobe(void* pairs, size_t pair_count, size_t cpu_count,
+                                                  unsigned long* cpus, unsigned flags);
+// NOLINTNEXTLINE(bugprone-dynamic-static-initializers): a plain word, set by tell_resolvers
+[[gnu::visibility("hidden")]] extern uint64_t prelude_hardware_word;
+}
+
 namespace prelude::arch {
 
 inline std::byte* thread_pointer() {
@@ -37,6 +45,14 @@ inline void write_fault(void* at) {
 
 /// gp; nothing in the loader uses it.
 inline void set_global_pointer(uint64_t value) { asm volatile("mv gp, %0" : : "r"(value)); }
+
+/// Resolvers of IFUNCs are told AT_HWCAP and how to ask the kernel for more (glibc 2.40,
+/// <sys/hwprobe.h>). Before the first of them runs.
+inline void tell_resolvers(uint64_t hardware_word) { prelude_hardware_word = hardware_word; }
+inline uint64_t call_resolver(uint64_t address) {
+  using Resolver = uint64_t (*)(uint64_t, decltype(&prelude_hwprobe), void*);
+  return reinterpret_cast<Resolver>(address)(prelude_hardware_word, &prelude_hwprobe, nullptr);
+}
 
 /// The hint of Zihintpause; other processors take it for a fence that orders nothing.
 inline void pause() { asm volatile(".4byte 0x0100000f"); }

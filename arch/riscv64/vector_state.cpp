@@ -1,5 +1,7 @@
+#include <arch/riscv64/instructions.h>
 #include <arch/riscv64/vector_state.h>
 
+uint64_t prelude_hardware_word = 0;
 // Read by tlsdesc.S under this name.
 uint8_t prelude_state_saver = 0;
 

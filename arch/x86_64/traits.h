@@ -145,6 +145,12 @@ inline void write_fault(void* at) {
 /// There is no such register (kGlobalPointer).
 inline void set_global_pointer(uint64_t) {}
 
+/// Resolvers of IFUNCs are told nothing.
+inline void tell_resolvers(uint64_t) {}
+inline uint64_t call_resolver(uint64_t address) {
+  return reinterpret_cast<uint64_t (*)()>(address)();
+}
+
 /// A hint for spinning waits.
 inline void pause() { __builtin_ia32_pause(); }
 

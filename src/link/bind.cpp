@@ -2,6 +2,8 @@
 // (gABI ch. 4 "Symbol Table", ch. 5 "Shared Object Dependencies"; feature rows of ld.so(8)).
 #include <prelude/link/linker.h>
 
+#include <arch/native.h>
+
 #include <prelude/base/string.h>
 
 namespace prelude {
@@ -213,7 +215,7 @@ Result<uint64_t> definition_address(const Linker& linker, const Definition& foun
 Result<uint64_t> resolved_address(const Linker& linker, const Definition& found) {
   auto address = definition_address(linker, found);
   if (!address || found.symbol->type() != elf::kSttGnuIfunc) return address;
-  return reinterpret_cast<uintptr_t (*)()>(*address)();
+  return arch::call_resolver(*address);
 }
 
 Status check_callable(const Definition& found) {

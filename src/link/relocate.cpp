@@ -74,9 +74,8 @@ bool remark_overflow(Linker& linker, const Module& module, uint32_t symbol, cons
 }
 
 Status run_resolver(Linker& linker, const PendingResolver& pending) {
-  using Resolver = uintptr_t (*)();
   Module& module = *pending.module;
-  const uint64_t target = reinterpret_cast<Resolver>(pending.resolver)();
+  const uint64_t target = arch::call_resolver(pending.resolver);
   const uint64_t value = target + static_cast<uint64_t>(pending.addend);
   if (pending.form == ResultForm::kWord) return store_word(linker, module, pending.slot, value);
   const bool relative = pending.form == ResultForm::kPcRelative32;
@@ -109,8 +108,7 @@ class LiveBinder {
   }
 
   bool call_resolver(uint64_t address, uint64_t& result) {
-    using Resolver = uintptr_t (*)();
-    result = reinterpret_cast<Resolver>(address)();
+    result = arch::call_resolver(address);
     return true;
   }
 

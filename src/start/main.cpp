@@ -219,7 +219,9 @@ void run(uintptr_t* stack, uint64_t started, arch::Handover& out) {
   world.started = started;
   world.base = reinterpret_cast<uintptr_t>(&__ehdr_start);
   read_options(stack);
-  world.cpu = arch::read_cpu_facts(world.stack.value(elf::kAtHwcap));
+  const uint64_t hardware_word = world.stack.value(elf::kAtHwcap);
+  world.cpu = arch::read_cpu_facts(hardware_word);
+  arch::tell_resolvers(hardware_word);
   set_up_linker();
   const Options& options = world.parsed.options;
   if (options.direct && !options.only_informs()) become_program_arguments();
