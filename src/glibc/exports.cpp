@@ -77,7 +77,7 @@ PRELUDE_EXPORT void* _dl_allocate_tls(void* block) {
   void* raw = nullptr;
   if (block == nullptr) {
     const uint64_t align = linker.tls.static_align(), size = linker.tls.static_size();
-    const uint64_t tail = state().layout->pthread.size;
+    const uint64_t tail = prelude::glibc::record_bytes();
     // With the word for the address to free at the record's outer end.
     const uint64_t below = kBelow ? size - tail : tail + sizeof(void*);
     const uint64_t bytes = size + align + (kBelow ? sizeof(void*) : below);

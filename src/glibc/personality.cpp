@@ -223,8 +223,9 @@ class GlibcPersonality final : public Personality {
     return 192 * (spaces - 1) + 144 * spaces + t.number(t.ids().rtld_optional_static_tls, 512);
   }
   uint64_t thread_block_bytes(Linker& linker) override {
-    if (linker.auditor != nullptr) return kMaxPthreadSize;  // which libc it will be is not known
-    return active() ? state().layout->pthread.size : 704;
+    if (linker.auditor != nullptr)
+      return kMaxPthreadSize + kBehindPthread;  // which libc it will be is not known
+    return active() ? record_bytes() : 704;
   }
   void prepare_thread(Linker& linker, char* block) override { prepare_main_thread(linker, block); }
   void thread_started(Linker&, char* block) override {

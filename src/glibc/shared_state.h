@@ -120,11 +120,14 @@ struct State {
 extern Room<State> the_state;
 inline State& state() { return the_state.object; }
 
+/// What lies at the other side of the thread pointer than static blocks.
+inline uint64_t record_bytes() { return state().layout->pthread.size + kBehindPthread; }
+
 /// struct pthread of the thread whose pointer is `tp`: it begins there, or ends there where static
 /// blocks lie above.
 inline char* thread_record(const void* tp) {
   auto* at = static_cast<char*>(const_cast<void*>(tp));
-  return NativeTls::kBelow ? at : at - state().layout->pthread.size;
+  return NativeTls::kBelow ? at : at - record_bytes();
 }
 
 inline constexpr const char* kLibcSoname = "libc.so.6";

@@ -29,6 +29,8 @@ inline constexpr size_t kMaxRtldGlobalSize = 4544;
 inline constexpr size_t kMaxRtldGlobalRoSize = 704;
 inline constexpr size_t kMaxLinkMapSize = 1232;
 inline constexpr size_t kMaxPthreadSize = 1856;
+/// Bytes between struct pthread and a thread pointer behind it.
+inline constexpr size_t kBehindPthread = 0;
 
 struct CpuFeatures {  // embedded in _rtld_global_ro at dl_cpu_features
   uint16_t size = kAbsent;

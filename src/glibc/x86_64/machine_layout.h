@@ -30,6 +30,8 @@ inline constexpr size_t kMaxRtldGlobalSize = 4352;
 inline constexpr size_t kMaxRtldGlobalRoSize = 976;
 inline constexpr size_t kMaxLinkMapSize = 1216;
 inline constexpr size_t kMaxPthreadSize = 2368;
+/// Bytes between struct pthread and a thread pointer behind it.
+inline constexpr size_t kBehindPthread = 0;
 
 struct CpuFeatures {  // embedded in _rtld_global_ro at dl_cpu_features
   uint16_t size = kAbsent;
