@@ -12,10 +12,9 @@ inline constexpr uint16_t kAbsent = 0xffff;
 /// The version that libc's and our oldest symbols have.
 inline constexpr const char* kBaseVersion = "GLIBC_2.0";
 
-// In the order in which glibc looks for them; null: it does not.
+// In the order in which glibc looks for them; null: it does not. The clock is asked for 64-bit times.
 inline constexpr const char* kVdsoVersion = "LINUX_2.6";
-inline constexpr const char* kVdsoClockGettime = "__vdso_clock_gettime";
-inline constexpr const char* kVdsoClockGettime64 = "__vdso_clock_gettime64";
+inline constexpr const char* kVdsoClockGettime = "__vdso_clock_gettime64";
 inline constexpr const char* kVdsoGettimeofday = "__vdso_gettimeofday";
 inline constexpr const char* kVdsoTime = "__vdso_time";
 inline constexpr const char* kVdsoGetcpu = nullptr;
