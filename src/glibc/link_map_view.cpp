@@ -23,7 +23,7 @@ constexpr int64_t kAddressTags[] = {elf::kDtPltGot, elf::kDtHash,   elf::kDtStrT
 // looks for its RUNPATH so). Only where the file says that it may be written; else libc adds the
 // bias itself. Nobody else of the loader needs these values any more. tests/system/rows_test.py
 bool holds_addresses(const Image& image) {
-  return (image.dynamic_flags & elf::kPfW) != 0 &&
+  return kAddressesInDynamic && (image.dynamic_flags & elf::kPfW) != 0 &&
          image.writable(image.dynamic_vaddr, image.dynamic_size);
 }
 

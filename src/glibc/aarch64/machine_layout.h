@@ -29,6 +29,8 @@ inline constexpr size_t kMaxRtldGlobalSize = 4544;
 inline constexpr size_t kMaxRtldGlobalRoSize = 704;
 inline constexpr size_t kMaxLinkMapSize = 1232;
 inline constexpr size_t kMaxPthreadSize = 1856;
+/// Whether libc expects addresses in a writable dynamic section to have the bias.
+inline constexpr bool kAddressesInDynamic = true;
 /// Bytes between struct pthread and a thread pointer behind it.
 inline constexpr size_t kBehindPthread = 0;
 

@@ -29,6 +29,8 @@ inline constexpr size_t kMaxRtldGlobalSize = 2880;
 inline constexpr size_t kMaxRtldGlobalRoSize = 384;
 inline constexpr size_t kMaxLinkMapSize = 1152;
 inline constexpr size_t kMaxPthreadSize = 1824;
+/// Whether libc expects addresses in a writable dynamic section to have the bias.
+inline constexpr bool kAddressesInDynamic = false;
 /// Bytes between struct pthread and a thread pointer behind it.
 inline constexpr size_t kBehindPthread = 32;  // two words, at the alignment of the structure
 

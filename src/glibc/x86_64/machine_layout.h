@@ -30,6 +30,8 @@ inline constexpr size_t kMaxRtldGlobalSize = 4352;
 inline constexpr size_t kMaxRtldGlobalRoSize = 976;
 inline constexpr size_t kMaxLinkMapSize = 1216;
 inline constexpr size_t kMaxPthreadSize = 2368;
+/// Whether libc expects addresses in a writable dynamic section to have the bias.
+inline constexpr bool kAddressesInDynamic = true;
 /// Bytes between struct pthread and a thread pointer behind it.
 inline constexpr size_t kBehindPthread = 0;
 
