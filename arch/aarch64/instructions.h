@@ -36,10 +36,28 @@ inline void write_fault(void* at) {
 
 inline void set_global_pointer(uint64_t) {}
 
-/// Resolvers of IFUNCs are told nothing.
-inline void tell_resolvers(uint64_t) {}
+/// What a resolver of an IFUNC is handed (glibc, <sys/ifunc.h>); later releases append words.
+struct ResolverArguments {
+  uint64_t bytes, hwcap, hwcap2;
+};
+}  // namespace prelude::arch
+
+extern "C" {
+// NOLINTNEXTLINE(bugprone-dynamic-static-initializers): plain words, set by tell_resolvers
+[[gnu::visibility("hidden")]] extern prelude::arch::ResolverArguments prelude_resolver_arguments;
+}
+
+namespace prelude::arch {
+
+/// Before the first resolver runs.
+inline void tell_resolvers(uint64_t hwcap, uint64_t hwcap2) {
+  prelude_resolver_arguments = {sizeof(ResolverArguments), hwcap, hwcap2};
+}
 inline uint64_t call_resolver(uint64_t address) {
-  return reinterpret_cast<uint64_t (*)()>(address)();
+  constexpr uint64_t kHasArguments = uint64_t{1} << 62;  // of the word, since hwcap has no such bit
+  using Resolver = uint64_t (*)(uint64_t, const ResolverArguments*);
+  return reinterpret_cast<Resolver>(address)(prelude_resolver_arguments.hwcap | kHasArguments,
+                                             &prelude_resolver_arguments);
 }
 
 inline void pause() { asm volatile("yield"); }

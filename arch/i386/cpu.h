@@ -13,6 +13,7 @@ struct CpuFacts {
 };
 /// One or two CPUID instructions.
 CpuFacts read_cpu_facts();
+inline CpuFacts read_cpu_facts(uint64_t) { return read_cpu_facts(); }
 
 inline uint32_t isa_levels(const CpuFacts&) { return 0; }
 /// A subdirectory of glibc-hwcaps and the level it is for: none on this machine.

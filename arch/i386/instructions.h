@@ -24,7 +24,7 @@ inline void write_tcb(void* block, size_t offset, uint64_t value) {
 }
 
 /// Resolvers of IFUNCs are told nothing.
-inline void tell_resolvers(uint64_t) {}
+inline void tell_resolvers(uint64_t, uint64_t) {}
 inline uintptr_t call_resolver(uint64_t address) {
   return reinterpret_cast<uintptr_t (*)()>(static_cast<uintptr_t>(address))();
 }
@@ -33,6 +33,9 @@ inline uintptr_t call_resolver(uint64_t address) {
 inline void write_fault(void* at) {
   asm volatile("lock orb $0, (%0)" : : "r"(at) : "memory", "cc");
 }
+
+/// There is no such register (kGlobalPointer).
+inline void set_global_pointer(uint64_t) {}
 
 /// A hint for spinning waits.
 inline void pause() { __builtin_ia32_pause(); }

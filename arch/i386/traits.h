@@ -42,6 +42,9 @@ struct I386 {
 
   static constexpr uint32_t kRelativeType = 8;
   static constexpr bool kAddsToSlots = false;
+  /// The program's symbol for the value of a register that code of it counts on; null: there is
+  /// none.
+  static constexpr const char* kGlobalPointer = nullptr;
   static constexpr bool kCallsInitAndFini = true;
   /// Words of DT_PLTGOT: what PLT0 hands on, and where it jumps.
   static constexpr size_t kGotModule = 1, kGotStub = 2;

@@ -48,7 +48,9 @@ inline void set_global_pointer(uint64_t value) { asm volatile("mv gp, %0" : : "r
 
 /// Resolvers of IFUNCs are told AT_HWCAP and how to ask the kernel for more (glibc 2.40,
 /// <sys/hwprobe.h>). Before the first of them runs.
-inline void tell_resolvers(uint64_t hardware_word) { prelude_hardware_word = hardware_word; }
+inline void tell_resolvers(uint64_t hardware_word, uint64_t) {
+  prelude_hardware_word = hardware_word;
+}
 inline uint64_t call_resolver(uint64_t address) {
   using Resolver = uint64_t (*)(uint64_t, decltype(&prelude_hwprobe), void*);
   return reinterpret_cast<Resolver>(address)(prelude_hardware_word, &prelude_hwprobe, nullptr);

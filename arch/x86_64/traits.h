@@ -146,7 +146,7 @@ inline void write_fault(void* at) {
 inline void set_global_pointer(uint64_t) {}
 
 /// Resolvers of IFUNCs are told nothing.
-inline void tell_resolvers(uint64_t) {}
+inline void tell_resolvers(uint64_t, uint64_t) {}
 inline uint64_t call_resolver(uint64_t address) {
   return reinterpret_cast<uint64_t (*)()>(address)();
 }

@@ -30,7 +30,7 @@ bool looks_for_hook(const Module& libc, const Layout& layout) {
   constexpr uint32_t kEnough = 64;
   const elf::Symbol* symbol = symbol_of(libc, "dlclose");
   if (symbol == nullptr) return false;
-  const uint64_t bytes = symbol->size < kEnough ? symbol->size : kEnough;
+  const size_t bytes = symbol->size < kEnough ? symbol->size : kEnough;
   const void* code = libc.image.file_bytes(symbol->value, bytes);
   return code != nullptr && arch::Native::uses_offset(static_cast<const uint8_t*>(code), bytes,
                                                       layout.rtld_global_ro.dl_dlfcn_hook);

@@ -221,7 +221,7 @@ void run(uintptr_t* stack, uint64_t started, arch::Handover& out) {
   read_options(stack);
   const uint64_t hardware_word = world.stack.value(elf::kAtHwcap);
   world.cpu = arch::read_cpu_facts(hardware_word);
-  arch::tell_resolvers(hardware_word);
+  arch::tell_resolvers(hardware_word, world.stack.value(elf::kAtHwcap2));
   set_up_linker();
   const Options& options = world.parsed.options;
   if (options.direct && !options.only_informs()) become_program_arguments();

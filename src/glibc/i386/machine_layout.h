@@ -12,7 +12,8 @@ inline constexpr uint16_t kAbsent = 0xffff;
 /// The version that libc's and our oldest symbols have.
 inline constexpr const char* kBaseVersion = "GLIBC_2.0";
 
-// In the order in which glibc looks for them; null: it does not. The clock is asked for 64-bit times.
+// In the order in which glibc looks for them; null: it does not. The clock is asked for 64-bit
+// times.
 inline constexpr const char* kVdsoVersion = "LINUX_2.6";
 inline constexpr const char* kVdsoClockGettime = "__vdso_clock_gettime64";
 inline constexpr const char* kVdsoGettimeofday = "__vdso_gettimeofday";
@@ -29,6 +30,11 @@ inline constexpr size_t kMaxRtldGlobalSize = 2368;
 inline constexpr size_t kMaxRtldGlobalRoSize = 928;
 inline constexpr size_t kMaxLinkMapSize = 640;
 inline constexpr size_t kMaxPthreadSize = 1216;
+/// Bytes between struct pthread and a thread pointer behind it.
+inline constexpr size_t kBehindPthread = 0;
+
+/// Whether libc expects addresses in a writable dynamic section to have the bias.
+inline constexpr bool kAddressesInDynamic = true;
 
 struct CpuFeatures {  // embedded in _rtld_global_ro at dl_cpu_features
   uint16_t size = kAbsent;

@@ -14,7 +14,7 @@ PRELUDE_EXPORT PRELUDE_CLOSED_AFTER_START bool __nptl_set_robust_list_avail = tr
 
 namespace prelude::glibc {
 
-void show_stack_guard(uint64_t guard) { __stack_chk_guard = guard; }
+void fill_machine_words(char*, uint64_t stack_guard) { __stack_chk_guard = stack_guard; }
 
 CpuSummary fill_processor(const Layout&, const arch::CpuFacts&, const HardwareWords& kernel,
                           const Tunables&, std::byte*) {
