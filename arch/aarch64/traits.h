@@ -48,10 +48,10 @@ struct AArch64 {
   static constexpr const char* kGlobalPointer = nullptr;
   /// Words of DT_PLTGOT: what PLT0 hands on, and where it jumps.
   static constexpr size_t kGotModule = 1, kGotStub = 2;
-  /// Linkers put the address of the dynamic section into the first of them. With other words the
-  /// PLT would jump to nowhere.
+  /// What linkers put into the first of them: GNU ld and lld nothing, others the address of the
+  /// dynamic section.
   static constexpr bool begins_plt_words(uint64_t first, uint64_t dynamic) {
-    return first == dynamic;
+    return first == 0 || first == dynamic;
   }
   static constexpr uint64_t kTlsOffsetBias = 0;
 

@@ -69,8 +69,4 @@ prelude_lazy:
     .cfi_endproc
     .size   prelude_lazy, . - prelude_lazy
 
-    .globl  prelude_watched_call
-    .hidden prelude_watched_call
-    .set    prelude_watched_call, prelude_lazy
-
 #include "marks.inc"

@@ -9,6 +9,8 @@
 namespace prelude::arch {
 
 inline constexpr const char* kCallEnterFunction = "la_x86_64_gnu_pltenter";
+/// Auditors of older versions of the interface are refused.
+inline constexpr uint32_t kOldestAuditVersion = 1;
 inline constexpr const char* kCallLeaveFunction = "la_x86_64_gnu_pltexit";
 
 /// 16 bytes of a vector register; the other 48 follow where the processor has them.

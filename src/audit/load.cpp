@@ -64,7 +64,7 @@ Loaded admit(Linker& linker, Module& module) {
                           .ns = module.name_space});
     return {.outcome = Outcome::kUnused};
   }
-  if (wanted > kInterfaceVersion)
+  if (wanted > kInterfaceVersion || wanted < arch::kOldestAuditVersion)
     return {.outcome = Outcome::kTooNew, .version = wanted, .refused = &module};
   Functions functions{};
   if (const Status status = look_up_all(linker, module, functions); !status)

@@ -9,7 +9,7 @@
 
 // NOLINTBEGIN(readability-identifier-naming): a name of the ABI
 extern "C" {
-PRELUDE_CLOSED_AFTER_START uint64_t __stack_chk_guard = 0;
+PRELUDE_EXPORT PRELUDE_CLOSED_AFTER_START uint64_t __stack_chk_guard = 0;
 }
 // NOLINTEND(readability-identifier-naming)
 
@@ -54,11 +54,7 @@ CpuSummary describe_processor(const Layout& layout, const HardwareWords& kernel,
   return {.hwcap = kernel.first};
 }
 
-void write_processor_lines(const Layout& layout, const DescribedProcessor& processor, Writer& out,
-                           Heap&) {
-  (void)layout;
-  (void)processor;
-  (void)out;
-}
+// Compat: nothing, like glibc 2.36.
+void write_processor_lines(const Layout&, const DescribedProcessor&, Writer&, Heap&) {}
 
 }  // namespace prelude::glibc
