@@ -5,11 +5,24 @@
 
 #include <vector>
 
-inline std::vector<std::vector<uint8_t>> elf_seeds() {
-  using prelude::test::ElfBuilder;
+/// The relocation types that seeds have: one of words relative to the base, those with a symbol,
+/// one of a chosen function.
+struct SeedTypes {
+  uint32_t relative, call, chosen;
+  std::vector<uint32_t> with_symbol;
+};
+template <typename Elf>
+SeedTypes seed_types() {
+  if (Elf::kClass == prelude::elf::kClass32) return {8, 7, 42, {1, 2, 6, 14, 35, 36, 37, 38, 41}};
+  return {8, 7, 37, {1, 2, 6, 10, 16, 17, 18, 32, 33, 36}};
+}
+
+template <typename Elf>
+void add_elf_seeds(std::vector<std::vector<uint8_t>>& seeds) {
+  using ElfBuilder = prelude::test::BasicElfBuilder<Elf>;
   using prelude::test::HashTables;
   namespace elf = prelude::elf;
-  std::vector<std::vector<uint8_t>> seeds;
+  const SeedTypes types = seed_types<Elf>();
   for (const HashTables tables : {HashTables::kGnu, HashTables::kSysv, HashTables::kBoth}) {
     for (const bool rich : {false, true}) {
       ElfBuilder places;
@@ -37,11 +50,25 @@ inline std::vector<std::vector<uint8_t>> elf_seeds() {
       }
       // Offsets shift with the tables: the object is built twice, the second time with the right
       // ones.
-      for (const uint32_t type : {8U, 1U, 2U, 6U, 10U, 16U, 17U, 18U, 32U, 33U, 36U})
-        builder.rela(0x2408 + 8 * type, type, type == 8 ? 0 : 1 + type % 4, 0x1000);
-      builder.rela(0x2500, 37, 0, 0x1000).plt_rela(0x2510, 7, 2, 0).plt_rela(0x2518, 37, 0, 0x1000);
+      builder.rela(0x2408 + 8 * types.relative, types.relative, 0, 0x1000);
+      for (const uint32_t type : types.with_symbol)
+        builder.rela(0x2408 + 8 * type, type, 1 + type % 4, 0x1000);
+      builder.rela(0x2600, types.chosen, 0, 0x1000).plt_rela(0x2610, types.call, 2, 0);
+      builder.plt_rela(0x2618, types.chosen, 0, 0x1000);
       seeds.push_back(builder.build());
     }
   }
+}
+
+/// Of both classes.
+inline std::vector<std::vector<uint8_t>> elf_seeds() {
+  std::vector<std::vector<uint8_t>> seeds;
+  add_elf_seeds<prelude::elf::Elf64>(seeds);
+  add_elf_seeds<prelude::elf::Elf32>(seeds);
   return seeds;
+}
+/// Whether an input says that it is of the class of 32 bits.
+inline bool is_narrow(const uint8_t* data, size_t size) {
+  return size > prelude::elf::kIdentClass &&
+         data[prelude::elf::kIdentClass] == prelude::elf::kClass32;
 }

@@ -11,16 +11,20 @@ using namespace prelude;
 
 std::vector<std::vector<uint8_t>> fuzz_seeds() { return elf_seeds(); }
 
-extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  constexpr HostRules kHost{62, 4096};
-  const auto facts = decode_header(reinterpret_cast<const std::byte*>(data), size, size, kHost);
-  if (!facts) return 0;
-  std::vector<elf::ProgramHeader> headers(facts->phnum);
+namespace {
+
+template <typename Elf>
+void decode(const uint8_t* data, size_t size) {
+  constexpr HostRules kHost{test::kMachineOf<Elf>, 4096};
+  const auto facts =
+      decode_header<Elf>(reinterpret_cast<const std::byte*>(data), size, size, kHost);
+  if (!facts) return;
+  std::vector<typename Elf::ProgramHeader> headers(facts->phnum);
   if (facts->phnum != 0)
-    std::memcpy(headers.data(), data + facts->phoff, headers.size() * sizeof(elf::ProgramHeader));
+    std::memcpy(headers.data(), data + facts->phoff, headers.size() * sizeof headers[0]);
   for (const uint64_t file_size : {uint64_t{size}, UINT64_MAX}) {
     std::vector<LoadSegment> segments(headers.size() + 1);
-    Image image;
+    BasicImage<Elf> image;
     if (!decode_program_headers(headers.data(), facts->phnum, file_size, kHost, segments.data(),
                                 image))
       continue;
@@ -30,5 +34,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     for (uint32_t i = 0; i < count; ++i)
       if (steps[i].vaddr < image.low || steps[i].vaddr + steps[i].bytes > image.high) std::abort();
   }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (is_narrow(data, size))
+    decode<elf::Elf32>(data, size);
+  else
+    decode<elf::Elf64>(data, size);
   return 0;
 }

@@ -2,6 +2,9 @@
 #include "elf_seeds.h"
 #include "fuzz.h"
 
+#include <arch/i386/traits.h>
+#include <arch/x86_64/traits.h>
+
 #include <prelude/reloc/apply.h>
 #include <tests/support/loaded_object.h>
 
@@ -12,13 +15,13 @@ std::vector<std::vector<uint8_t>> fuzz_seeds() { return elf_seeds(); }
 namespace {
 
 // Symbols bind to the object's own table; nothing is called.
+template <typename Elf>
 struct SelfBinder {
-  const Image& image;
-  const WriteWindow& window;
+  const BasicImage<Elf>& image;
   Bound bound{};
 
   const Bound* bind(uint32_t symbol, Use) {
-    const elf::Symbol& s = image.symbols[symbol];
+    const typename Elf::Symbol& s = image.symbols[symbol];
     bound = {.value = image.bias + s.value,
              .size = s.size,
              .undefined = s.shndx == 0,
@@ -30,11 +33,12 @@ struct SelfBinder {
     return true;
   }
   bool store_result(uint64_t slot, uint64_t value) {
-    copy_bytes(image.address(slot), &value, sizeof value);
+    copy_bytes(image.address(slot), &value, sizeof(typename Elf::Word));
     return true;
   }
   bool defer(uint64_t slot, int64_t, const Bound&, ResultForm form) {
-    copy_bytes(image.address(slot), "12345678", form == ResultForm::kWord ? 8 : 4);
+    copy_bytes(image.address(slot), "12345678",
+               form == ResultForm::kWord ? sizeof(typename Elf::Word) : 4);
     return true;
   }
   bool copy(void* to, uint32_t symbol, const Bound&) {
@@ -49,25 +53,34 @@ struct SelfBinder {
     from_tp = -16;
     return true;
   }
-  bool tls_descriptor(uint64_t* slot, const Bound&, int64_t) {
+  bool tls_descriptor(typename Elf::Word* slot, const Bound&, int64_t) {
     slot[0] = slot[1] = 1;
     return true;
   }
   bool overflow(uint32_t, const char*) { return true; }
-  bool lazy(uint64_t* slot) { return *slot % 2 == 0; }
+  bool lazy(typename Elf::Word* slot) { return *slot % 2 == 0; }
   bool fail(const Error&) { return false; }
 };
+
+template <typename Machine, typename Elf>
+void relocate(const std::vector<uint8_t>& file) {
+  for (const bool lazy : {false, true}) {
+    const test::BasicLoadedObject<Elf> object(file);
+    if (!object.ok()) return;
+    const BasicWriteWindow<Elf> window(object.image(), object.image().text_relocations);
+    SelfBinder<Elf> binder{object.image()};
+    Relocator<SelfBinder<Elf>, Machine> relocator(object.image(), window, binder);
+    (void)(relocator.run_plain(lazy) && relocator.run_indirect());
+  }
+}
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  for (const bool lazy : {false, true}) {
-    const test::LoadedObject object(std::vector<uint8_t>(data, data + size));
-    if (!object.ok()) return 0;
-    const WriteWindow window(object.image(), object.image().text_relocations);
-    SelfBinder binder{object.image(), window};
-    Relocator<SelfBinder> relocator(object.image(), window, binder);
-    (void)(relocator.run_plain(lazy) && relocator.run_indirect());
-  }
+  const std::vector<uint8_t> file(data, data + size);
+  if (is_narrow(data, size))
+    relocate<arch::I386, elf::Elf32>(file);
+  else
+    relocate<arch::X86_64, elf::Elf64>(file);
   return 0;
 }
