@@ -1,26 +1,32 @@
 #!/usr/bin/env python3
-"""What the built object must be, so that a kernel can start it and libc can link against it."""
+"""What the built object must be, so that a kernel can start it and libc can link against it; for each machine."""
 import os
 import pathlib
 import re
 import subprocess
 import sys
 import unittest
+from collections import namedtuple
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import elf_file as elf  # noqa: E402
 
-R_X86_64_RELATIVE = 8
 DF_BIND_NOW, DF_TEXTREL, DF_STATIC_TLS = 8, 4, 16
 DF_1_NOW = 1
-PAGE = 4096
-STT_FUNC, ENDBR64 = 2, b"\xf3\x0f\x1e\xfa"
-EXPORTS = pathlib.Path(__file__).with_name("exports.txt")
+STT_FUNC = 2
+
+# By e_machine. The page is the largest of its kernels; `landings` are instructions that an indirect branch may lead to.
+Machine = namedtuple("Machine", "soname exports relative page mark landings")
+MACHINES = {
+    62: Machine("ld-linux-x86-64.so.2", "exports.txt", 8, 4096, "x86 feature: IBT, SHSTK", ("f30f1efa",)),
+    # The second signs the return address as well.
+    183: Machine("ld-linux-aarch64.so.1", "exports_aarch64.txt", 1027, 65536, "AArch64 feature: BTI", ("5f2403d5", "3f2303d5")),
+}
 
 
-def stored_exports():
+def stored_exports(name):
     symbols, nodes = set(), set()
-    for line in EXPORTS.read_text().splitlines():
+    for line in pathlib.Path(__file__).with_name(name).read_text().splitlines():
         words = line.split()
         if not words or line.startswith("#"):
             continue
@@ -35,10 +41,10 @@ class ObjectTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.file = elf.ElfFile(os.environ["PRELUDE_LD"])
+        cls.machine = MACHINES[cls.file.header.machine]
 
-    def test_is_a_shared_object_for_this_machine(self):
+    def test_is_a_shared_object(self):
         self.assertEqual(self.file.header.type, 3)
-        self.assertEqual(self.file.header.machine, 62)
         starts = [s.value for s in self.file.symbols(".symtab") if s.name == "_start"]
         self.assertEqual(starts, [self.file.header.entry])
 
@@ -53,7 +59,7 @@ class ObjectTest(unittest.TestCase):
     def test_has_only_relative_relocations(self):
         for name in ("REL", "JMPREL", "PLTRELSZ"):
             self.assertEqual(self.file.values(name), [], f"DT_{name}")
-        others = [r for r in self.file.relocations() if r.type != R_X86_64_RELATIVE]
+        others = [r for r in self.file.relocations() if r.type != self.machine.relative]
         self.assertEqual(others, [])
         for reloc in self.file.relocations():
             self.assertEqual(reloc.symbol, 0)
@@ -82,7 +88,7 @@ class ObjectTest(unittest.TestCase):
         self.assertTrue(self.file.value("FLAGS_1") & DF_1_NOW)
         relro, = self.file.of_type(elf.PT_GNU_RELRO)
         end = relro.vaddr + relro.memsz
-        self.assertEqual(end % PAGE, 0, "the last page would stay writable")
+        self.assertEqual(end % self.machine.page, 0, "the last page would stay writable")
         for name in (".dynamic", ".got", ".got.plt", ".data.rel.ro"):
             section = self.file.sections.get(name)
             if section is not None and section.size != 0:
@@ -105,7 +111,7 @@ class ObjectTest(unittest.TestCase):
 
     def test_soname(self):
         names = [self.file.dynamic_text(v) for v in self.file.values("SONAME")]
-        self.assertEqual(names, ["ld-linux-x86-64.so.2"])
+        self.assertEqual(names, [self.machine.soname])
 
     def test_keeps_symbols_and_unwind_data(self):
         self.assertIn(".eh_frame", self.file.sections)
@@ -123,7 +129,7 @@ class ObjectTest(unittest.TestCase):
 
     def test_marks_what_is_true_of_indirect_branches(self):
         notes = subprocess.run(["readelf", "-nW", os.environ["PRELUDE_LD"]], check=True, stdout=subprocess.PIPE, text=True).stdout
-        self.assertIn("x86 feature: IBT, SHSTK", notes)
+        self.assertIn(self.machine.mark, notes)
         entries = 0
         for symbol in self.file.symbols(".symtab"):
             # The exported ones and the stubs; the compiler knows of which others an address is taken.
@@ -131,7 +137,7 @@ class ObjectTest(unittest.TestCase):
             if symbol.info & 15 != STT_FUNC or not by_address:
                 continue
             entries += 1
-            self.assertEqual(self.file.data[self.file.offset_of(symbol.value):][:4], ENDBR64, symbol.name)
+            self.assertIn(self.file.data[self.file.offset_of(symbol.value):][:4].hex(), self.machine.landings, symbol.name)
         self.assertGreater(entries, 30)
 
     def test_has_the_probes_that_debuggers_know(self):
@@ -147,7 +153,7 @@ class ObjectTest(unittest.TestCase):
         self.assertEqual(len(self.file.values("GNU_HASH")), 1)
 
     def test_exports_are_the_stored_list(self):
-        stored, _ = stored_exports()
+        stored, _ = stored_exports(self.machine.exports)
         nodes = self.file.version_nodes()
         exported = set()
         for symbol in self.file.symbols(".dynsym"):
@@ -161,7 +167,7 @@ class ObjectTest(unittest.TestCase):
         self.assertEqual(sorted(exported - stored), [], "not on the list")
 
     def test_version_nodes_are_the_stored_list(self):
-        _, stored = stored_exports()
+        _, stored = stored_exports(self.machine.exports)
         self.assertEqual(set(self.file.version_nodes().values()), stored)
 
 

@@ -30,7 +30,7 @@ OPTIONS = ["-O1", "-Wall", "-Werror", "-nostdlib", "-ffreestanding", "-fno-stack
 DT_INIT, DT_FINI, DT_RUNPATH, DT_RELRSZ, DT_RELR, DT_RELRENT = 12, 13, 29, 35, 36, 37
 
 
-class CoreTest(unittest.TestCase):
+class Programs(unittest.TestCase):
     def setUp(self):
         self.directory = tempfile.TemporaryDirectory(prefix="prelude-")
         self.addCleanup(self.directory.cleanup)
@@ -68,6 +68,8 @@ class CoreTest(unittest.TestCase):
             result = self.run_it(*ways[way], *arguments, env=env)
             self.assertEqual((result.returncode, result.stdout, result.stderr), (status, expected, ""), way)
 
+
+class CoreTest(Programs):
     def test_arguments_environment_and_an_aligned_stack(self):
         self.program("""
             int run(int argc, char **argv, char **envp, void (*finaliser)(void)) {
