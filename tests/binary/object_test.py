@@ -21,6 +21,8 @@ MACHINES = {
     62: Machine("ld-linux-x86-64.so.2", "exports.txt", 8, 4096, "x86 feature: IBT, SHSTK", ("f30f1efa",)),
     # The second signs the return address as well.
     183: Machine("ld-linux-aarch64.so.1", "exports_aarch64.txt", 1027, 65536, "AArch64 feature: BTI", ("5f2403d5", "3f2303d5")),
+    # The machine has no such marks yet.
+    243: Machine("ld-linux-riscv64-lp64d.so.1", "exports_riscv64.txt", 3, 4096, None, None),
 }
 
 
@@ -128,6 +130,8 @@ class ObjectTest(unittest.TestCase):
         self.assertEqual(names & {"abort", "exit", "_exit", "malloc", "free", "main", "write", "open", "printf"}, set())
 
     def test_marks_what_is_true_of_indirect_branches(self):
+        if self.machine.mark is None:
+            return self.assertNotIn(".note.gnu.property", self.file.sections)
         notes = subprocess.run(["readelf", "-nW", os.environ["PRELUDE_LD"]], check=True, stdout=subprocess.PIPE, text=True).stdout
         self.assertIn(self.machine.mark, notes)
         entries = 0
