@@ -64,7 +64,7 @@ class Comparison:
         language = "c++" if output.endswith(".cxx") or "-xc++" in options else "c"
         with open("source." + ("cc" if language == "c++" else "c"), "w") as file:
             file.write(source)
-        subprocess.run(["gcc", "-O1", "-w", "-o", output, file.name, *options], check=True)
+        subprocess.run([*loader.COMPILER, "-O1", "-w", "-o", output, file.name, *options], check=True)
         return output
 
     def library(self, output, source, *options):
@@ -86,6 +86,10 @@ class Comparison:
             environment["LD_LIBRARY_PATH"] = environment.get("LD_LIBRARY_PATH", "") + ":" + loader.LIBRARIES
         options.setdefault("stdin", subprocess.DEVNULL)
         words = [fill(word) for word in command]
+        if loader.RUN and ("/" in words[0] and not words[0].startswith(("/bin/", "/usr/"))):
+            # What is meant for the program must not reach the loader of the emulator.
+            words = [*loader.RUN, *(word for item in environment.items() for word in ("-E", "=".join(item))), *words]
+            environment = {"PATH": environment.get("PATH", "")}
         process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                    start_new_session=True, **options)
         try:

@@ -1,19 +1,25 @@
 """What system tests share: the two loaders, and files of the C tool chain."""
+import glob
 import os
+import shlex
 import subprocess
 
 # PRELUDE_ROOT names the root of another Debian tree, whose loader and libraries are to be the judge instead of
-# this machine's. Programs are still built here.
+# this machine's. Programs are still built here; for a tree of another machine by PRELUDE_CC, and run by PRELUDE_RUN, an
+# emulator that gives a variable to the program by -E.
 ROOT = os.environ.get("PRELUDE_ROOT", "")
-SYSTEM = os.path.realpath(ROOT + "/usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2") if ROOT else "/lib64/ld-linux-x86-64.so.2"
-LIBRARIES = ROOT + "/usr/lib/x86_64-linux-gnu"
+COMPILER = shlex.split(os.environ.get("PRELUDE_CC", "gcc"))
+RUN = shlex.split(os.environ.get("PRELUDE_RUN", ""))
+TRIPLET = subprocess.run([*COMPILER, "-dumpmachine"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+LIBRARIES = ROOT + "/usr/lib/" + TRIPLET
+SYSTEM = os.path.realpath(glob.glob(LIBRARIES + "/ld-linux*.so.*")[0]) if ROOT else "/lib64/ld-linux-x86-64.so.2"
 OURS = os.environ.get("PRELUDE_LD") or os.path.join(os.environ.get("PRELUDE_BUILD_DIR", "build"), "ld.so")
 OURS = os.path.abspath(OURS)
 
 
 def compiler_file(name):
     """The path of a start file or library as gcc would link it."""
-    return subprocess.run(["gcc", "-print-file-name=" + name], check=True, stdout=subprocess.PIPE,
+    return subprocess.run([*COMPILER, "-print-file-name=" + name], check=True, stdout=subprocess.PIPE,
                           text=True).stdout.strip()
 
 
