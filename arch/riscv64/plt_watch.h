@@ -10,6 +10,8 @@ namespace prelude::arch {
 
 inline constexpr const char* kCallEnterFunction = "la_riscv_gnu_pltenter";
 inline constexpr const char* kCallLeaveFunction = "la_riscv_gnu_pltexit";
+/// Auditors of older versions of the interface are refused.
+inline constexpr uint32_t kOldestAuditVersion = 1;
 
 /// Arguments of a call as an auditor sees and may change them.
 struct CallArguments {
