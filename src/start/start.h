@@ -28,7 +28,7 @@ struct InitialStack {
   elf::AuxEntry* auxv = nullptr;
 
   [[nodiscard]] const elf::AuxEntry* find(uint64_t type) const;
-  [[nodiscard]] uint64_t value(uint64_t type, uint64_t otherwise = 0) const;
+  [[nodiscard, gnu::pure]] uint64_t value(uint64_t type, uint64_t otherwise = 0) const;
   /// The second half of AT_RANDOM; 0 where the kernel gives none.
   [[nodiscard]] uint64_t pointer_guard() const;
 };
