@@ -117,8 +117,8 @@ TEST(TraitsOfRiscV64, WordsBeforeTheSlotsOfAPlt) {
   EXPECT_TRUE(RiscV64::begins_plt_words(UINT64_MAX, kDynamic));
   EXPECT_FALSE(RiscV64::begins_plt_words(kDynamic, kDynamic)) << "that is .got";
   EXPECT_FALSE(RiscV64::begins_plt_words(1, kDynamic));
-  EXPECT_TRUE(AArch64::begins_plt_words(kDynamic, kDynamic));
-  EXPECT_FALSE(AArch64::begins_plt_words(0, kDynamic));
+  EXPECT_TRUE(X86_64::begins_plt_words(kDynamic, kDynamic));
+  EXPECT_FALSE(X86_64::begins_plt_words(0, kDynamic));
 }
 
 TEST(Traits, ThreadPointerPointsToItself) {
