@@ -8,6 +8,9 @@
 
 namespace prelude::arch {
 
+/// Auditors of older versions of the interface are refused.
+inline constexpr uint32_t kOldestAuditVersion = 1;
+
 inline constexpr const char* kCallEnterFunction = "la_i86_gnu_pltenter";
 inline constexpr const char* kCallLeaveFunction = "la_i86_gnu_pltexit";
 

@@ -38,6 +38,7 @@ class ElfFile:
         with open(path, "rb") as file:
             self.data = file.read()
         self.layout = layout = LAYOUTS[self.data[4]]
+        self.word_bytes = struct.calcsize(layout.dynamic) // 2
         self.header = Header(*struct.unpack_from(layout.header, self.data))
         names = layout.segment_fields.split()
         self.segments = [Segment(**dict(zip(names, words)))
