@@ -117,6 +117,40 @@ int main() {
   return 0; }
 """
 
+AUDITOR = """
+#define _GNU_SOURCE
+#include <link.h>
+#include <stdio.h>
+#include <string.h>
+unsigned int la_version(unsigned int v) { return v; }
+unsigned int la_objopen(struct link_map *m, Lmid_t l, uintptr_t *c) { return LA_FLG_BINDTO | LA_FLG_BINDFROM; }
+uintptr_t la_symbind64(Elf64_Sym *s, unsigned int n, uintptr_t *r, uintptr_t *d, unsigned int *flags, const char *name) {
+  if (strcmp(name, "many") != 0) *flags |= LA_SYMB_NOPLTENTER | LA_SYMB_NOPLTEXIT;
+  return s->st_value; }
+Elf64_Addr la_aarch64_gnu_pltenter(Elf64_Sym *s, unsigned int n, uintptr_t *r, uintptr_t *d, La_aarch64_regs *regs,
+                                   unsigned int *flags, const char *name, long *frame) {
+  dprintf(1, "enter %s %ld %ld %.1f\\n", name, (long)regs->lr_xreg[0], (long)regs->lr_xreg[7], regs->lr_vreg[7].d);
+  regs->lr_xreg[1] += 100; *frame = 64;
+  return s->st_value; }
+unsigned int la_aarch64_gnu_pltexit(Elf64_Sym *s, unsigned int n, uintptr_t *r, uintptr_t *d, const La_aarch64_regs *regs,
+                                    La_aarch64_retval *result, const char *name) {
+  dprintf(1, "exit %s %ld\\n", name, (long)result->lrv_xreg[0]);
+  result->lrv_xreg[0] += 1;
+  return 0; }
+"""
+WATCHED_LIBRARY = """
+long many(long a, long b, long c, long d, long e, long f, long g, long h, long i, long j, double k, double l, double m, double n,
+          double o, double p, double q, double r) {
+  return a + b + c + d + e + f + g + h + 1000 * i + 10000 * j + (long)(k + l + m + n + o + p + q + r); }
+"""
+WATCHED = """
+#include <stdio.h>
+long many(long, long, long, long, long, long, long, long, long, long, double, double, double, double, double, double, double, double);
+int main(void) {
+  for (int n = 0; n < 2; n++) dprintf(1, "%ld\\n", many(1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1, 1, 1, 1, 1, 1, 1, 2.5));
+  return 0; }
+"""
+
 
 class GlibcTest(core_test.Programs):
     def build(self, output, source, *options, cxx=False):
@@ -174,6 +208,13 @@ class GlibcTest(core_test.Programs):
         self.shared("libthrow.so", THROWER, cxx=True)
         self.executable(CATCHER, "libthrow.so", "-pthread", cxx=True)
         self.same(needle="deep 0\nlast\nasync deep\nlibrary's\nlast\n")
+
+    @unittest.skipUnless("aarch64" in os.path.basename(REFERENCE), "an auditor's functions are those of aarch64")
+    def test_auditors_see_calls_and_change_them(self):
+        self.shared("libw.so", WATCHED_LIBRARY)
+        self.shared("auditor.so", AUDITOR)
+        self.executable(WATCHED, "libw.so", "-Wl,-z,lazy")
+        self.same(env={"LD_AUDIT": "./auditor.so"}, needle="enter many 1 8 2.5\nexit many 109145\n109146\n")
 
     def test_protected_stacks(self):
         self.executable('#include <stdio.h>\n#include <string.h>\nint main(int n, char **v) {'
