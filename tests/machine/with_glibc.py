@@ -78,7 +78,8 @@ int main(void) {
   dl_iterate_phdr(each, &again);
   int (*f)(int) = (int (*)(int))dlsym(h, "twice");
   printf("%d %d\\n", again - count, f(21));
-  printf("dladdr %d %s %s\\n", dladdr((void *)f, &info), info.dli_sname, strrchr(info.dli_fname, '/'));
+  int found = dladdr((void *)f, &info);
+  printf("dladdr %d %s %s\\n", found, info.dli_sname, strrchr(info.dli_fname, '/'));
   printf("none %s\\n", dlsym(h, "none") == 0 ? strrchr(dlerror(), '/') : "?");
   printf("no file %s\\n", dlopen("./nothing.so", RTLD_NOW) == 0 ? dlerror() : "?");
   printf("close %d\\n", dlclose(h));
