@@ -27,6 +27,7 @@ concept Machine = requires(uint32_t type, uint8_t symbol_other, RelocKind kind, 
   { T::kMultiarch } -> std::convertible_to<const char*>;
   { T::kLoaderPath } -> std::convertible_to<const char*>;
   { T::kLoaderSoname } -> std::convertible_to<const char*>;
+  { T::kVdsoName } -> std::convertible_to<const char*>;
   { T::kCacheFlags } -> std::convertible_to<uint32_t>;
   { T::kSystemDirectories[0] } -> std::convertible_to<const char*>;
   { T::kTcbDtv } -> std::convertible_to<size_t>;

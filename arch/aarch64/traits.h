@@ -27,6 +27,8 @@ struct AArch64 {
   static constexpr const char* kMultiarch = "aarch64-linux-gnu";
   static constexpr const char* kLoaderPath = "/lib/ld-linux-aarch64.so.1";
   static constexpr const char* kLoaderSoname = "ld-linux-aarch64.so.1";
+  /// As the vdso calls itself.
+  static constexpr const char* kVdsoName = "linux-vdso.so.1";
   /// No property names a needed level of the instruction set: 0 is the number of none.
   static constexpr uint32_t kIsaNeededProperty = 0;
   static constexpr uint32_t kCacheFlags = 0x0a03;

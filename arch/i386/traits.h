@@ -26,6 +26,7 @@ struct I386 {
   static constexpr const char* kMultiarch = "i386-linux-gnu";
   static constexpr const char* kLoaderPath = "/lib/ld-linux.so.2";
   static constexpr const char* kLoaderSoname = "ld-linux.so.2";
+  /// As the vdso calls itself.
   static constexpr const char* kVdsoName = "linux-gate.so.1";
   /// No property names a needed level of the instruction set: 0 is the number of none.
   static constexpr uint32_t kIsaNeededProperty = 0;

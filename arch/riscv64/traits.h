@@ -26,6 +26,8 @@ struct RiscV64 {
   static constexpr const char* kMultiarch = "riscv64-linux-gnu";
   static constexpr const char* kLoaderPath = "/lib/ld-linux-riscv64-lp64d.so.1";
   static constexpr const char* kLoaderSoname = "ld-linux-riscv64-lp64d.so.1";
+  /// As the vdso calls itself.
+  static constexpr const char* kVdsoName = "linux-vdso.so.1";
   static constexpr uint32_t kIsaNeededProperty = 0;
   static constexpr uint32_t kCacheFlags = 0x1003;
   static constexpr const char* kSystemDirectories[] = {

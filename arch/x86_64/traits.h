@@ -26,6 +26,8 @@ struct X86_64 {  // NOLINT(readability-identifier-naming): the machine's own nam
   static constexpr const char* kMultiarch = "x86_64-linux-gnu";
   static constexpr const char* kLoaderPath = "/lib64/ld-linux-x86-64.so.2";
   static constexpr const char* kLoaderSoname = "ld-linux-x86-64.so.2";
+  /// As the vdso calls itself.
+  static constexpr const char* kVdsoName = "linux-vdso.so.1";
   /// GNU property with the ISA levels an object needs (psABI x86-64, "Program Property").
   static constexpr uint32_t kIsaNeededProperty = 0xc0008002;
   /// Flags of an entry of ld.so.cache that is for this machine.

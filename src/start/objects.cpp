@@ -9,15 +9,7 @@
 namespace prelude::start {
 namespace {
 
-// As the vdso calls itself, which has another name on one machine.
-template <typename Machine>
-constexpr const char* vdso_name() {
-  if constexpr (requires { Machine::kVdsoName; })
-    return Machine::kVdsoName;
-  else
-    return "linux-vdso.so.1";
-}
-constexpr const char* kVdsoName = vdso_name<arch::Native>();
+constexpr const char* kVdsoName = arch::Native::kVdsoName;
 
 template <typename T>
 T* at_address(uint64_t address) {
