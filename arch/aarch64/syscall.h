@@ -2,22 +2,10 @@
 // result in x0; -4095..-1 is a negated error number (kernel arch/arm64/kernel/syscall.c).
 #pragma once
 
-#include <arch/aarch64/syscall_numbers.h>
-
-#include <cstdint>
-#include <type_traits>
+#include <arch/generic_kernel.h>
+#include <arch/syscall_word.h>
 
 namespace prelude::arch {
-
-template <typename T>
-inline long syscall_word(T value) {
-  if constexpr (std::is_pointer_v<T>)
-    return reinterpret_cast<long>(value);
-  else if constexpr (std::is_null_pointer_v<T>)
-    return 0;
-  else
-    return static_cast<long>(value);
-}
 
 /// Up to six arguments; missing ones are passed as zero.
 template <typename A = long, typename B = long, typename C = long, typename D = long,
@@ -40,23 +28,8 @@ inline long syscall(SyscallNumber number, A a = 0, B b = 0, C c = 0, D d = 0, E 
   return first;
 }
 
-/// There is no flag of mmap for low addresses.
-inline constexpr int kMapLow = 0;
 /// O_NOFOLLOW (kernel arch/arm64/include/uapi/asm/fcntl.h).
 inline constexpr int kNoFollowFlag = 0100000;
-
-/// The kernel's struct stat (kernel include/uapi/asm-generic/stat.h).
-struct KernelStat {
-  uint64_t device, inode;
-  uint32_t mode, links, owner, group;
-  uint64_t special_device, padding;
-  int64_t size;
-  int32_t block_size, padding_2;
-  int64_t blocks;
-  int64_t atime_s, atime_ns, mtime_s, mtime_ns, ctime_s, ctime_ns;
-  int32_t unused[2];
-};
-static_assert(sizeof(KernelStat) == 128);
 
 /// No kernel call: the register is the program's to write.
 inline long set_thread_pointer(void* pointer) {

@@ -3,21 +3,11 @@
 #pragma once
 
 #include <arch/i386/syscall_numbers.h>
+#include <arch/syscall_word.h>
 
 #include <cstdint>
-#include <type_traits>
 
 namespace prelude::arch {
-
-template <typename T>
-inline long syscall_word(T value) {
-  if constexpr (std::is_pointer_v<T>)
-    return reinterpret_cast<long>(value);
-  else if constexpr (std::is_null_pointer_v<T>)
-    return 0;
-  else
-    return static_cast<long>(value);
-}
 
 inline long syscall(SyscallNumber number) {
   long result;

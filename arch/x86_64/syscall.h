@@ -2,22 +2,12 @@
 // arguments in rdi rsi rdx r10 r8 r9; rcx and r11 lost; -4095..-1 is a negated error number).
 #pragma once
 
+#include <arch/syscall_word.h>
 #include <arch/x86_64/syscall_numbers.h>
 
 #include <cstdint>
-#include <type_traits>
 
 namespace prelude::arch {
-
-template <typename T>
-inline long syscall_word(T value) {
-  if constexpr (std::is_pointer_v<T>)
-    return reinterpret_cast<long>(value);
-  else if constexpr (std::is_null_pointer_v<T>)
-    return 0;
-  else
-    return static_cast<long>(value);
-}
 
 inline long syscall(SyscallNumber number) {
   long result;

@@ -1,8 +1,12 @@
-// Kernel call numbers used by sys/ (kernel include/uapi/asm-generic/unistd.h).
+// What machines share whose kernel interface began with the generic one (kernel
+// include/uapi/asm-generic): aarch64, riscv64.
 #pragma once
+
+#include <cstdint>
 
 namespace prelude::arch {
 
+/// Kernel call numbers used by sys/ (unistd.h).
 enum class SyscallNumber : long {
   kGetcwd = 17,
   kFcntl = 25,
@@ -40,5 +44,21 @@ enum class SyscallNumber : long {
   kRseq = 293,
   kMseal = 462,
 };
+
+/// The kernel's struct stat (stat.h).
+struct KernelStat {
+  uint64_t device, inode;
+  uint32_t mode, links, owner, group;
+  uint64_t special_device, padding;
+  int64_t size;
+  int32_t block_size, padding_2;
+  int64_t blocks;
+  int64_t atime_s, atime_ns, mtime_s, mtime_ns, ctime_s, ctime_ns;
+  int32_t unused[2];
+};
+static_assert(sizeof(KernelStat) == 128);
+
+/// There is no flag of mmap for low addresses.
+inline constexpr int kMapLow = 0;
 
 }  // namespace prelude::arch
