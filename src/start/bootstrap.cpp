@@ -17,13 +17,14 @@ namespace {
 
 using namespace prelude;
 
-// The class of the build has one of these.
-[[gnu::always_inline]] inline void apply(uintptr_t base, const elf::Elf64::Relocation& relative) {
-  *reinterpret_cast<uintptr_t*>(base + relative.offset) =
-      base + static_cast<uintptr_t>(relative.addend);
-}
-[[gnu::always_inline]] inline void apply(uintptr_t base, const elf::Elf32::Relocation& relative) {
-  *reinterpret_cast<uintptr_t*>(base + relative.offset) += base;
+// Addends stand in the entries or in place, as the class of the build has it.
+template <typename Entry>
+[[gnu::always_inline]] inline void apply(uintptr_t base, const Entry& relative) {
+  auto* at = reinterpret_cast<uintptr_t*>(base + relative.offset);
+  if constexpr (requires { relative.addend; })
+    *at = base + static_cast<uintptr_t>(relative.addend);
+  else
+    *at += base;
 }
 
 // The linker lets relative relocations remain only; the built object is tested for that.
