@@ -43,6 +43,20 @@ class AArch64Test(core_test.Programs):
         self.assertLess(text.index("normal symbol `special'"), begin, text)
         self.assertGreater(text.index("normal symbol `plain'"), begin, text)
 
+    def test_resolvers_are_told_of_the_processor(self):
+        """Bit 62 of the first word says that there is a second: its size, AT_HWCAP, AT_HWCAP2 (<sys/ifunc.h>)."""
+        self.library("liba.so", """
+            static unsigned long word, record[3]; static int f(void) { return 1; }
+            static void *choose(unsigned long hwcap, const unsigned long *told) {
+              word = hwcap; for (int i = 0; i < 3; i++) record[i] = told[i]; return f; }
+            int chosen(void) __attribute__((ifunc("choose")));
+            int marked(void) { return word >> 62 & 1; } int sized(void) { return record[0] >= 24; }
+            int same(void) { return record[1] != 0 && (word & ~(1UL << 62)) == record[1]; }""")
+        self.program("int chosen(void), marked(void), sized(void), same(void);" + RUN + """
+            say_number("chosen", chosen()); say_number("marked", marked()); say_number("sized", sized());
+            say_number("same", same()); return 0; }""", "liba.so")
+        self.says("chosen 1\nmarked 1\nsized 1\nsame 1\n")
+
     def test_both_dialects_of_thread_local_storage(self):
         source = """
             extern __thread int exported, nothing WEAK; static __thread int own = 5;
