@@ -40,6 +40,7 @@ inline void set_global_pointer(uint64_t) {}
 struct ResolverArguments {
   uint64_t bytes, hwcap, hwcap2;
 };
+
 }  // namespace prelude::arch
 
 extern "C" {

@@ -2,5 +2,3 @@
 # GCC counts the machine among those that cannot read a word at any address. The kernel promises that programs can;
 # what is found in files is checked where a decoder makes a pointer of it.
 set(machine_flags $<$<COMPILE_LANGUAGE:CXX>:-Wno-cast-align>)
-# GNU ld 2.40 takes the option and warns that it ignores it.
-set(PRELUDE_HAS_RELR OFF)
