@@ -15,7 +15,7 @@ GDB_STEPS = {
     "late breakpoint": ["set breakpoint pending on", "break late_function", "run", "bt", "print x", "info threads",
                         "thread apply all print in_thread", "info sharedlibrary", "finish", "next", "next", "info sharedlibrary",
                         "continue"],
-    "step over dlopen": ["break main", "run", "next", "next", "next", "next", "print library != 0", "next", "next", "print result",
+    "step over dlopen": ["break main", "run", "next", "next", "next", "print library != 0", "next", "next", "print result",
                          "info sharedlibrary", "continue"],
 }
 SANITIZED = '''
