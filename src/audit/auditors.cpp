@@ -53,7 +53,7 @@ AuditRecord* record_of(Linker& linker, Module& module) {
   if (module.audit != nullptr) return module.audit;
   auto* record = linker.heap.make<AuditRecord>();
   if (record == nullptr) return nullptr;
-  for (State& state : record->states) state.cookie = reinterpret_cast<uintptr_t>(&module);
+  for (State& state : record->states) state.cookie = reinterpret_cast<uintptr_t>(module.map);
   module.audit = record;
   return record;
 }
@@ -77,7 +77,7 @@ void Auditors::opened(Linker& linker, Module& module) {
   for (uint32_t i = 0; i < used; ++i) {
     if (functions[i].open == nullptr) continue;
     State& state = record->states[i];
-    state.bind_flags = functions[i].open(&module, module.name_space, &state.cookie);
+    state.bind_flags = functions[i].open(module.map, module.name_space, &state.cookie);
     record->interesting = record->interesting || state.bind_flags != 0;
   }
 }

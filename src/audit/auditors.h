@@ -22,7 +22,7 @@ inline constexpr uint32_t kNoEnter = 1, kNoLeave = 2, kByName = 8, kAltered = 16
 struct Functions {
   void (*activity)(uintptr_t* cookie, uint32_t what);
   const char* (*search)(const char* name, uintptr_t* cookie, uint32_t source);
-  uint32_t (*open)(Module* module, long space, uintptr_t* cookie);
+  uint32_t (*open)(LinkMap* map, long space, uintptr_t* cookie);
   void (*preinit)(uintptr_t* cookie);
   uintptr_t (*bind)(elf::Symbol* symbol, uint32_t index, uintptr_t* from, uintptr_t* to,
                     uint32_t* flags, const char* name);

@@ -198,14 +198,15 @@ void leave_call(Module& module, uint64_t index, const arch::CallArguments& argum
 }  // namespace
 }  // namespace prelude::audit
 
-extern "C" void* prelude_call_enter(void* module, uint64_t index,
+extern "C" void* prelude_call_enter(void* map, uint64_t index,
                                     prelude::arch::CallArguments* arguments, int64_t* frame_bytes) {
-  return prelude::audit::enter_call(*static_cast<prelude::Module*>(module), index, *arguments,
-                                    *frame_bytes);
+  return prelude::audit::enter_call(prelude::module_of(*static_cast<prelude::LinkMap*>(map)), index,
+                                    *arguments, *frame_bytes);
 }
 
-extern "C" void prelude_call_leave(void* module, uint64_t index,
+extern "C" void prelude_call_leave(void* map, uint64_t index,
                                    const prelude::arch::CallArguments* arguments,
                                    prelude::arch::CallResult* result) {
-  prelude::audit::leave_call(*static_cast<prelude::Module*>(module), index, *arguments, *result);
+  prelude::audit::leave_call(prelude::module_of(*static_cast<prelude::LinkMap*>(map)), index,
+                             *arguments, *result);
 }

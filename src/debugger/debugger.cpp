@@ -21,7 +21,7 @@ void start(Linker& linker, RDebug& record, BreakFunction break_function, uint64_
   record.r_version = 1;
   record.r_brk = reinterpret_cast<uintptr_t>(break_function);
   record.r_ldbase = static_cast<elf::Word>(loader_base);
-  record.r_map = linker.program;
+  record.r_map = linker.program->map;
   const Image& program = linker.program->image;
   if (program.debug_slot == 0 || !program.writable(program.debug_slot, sizeof(elf::Word))) return;
   *static_cast<elf::Word*>(program.address(program.debug_slot)) =
@@ -45,7 +45,7 @@ RState state_after(Stage stage) {
 }
 
 // gdb reads the arguments: the namespace, its record, the first new object.
-void pass_probe(Stage stage, uint32_t space, const RDebug* record, const Module* opened) {
+void pass_probe(Stage stage, uint32_t space, const RDebug* record, const LinkMap* opened) {
   switch (stage) {
     case Stage::kInitStart:
       PRELUDE_PROBE2(init_start, space, record);
@@ -102,12 +102,12 @@ void announce(Namespace& space, Stage stage, const Module* opened) {
   RDebug& record = record_of(space);
   // Between these two the list does not change: only the probes tell.
   if (stage != Stage::kRelocStart && stage != Stage::kRelocComplete) {
-    record.r_map = space.first;
+    record.r_map = map_of(space.first);
     record.r_state = state_after(stage);
     if (space.index == 0 && copy_of_first != nullptr) copy_of_first->r_state = record.r_state;
     call_break();
   }
-  pass_probe(stage, space.index, &record, opened);
+  pass_probe(stage, space.index, &record, map_of(opened));
 }
 
 }  // namespace prelude::debugger

@@ -32,8 +32,8 @@ bool is_module(Linker& linker, const void* pointer, uint64_t return_address) {
   if (is_indexed(pointer, return_address)) return true;
   const Reader reader(linker);
   for (const Namespace* space : linker.spaces)
-    for (const Module* module = space->first; module != nullptr; module = module->map.l_next)
-      if (module == pointer) return true;
+    for (const Module* module = space->first; module != nullptr; module = module->next)
+      if (module->map == pointer) return true;
   return false;
 }
 
@@ -274,7 +274,7 @@ extern "C" void* prelude_lazy_bind(void* pointer, uintptr_t index, uintptr_t ret
                           .subject = "object that a PLT names",
                           .context = "one that binds its calls late",
                           .value = reinterpret_cast<uintptr_t>(pointer)});
-  auto& module = *static_cast<Module*>(pointer);
+  Module& module = module_of(*static_cast<LinkMap*>(pointer));
   const dl::BoundCall call = dl::bind_call(linker, module, index);
   uint64_t target = call.address;
   if (module.plt_watch != PltWatch::kNone) [[unlikely]]

@@ -58,7 +58,7 @@ bool is_kept(const Linker& linker, const Module& module) {
 uint32_t mark_needed(Linker& linker, const Namespace& space, Module** rest) {
   Marker marker(++linker.collection, space, rest + space.count);
   uint32_t count = 0, others = 0;
-  for (Module* module = space.first; module != nullptr; module = module->map.l_next)
+  for (Module* module = space.first; module != nullptr; module = module->next)
     if (is_root(linker, *module))
       marker.keep(module);
     else
@@ -82,7 +82,7 @@ void detach(Linker& linker, Module* const* gone, uint32_t count) {
 void remember_closed(Linker& linker, const Module& module) {
   ClosedHandle& place = linker.closed[linker.closed_count++ % ClosedHandle::kKept];
   linker.heap.release_string(place.name);
-  place = {&module, linker.heap.copy_string(module.path, string_length(module.path))};
+  place = {module.map, linker.heap.copy_string(module.path, string_length(module.path))};
 }
 
 void unload(Linker& linker, Namespace& space, Module* const* list, uint32_t count) {
@@ -170,7 +170,7 @@ bool sort_for_close(Linker& linker, const Namespace& space, Module** list, uint3
 uint32_t sort_condemned(Linker& linker, const Namespace& space, Module** list,
                         const Module* closed) {
   uint32_t used = 0, gone = 0;
-  for (Module* module = space.first; module != nullptr; module = module->map.l_next)
+  for (Module* module = space.first; module != nullptr; module = module->next)
     list[used++] = module;
   if (!sort_for_close(linker, space, list, used, closed)) return 0;
   for (uint32_t i = 0; i < used; ++i)
@@ -217,7 +217,7 @@ const char* closed_name(const Linker& linker, const void* handle) {
 
 Status close(Linker& linker, Module& module) {
   if (module.no_delete) return Done{};
-  if (module.open_count == 0) return Error{.code = Errc::kNotOpen, .object = module.map.l_name};
+  if (module.open_count == 0) return Error{.code = Errc::kNotOpen, .object = module.map->l_name};
   --module.open_count;
   linker.personality->module_changed(linker, module);
   const bool last = module.open_count == 0 && module.kind == ModuleKind::kOpened;
@@ -227,7 +227,7 @@ Status close(Linker& linker, Module& module) {
     if (linker.tracer.wants(Topic::kFiles))
       linker.tracer.emit({.kind = EventKind::kFileClosing,
                           .topic = Topic::kFiles,
-                          .file = module.map.l_name,
+                          .file = module.map->l_name,
                           .value = module.open_count});
     return Done{};
   }

@@ -41,12 +41,12 @@ void put_all(ObjectTable& table, const FoundObject* first, const FoundObject* en
   table.count += count;
 }
 
-FoundObject entry_of(Module& module, uint64_t start, uint64_t end) {
-  return {static_cast<uintptr_t>(start), static_cast<uintptr_t>(end), &module,
+FoundObject entry_of(const Module& module, uint64_t start, uint64_t end) {
+  return {static_cast<uintptr_t>(start), static_cast<uintptr_t>(end), module.map,
           static_cast<uintptr_t>(eh_frame_of(module))};
 }
 
-void put_module(ObjectTable& table, Module& module) {
+void put_module(ObjectTable& table, const Module& module) {
   if (module.segments_contiguous)
     return put(table, entry_of(module, module.map_start, module.map_end));
   for (uint32_t i = 0; i < module.image.segment_count; ++i) {
@@ -92,18 +92,17 @@ constinit const ObjectTable* fixed_objects = &nothing;
 bool index_start_up(Linker& linker) {
   uint32_t count = 0;
   // Auditors run before anybody has needed the loader, which then is in no list.
-  const bool unlisted =
-      linker.self->map.l_prev == nullptr && linker.base_space.first != linker.self;
+  const bool unlisted = linker.self->prev == nullptr && linker.base_space.first != linker.self;
   auto each = [&](auto visit) {
     if (unlisted) visit(*linker.self);
     for (const Namespace* space : linker.spaces)
-      for (Module* module = space->first; module != nullptr; module = module->map.l_next)
+      for (const Module* module = space->first; module != nullptr; module = module->next)
         if (module->kind != ModuleKind::kOpened && module->stands_for == nullptr) visit(*module);
   };
   each([&](const Module& module) { count += entries_of(module); });
   ObjectTable* const table = make_table(linker, count);
   if (table == nullptr) return false;
-  each([&](Module& module) { put_module(*table, module); });
+  each([&](const Module& module) { put_module(*table, module); });
   __atomic_store_n(&fixed_objects, table, __ATOMIC_RELEASE);
   return true;
 }
@@ -142,7 +141,7 @@ void forget_removed(Module* const* gone, size_t count) {
   idle.count = 0;
   put_all(idle, active.entries, first);
   for (const FoundObject* at = first; at < behind; ++at)
-    if (!at->module->removed) idle.entries[idle.count++] = *at;
+    if (!at->module().removed) idle.entries[idle.count++] = *at;
   put_all(idle, behind, end);
   switch_tables();
 }
@@ -160,32 +159,33 @@ bool find_opened_object(uint64_t address, FoundObject& out) {
 
 namespace {
 
-bool names(const ObjectTable& table, const void* module) {
+bool names(const ObjectTable& table, const void* map) {
   for (uint32_t i = 0; i < table.count; ++i)
-    if (table.entries[i].module == module) return true;
+    if (table.entries[i].map == map) return true;
   return false;
 }
 
-// The module last found by is_indexed(), and when: in one word, which no reader sees half written.
+// The link map last found by is_indexed(), and when: in one word, which no reader sees half
+// written.
 constinit uintptr_t last_indexed = 0;
 
-uintptr_t seal(const void* module, size_t at_version) {
+uintptr_t seal(const void* map, size_t at_version) {
   // No two addresses are multiples of it apart; its lower half serves where words have 32 bits.
   constexpr auto kApart = static_cast<uintptr_t>(0x9e3779b97f4a7c15);
-  return reinterpret_cast<uintptr_t>(module) + at_version * kApart;
+  return reinterpret_cast<uintptr_t>(map) + at_version * kApart;
 }
 
 }  // namespace
 
-bool is_opened_later(const void* module) { return names(*active_table(), module); }
+bool is_opened_later(const void* map) { return names(*active_table(), map); }
 
-bool is_indexed(const void* module, uint64_t address) {
+bool is_indexed(const void* map, uint64_t address) {
   for (;;) {
     const size_t seen = __atomic_load_n(&version, __ATOMIC_ACQUIRE);
-    const uintptr_t sealed = seal(module, seen);
+    const uintptr_t sealed = seal(map, seen);
     if (__atomic_load_n(&last_indexed, __ATOMIC_RELAXED) == sealed) return true;
-    const bool found = module_at(address) == module || names(*fixed_objects, module) ||
-                       names(*__atomic_load_n(&tables[seen & 1], __ATOMIC_ACQUIRE), module);
+    const bool found = map_at(address) == map || names(*fixed_objects, map) ||
+                       names(*__atomic_load_n(&tables[seen & 1], __ATOMIC_ACQUIRE), map);
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     if (__atomic_load_n(&version, __ATOMIC_RELAXED) != seen) continue;
     if (found) __atomic_store_n(&last_indexed, sealed, __ATOMIC_RELAXED);

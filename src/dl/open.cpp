@@ -27,7 +27,7 @@ void trace_opened(const Linker& linker, const Module& module) {
   if (linker.tracer.wants(Topic::kFiles))
     linker.tracer.emit({.kind = EventKind::kFileOpened,
                         .topic = Topic::kFiles,
-                        .file = module.map.l_name,
+                        .file = module.map->l_name,
                         .ns = module.name_space,
                         .value = module.open_count});
 }
@@ -62,7 +62,7 @@ Status open_again(Linker& linker, Namespace& space, Module& module, uint32_t mod
     if (marks && linker.tracer.wants(Topic::kFiles))
       linker.tracer.emit({.kind = EventKind::kNoDelete,
                           .topic = Topic::kFiles,
-                          .file = module.map.l_name,
+                          .file = module.map->l_name,
                           .ns = module.name_space});
     module.no_delete = true;
     ++linker.ties;
@@ -73,7 +73,7 @@ Status open_again(Linker& linker, Namespace& space, Module& module, uint32_t mod
 // Marks of the request become visible in the trace when it can no longer fail.
 void trace_no_delete(const Linker& linker, const Batch& batch) {
   if (!linker.tracer.wants(Topic::kFiles)) return;
-  for (const Module* module = batch.space->first; module != nullptr; module = module->map.l_next) {
+  for (const Module* module = batch.space->first; module != nullptr; module = module->next) {
     bool marked = module->in_new_batch && module->no_delete;
     for (const Module* pinned : batch.pinned) marked = marked || pinned == module;
     if (marked)
@@ -317,8 +317,8 @@ bool is_open_handle(const Linker& linker, const void* handle) {
   // The index is dense, the list is not.
   if (is_opened_later(handle)) return true;
   for (const Namespace* space : linker.spaces)
-    for (const Module* module = space->first; module != nullptr; module = module->map.l_next)
-      if (module == handle) return true;
+    for (const Module* module = space->first; module != nullptr; module = module->next)
+      if (module->map == handle) return true;
   return false;
 }
 

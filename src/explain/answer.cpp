@@ -83,7 +83,7 @@ const char* binding_word(const elf::Symbol& symbol) {
 
 Module* module_called(const Linker& linker, const char* wanted) {
   Module* by_base = nullptr;
-  for (Module* module = linker.base_space.first; module != nullptr; module = module->map.l_next) {
+  for (Module* module = linker.base_space.first; module != nullptr; module = module->next) {
     if (has_name(*module, wanted) || equal(module->path, wanted)) return module;
     if (by_base == nullptr && equal(base_name(module->path), wanted)) by_base = module;
   }

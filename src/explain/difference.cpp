@@ -225,14 +225,14 @@ void start_difference(Process& process, const Options& options) {
 int hand_over_plan(Answer& answer) {
   char buffer[4096];
   Writer out(buffer, sizeof buffer, sys::to_descriptor, &plan_file);
-  for (Module* module = answer.first(); module != nullptr; module = module->map.l_next) {
+  for (Module* module = answer.first(); module != nullptr; module = module->next) {
     out.put(kObject).escaped(module->path).put('\n');
     if (module->kind != ModuleKind::kProgram) {
       const char* name = module->names != nullptr ? module->names->name : module->path;
       out.put(kLibrary).escaped(name).put(" => ").escaped(module->path).put('\n');
     }
   }
-  for (Module* module = answer.first(); module != nullptr; module = module->map.l_next)
+  for (Module* module = answer.first(); module != nullptr; module = module->next)
     if (module->scope != nullptr && !module->is_self && !module->is_vdso)
       for_each_binding(answer.linker, *module, true, write_binding, &out);
   out.flush();

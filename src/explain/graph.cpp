@@ -37,7 +37,7 @@ void put_html(Writer& out, const char* text) {
 class Graph {
  public:
   explicit Graph(Answer& answer) : heap_(answer.linker.heap) {
-    for (const Module* module = answer.first(); module != nullptr; module = module->map.l_next)
+    for (const Module* module = answer.first(); module != nullptr; module = module->next)
       (void)nodes_.push(heap_, {module, 0, 0});
     find_rows();
     find_columns();

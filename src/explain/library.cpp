@@ -28,7 +28,7 @@ bool count_use(void* context, const Binding& binding) {
 void tell_needs(Answer& answer, const Module& target) {
   if (answer.as_json()) answer.json.array("needed_by");
   bool any = false;
-  for (const Module* module = answer.first(); module != nullptr; module = module->map.l_next) {
+  for (const Module* module = answer.first(); module != nullptr; module = module->next) {
     const char* name = nullptr;
     if (module == &target || !needs_directly(*module, target, name)) continue;
     any = true;
@@ -108,7 +108,7 @@ void tell_search(Answer& answer, const SearchLog& log) {
 
 void tell_uses(Answer& answer, const Module& target) {
   if (answer.as_json()) answer.json.array("used_by");
-  for (Module* module = answer.first(); module != nullptr; module = module->map.l_next) {
+  for (Module* module = answer.first(); module != nullptr; module = module->next) {
     if (module == &target || module->scope == nullptr || module->is_self || module->is_vdso)
       continue;
     Uses uses{&target};

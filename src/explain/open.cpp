@@ -19,7 +19,7 @@ class Opening {
   int run() {
     if (answer_.as_json()) json_.object().text("file", file_);
     // As if the program ran: what it has is committed and initialised.
-    for (Module* module = answer_.first(); module != nullptr; module = module->map.l_next)
+    for (Module* module = answer_.first(); module != nullptr; module = module->next)
       module->in_new_batch = false;
     linker_.init_first = nullptr;
     batch_.space = &linker_.base_space;

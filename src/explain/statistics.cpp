@@ -101,7 +101,7 @@ int count_everything(Answer& answer) {
   }
   Counts total;
   uint64_t objects = 0;
-  for (Module* module = answer.first(); module != nullptr; module = module->map.l_next, ++objects) {
+  for (Module* module = answer.first(); module != nullptr; module = module->next, ++objects) {
     const Counts counts = count_module(answer.linker, *module);
     print_row(answer, module->path, counts);
     for (uint32_t i = 0; i < kFields; ++i) total.values[i] += counts.values[i];

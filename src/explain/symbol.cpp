@@ -59,7 +59,7 @@ class Explanation {
 
   int run() {
     if (answer_.as_json()) json_.object().text("symbol", wanted_).array("references");
-    for (Module* module = answer_.first(); module != nullptr; module = module->map.l_next)
+    for (Module* module = answer_.first(); module != nullptr; module = module->next)
       if (module->scope != nullptr && !module->is_self && !module->is_vdso)
         for_each_binding(answer_.linker, *module, true, on_binding, this);
     if (answer_.as_json()) json_.close();
@@ -201,7 +201,7 @@ class Explanation {
   bool tell_definers() {
     bool any = false;
     if (answer_.as_json()) json_.array("defined_by");
-    for (Module* module = answer_.first(); module != nullptr; module = module->map.l_next) {
+    for (Module* module = answer_.first(); module != nullptr; module = module->next) {
       const elf::Symbol* entry = entry_called(*module, wanted_);
       if (entry == nullptr || !exported(*module, *entry)) continue;
       if (answer_.as_json()) {

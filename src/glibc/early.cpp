@@ -34,7 +34,7 @@ Module* libc_of(const Batch& batch) {
 
 bool is_listed(const Linker& linker, const Module* wanted) {
   for (const Namespace* space : linker.spaces)
-    for (const Module* module = space->first; module != nullptr; module = module->map.l_next)
+    for (const Module* module = space->first; module != nullptr; module = module->next)
       if (module == wanted) return true;
   return false;
 }
@@ -52,7 +52,7 @@ Status begin_early(Linker& linker, const Batch& batch) {
   PRELUDE_TRY(settle_layout(linker, *libc));
   state().libc = libc;
   for (Namespace* space : linker.spaces) {
-    for (Module* module = space->first; module != nullptr; module = module->map.l_next)
+    for (Module* module = space->first; module != nullptr; module = module->next)
       fill_link_map(*state().layout, *module);
     update_space(linker, *space);
   }

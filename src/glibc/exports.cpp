@@ -8,7 +8,9 @@
 namespace {
 
 using prelude::Linker;
+using prelude::LinkMap;
 using prelude::Module;
+using prelude::module_of;
 using prelude::the_linker;
 using prelude::glibc::state;
 
@@ -116,13 +118,14 @@ PRELUDE_EXPORT void _dl_get_tls_static_info(size_t* size, size_t* align) {
   *align = static_cast<size_t>(the_linker->tls.static_align());
 }
 
-PRELUDE_EXPORT Module* _dl_find_dso_for_object(uintptr_t address) {
+PRELUDE_EXPORT LinkMap* _dl_find_dso_for_object(uintptr_t address) {
   Module* module = prelude::dl::module_at(address);
-  if (module != nullptr) prelude::glibc::show_symbols(*state().layout, *module);
-  return module;
+  if (module == nullptr) return nullptr;
+  prelude::glibc::show_symbols(*state().layout, *module);
+  return module->map;
 }
 
-PRELUDE_EXPORT void _dl_rtld_di_serinfo(Module* module, void* pointer, bool counting) {
+PRELUDE_EXPORT void _dl_rtld_di_serinfo(LinkMap* map, void* pointer, bool counting) {
   Linker& linker = *the_linker;
   auto* info = static_cast<SearchPathInfo*>(pointer);
   SearchPathWriter out{};
@@ -131,8 +134,8 @@ PRELUDE_EXPORT void _dl_rtld_di_serinfo(Module* module, void* pointer, bool coun
     out.text = reinterpret_cast<char*>(&info->entries[info->count]);
   }
   const prelude::Change change(linker);
-  linker.searcher.for_each_directory(module->requester, &linker.program->requester, write_directory,
-                                     &out, prelude::Searcher::Absent::kLeftOut);
+  linker.searcher.for_each_directory(module_of(*map).requester, &linker.program->requester,
+                                     write_directory, &out, prelude::Searcher::Absent::kLeftOut);
   if (!counting) return;
   info->count = out.count;
   info->size =
@@ -146,15 +149,15 @@ PRELUDE_EXPORT bool __tunable_is_initialized(unsigned id) {
   return state().tunables.is_initialized(id);
 }
 
-PRELUDE_EXPORT void _dl_audit_preinit(Module* program) {
+PRELUDE_EXPORT void _dl_audit_preinit(LinkMap* program) {
   if (the_linker->auditor != nullptr && program != nullptr)
-    the_linker->auditor->program_starts(*program);
+    the_linker->auditor->program_starts(module_of(*program));
 }
-PRELUDE_EXPORT void _dl_audit_symbind_alt(Module* referrer, const prelude::elf::Symbol* symbol,
-                                          uintptr_t* value, Module* definer) {
+PRELUDE_EXPORT void _dl_audit_symbind_alt(LinkMap* referrer, const prelude::elf::Symbol* symbol,
+                                          uintptr_t* value, LinkMap* definer) {
   if (the_linker->auditor != nullptr)
-    *value = static_cast<uintptr_t>(
-        the_linker->auditor->found_by_name(*referrer, {symbol, definer}, *value));
+    *value = static_cast<uintptr_t>(the_linker->auditor->found_by_name(
+        module_of(*referrer), {symbol, &module_of(*definer)}, *value));
 }
 
 // Makes the stack of one thread executable; gives an errno value.

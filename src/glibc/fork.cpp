@@ -148,7 +148,7 @@ void after_fork_in_child() {
   if (linker.closing != 0 && linker.closing_thread != arch::thread_pointer()) {
     linker.closing = 0;
     for (Namespace* space : linker.spaces)
-      for (Module* module = space->first; module != nullptr; module = module->map.l_next)
+      for (Module* module = space->first; module != nullptr; module = module->next)
         module->removed = false;
   }
 }

@@ -70,7 +70,7 @@ void fill_vdso(Linker& linker, const RtldGlobalRo& f) {
   if (linker.vdso == nullptr) return;
   std::byte* ro = _rtld_global_ro;
   set<const void*>(ro, f.dl_sysinfo_dso, linker.vdso->image.address(linker.vdso->image.low));
-  set<void*>(ro, f.dl_sysinfo_map, linker.vdso);
+  set<void*>(ro, f.dl_sysinfo_map, linker.vdso->map);
   set_word(ro, f.dl_vdso_clock_gettime64, vdso_function(linker, kVdsoClockGettime));
   set_word(ro, f.dl_vdso_gettimeofday, vdso_function(linker, kVdsoGettimeofday));
   if (present(f.dl_vdso_time)) set_word(ro, f.dl_vdso_time, vdso_function(linker, kVdsoTime));
@@ -154,11 +154,11 @@ void update_space(Linker& linker, Namespace& space) {
   if (space.index >= kNamespaces) return;
   const LinkNamespaces& n = layout.link_namespaces;
   std::byte* at = _rtld_global + f.dl_ns + size_t{space.index} * n.size;
-  set<void*>(at, n.ns_loaded, space.first);
+  set<void*>(at, n.ns_loaded, map_of(space.first));
   set<uint32_t>(at, n.ns_nloaded, space.count);
   set<void*>(at, n.ns_main_searchlist, space.global);
   const bool has_libc = state().libc != nullptr && state().libc->name_space == space.index;
-  set<void*>(at, n.libc_map, has_libc ? state().libc : space.names.find(kLibcSoname));
+  set<void*>(at, n.libc_map, map_of(has_libc ? state().libc : space.names.find(kLibcSoname)));
   if (space.first != nullptr) update_link_map(layout, *space.first);
 }
 

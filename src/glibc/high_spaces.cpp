@@ -26,8 +26,8 @@ using PhdrCallback = int (*)(PhdrInfo* info, size_t bytes, void* data);
 PhdrInfo describe(Linker& linker, Module& module) {
   const Module& real = module.stands_for != nullptr ? *module.stands_for : module;
   PhdrInfo info{};
-  info.bias = real.map.l_addr;
-  info.name = module.map.l_name;
+  info.bias = real.map->l_addr;
+  info.name = module.map->l_name;
   info.phdr = real.image.phdr;
   info.phnum = real.image.phnum;
   info.adds = __atomic_load_n(&linker.adds, __ATOMIC_ACQUIRE);
@@ -62,7 +62,7 @@ extern "C" [[gnu::used, gnu::visibility("hidden")]] int prelude_reader_left(int,
   while (module != nullptr) {
     PhdrInfo info = describe(linker, *module);
     if (const int result = callback(&info, sizeof info, data); result != 0) return result;
-    module = __atomic_load_n(&module->map.l_next, __ATOMIC_ACQUIRE);
+    module = __atomic_load_n(&module->next, __ATOMIC_ACQUIRE);
   }
   return 0;
 }

@@ -216,7 +216,7 @@ struct RtldGlobalRo {
   uint16_t dl_naudit = kAbsent;
 };
 
-struct LinkMap {
+struct LinkMapFields {
   uint16_t size = kAbsent;
   uint16_t l_addr = kAbsent;
   uint16_t l_name = kAbsent;
@@ -478,7 +478,7 @@ struct Layout {
   LinkNamespaces link_namespaces;
   RtldGlobalRo rtld_global_ro;
   CpuFeatures cpu_features;
-  LinkMap link_map;
+  LinkMapFields link_map;
   Pthread pthread;
   InfoIndex info;
   Behaviour behaviour;

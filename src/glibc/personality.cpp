@@ -155,7 +155,7 @@ void show_imports(Linker& linker) {
 
 // The loader's own, when it has its place in the list.
 void trace_relocation(Linker& linker, EventKind kind) {
-  if (linker.self->map.l_prev != nullptr && linker.tracer.wants(Topic::kReloc))
+  if (linker.self->prev != nullptr && linker.tracer.wants(Topic::kReloc))
     linker.tracer.emit({.kind = kind, .topic = Topic::kReloc, .object = linker.self->path});
 }
 
@@ -195,7 +195,7 @@ class GlibcPersonality final : public Personality {
     linker.program->open_count = 1;  // start-up counts as one dlopen
     fill_program_facts(linker);
     PRELUDE_TRY(prepare_stacks(linker));
-    for (Module* module = linker.base_space.first; module != nullptr; module = module->map.l_next)
+    for (Module* module = linker.base_space.first; module != nullptr; module = module->next)
       fill_link_map(*s.layout, *module);
     return Done{};
   }
@@ -306,7 +306,7 @@ class GlibcPersonality final : public Personality {
   }
   bool pinned(Module& module) override {
     return active() &&
-           __atomic_load_n(&field<size_t>(&module, state().layout->link_map.l_tls_dtor_count),
+           __atomic_load_n(&field<size_t>(module.map, state().layout->link_map.l_tls_dtor_count),
                            __ATOMIC_ACQUIRE) != 0;
   }
 

@@ -72,7 +72,7 @@ void* slot_open(const char* file, int mode, const void* caller_address, long nsi
   if (!opened) raise_open(linker, opened.error());
   update_tls(linker);
   unlock_load(linker);
-  return *opened;
+  return map_of(*opened);
 }
 
 void slot_close(void* handle) {
@@ -82,7 +82,7 @@ void slot_close(void* handle) {
     const char* name = dl::closed_name(linker, handle);
     raise_unlocked(linker, {.code = Errc::kNotOpen, .object = name != nullptr ? name : ""});
   }
-  const Status status = dl::close(linker, *static_cast<Module*>(handle));
+  const Status status = dl::close(linker, module_of(*static_cast<LinkMap*>(handle)));
   if (!status) raise_unlocked(linker, status.error());
   update_tls(linker);
   unlock_load(linker);
@@ -95,8 +95,8 @@ constexpr int kFlagAddDependency = 1, kFlagNewest = 2;
 }
 
 // Gives null where the reference does not insist.
-[[gnu::cold]] Module* nothing_found(Linker& linker, const char* name, const Module& referrer,
-                                    const elf::Symbol* wanted, const FoundVersion* version) {
+[[gnu::cold]] LinkMap* nothing_found(Linker& linker, const char* name, const Module& referrer,
+                                     const elf::Symbol* wanted, const FoundVersion* version) {
   if ((wanted != nullptr && wanted->binding() == elf::kStbWeak) ||
       linker.tracer.wants(Topic::kUnused))
     return nullptr;
@@ -108,10 +108,11 @@ constexpr int kFlagAddDependency = 1, kFlagNewest = 2;
   raise(0, make_exception(error), "symbol lookup error");
 }
 
-Module* slot_lookup(const char* name, Module* referrer, const elf::Symbol** reference,
-                    SearchList** scope, const FoundVersion* version, int type_class, int flags,
-                    Module* skip) {
+LinkMap* slot_lookup(const char* name, LinkMap* map, const elf::Symbol** reference,
+                     SearchList** scope, const FoundVersion* version, int type_class, int flags,
+                     LinkMap* skip) {
   Linker& linker = *the_linker;
+  Module& referrer = module_of(*map);
   SymbolQuery query = make_query(name);
   query.newest = version == nullptr && (flags & kFlagNewest) != 0;
   query.function_call = (type_class & 1) != 0;
@@ -124,33 +125,34 @@ Module* slot_lookup(const char* name, Module* referrer, const elf::Symbol** refe
     query.version_hidden = version->hidden != 0;
   }
   // libc's dlsym holds the load lock here, so no list can change meanwhile.
-  Definition found = find_symbol(linker, query, scope, skip);
+  Definition found =
+      find_symbol(linker, query, scope, skip != nullptr ? &module_of(*skip) : nullptr);
   if (found.symbol != nullptr && found.symbol->binding() == elf::kStbGnuUnique)
-    found = settle_unique(linker, *referrer, *found.symbol, query, found, Use::kData);
+    found = settle_unique(linker, referrer, *found.symbol, query, found, Use::kData);
   if (found.symbol == nullptr) {
     const elf::Symbol* wanted = *reference;
     *reference = nullptr;
-    return nothing_found(linker, name, *referrer, wanted, version);
+    return nothing_found(linker, name, referrer, wanted, version);
   }
   // libc computes the address itself and calls what is an IFUNC resolver.
   if (found.symbol->type() != elf::kSttTls && !is_sound(linker, found))
     refuse_definition(linker, found);
-  if ((flags & kFlagAddDependency) != 0 && found.module != referrer)
-    (void)note_use(linker, *referrer, *found.module);
+  if ((flags & kFlagAddDependency) != 0 && found.module != &referrer)
+    (void)note_use(linker, referrer, *found.module);
   if (linker.tracer.any()) {
     const char* wanted = version != nullptr ? version->name : nullptr;
-    trace_binding(linker, *referrer, query, found, false, wanted);
+    trace_binding(linker, referrer, query, found, false, wanted);
   }
   *reference = found.symbol;
-  return found.module;
+  return found.module->map;
 }
 
 void slot_error_free(void* text) {
   if (text != nullptr && state().functions.free != nullptr) state().functions.free(text);
 }
 
-void* slot_tls_get_addr_soft(Module* module) {
-  return dl::tls_address_if_present(*the_linker, *module);
+void* slot_tls_get_addr_soft(LinkMap* map) {
+  return dl::tls_address_if_present(*the_linker, module_of(*map));
 }
 
 void slot_nothing() {}
@@ -165,7 +167,7 @@ int slot_find_object(void* address, FindObjectResult* out) {
   if (!dl::find_object(reinterpret_cast<uintptr_t>(address), object)) return -1;
   out->flags = 0;
   if constexpr (sizeof(void*) != sizeof(uint64_t)) {
-    const Image& image = static_cast<const Module*>(out->link_map)->image;
+    const Image& image = object.module().image;
     out->data_base[0] = image.pltgot == 0 ? nullptr : image.address(image.pltgot);
   }
   return 0;
@@ -177,11 +179,10 @@ int slot_readonly_area(const void* start, size_t bytes) {
   dl::FoundObject found;
   const auto address = reinterpret_cast<uintptr_t>(start);
   if (!dl::find_object(address, found)) return kNotFound;
-  const LoadSegment* s =
-      found.module->image.memory_segment(address - found.module->image.bias, bytes);
+  const Module& module = found.module();
+  const LoadSegment* s = module.image.memory_segment(address - module.image.bias, bytes);
   if (s == nullptr) return kNotFound;
-  const bool relro =
-      address >= found.module->relro_start && address + bytes <= found.module->relro_end;
+  const bool relro = address >= module.relro_start && address + bytes <= module.relro_end;
   return (s->flags & elf::kPfW) == 0 || relro ? kReadOnly : kWritable;
 }
 

@@ -91,7 +91,7 @@ Status prepare_stacks(const Linker& linker) {
   const Layout& layout = *state().layout;
   const Module* wanting = nullptr;
   for (const Module* module = linker.base_space.first; module != nullptr && wanting == nullptr;
-       module = module->map.l_next)
+       module = module->next)
     if (wants_executable_stack(*module)) wanting = module;
   const bool grant =
       !linker.process.secure && (wanting != nullptr || policy() == StackPolicy::kAlways);

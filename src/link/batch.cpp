@@ -93,7 +93,7 @@ void roll_back(Linker& linker, Batch& batch) {
       }
     }
   // Nor does anything remember an object that stayed only because of the request.
-  for (Module* module = batch.space->first; module != nullptr; module = module->map.l_next)
+  for (Module* module = batch.space->first; module != nullptr; module = module->next)
     if (module->last_used != nullptr && (module->last_used->in_new_batch || !batch.pinned.empty()))
       module->last_used = nullptr;
   personality.lock_lists(linker);

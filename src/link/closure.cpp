@@ -41,7 +41,7 @@ constexpr Error kNoMemory{.code = Errc::kOutOfMemory};
 // The loader itself enters the namespace's list when somebody needs it.
 void enter_self(Linker& linker, Module* module) {
   Namespace& space = *linker.spaces[0];
-  if (module != linker.self || module->map.l_prev != nullptr || space.first == module) return;
+  if (module != linker.self || module->prev != nullptr || space.first == module) return;
   append_to_namespace(linker, space, *module);
 }
 

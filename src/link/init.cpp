@@ -53,7 +53,7 @@ bool in_code(const Linker& linker, uint64_t address) {
 // Those of a request under way are in no index yet.
 bool in_any_code(const Linker& linker, uint64_t address) {
   for (const Namespace* space : linker.spaces)
-    for (const Module* module = space->first; module != nullptr; module = module->map.l_next)
+    for (const Module* module = space->first; module != nullptr; module = module->next)
       if (module->image.executable(address - module->image.bias)) return true;
   return false;
 }
@@ -241,7 +241,7 @@ bool run_finaliser(Linker& linker, Module& module) {
   if (linker.tracer.wants(Topic::kImpcalls) && module.stands_for == nullptr)
     linker.tracer.emit({.kind = EventKind::kFini,
                         .topic = Topic::kImpcalls,
-                        .object = module.map.l_name,
+                        .object = module.map->l_name,
                         .ns = module.name_space});
   if (module.is_self || module.is_vdso) return true;
   check_seal(linker, module);
@@ -263,8 +263,7 @@ void finalise_space(Linker& linker, Namespace& space) {
   const uint32_t count = space.count;
   auto* list = linker.heap.make_array<Module*>(count);
   uint32_t used = list != nullptr ? 0 : count;
-  for (Module* module = space.first; module != nullptr && used < count;
-       module = module->map.l_next) {
+  for (Module* module = space.first; module != nullptr && used < count; module = module->next) {
     if (space.index != 0 && module == linker.self) continue;
     ++module->open_count;  // a finaliser that closes objects must not take them away from this walk
     list[used++] = module;

@@ -294,7 +294,7 @@ Status enter(Linker& linker, Batch& batch, const LoadRequest& request, Module& m
   if (!named) return Error{.code = Errc::kOutOfMemory};
   if (module.tls.memsz != 0) {
     linker.personality->lock_tls(linker);
-    const bool added = linker.tls.add(module, linker.heap);
+    const bool added = linker.tls.add(module, *module.map, linker.heap);
     linker.personality->unlock_tls(linker);
     if (!added) return Error{.code = Errc::kOutOfMemory};
     batch.tls_added = true;

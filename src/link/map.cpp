@@ -214,9 +214,9 @@ Status check_relr_marker(const Image& image, const VersionTable& versions) {
 Status complete(Linker& linker, Module& module) {
   Image& image = module.image;
   PRELUDE_TRY(check_isa(linker, image));
-  module.map.l_addr = static_cast<elf::Word>(image.bias);
-  module.map.l_name = module.path;
-  module.map.l_ld = image.dynamic;
+  module.map->l_addr = static_cast<elf::Word>(image.bias);
+  module.map->l_name = module.path;
+  module.map->l_ld = image.dynamic;
   module.map_start = image.bias + image.low;
   module.map_end = image.bias + image.end;
   module.segments_contiguous = contiguous(image, linker.host.page_size);

@@ -8,19 +8,27 @@ namespace prelude {
 Module* new_module(Linker& linker) {
   // An odd number of cache lines: a walk that touches the same line of many uses the whole cache.
   constexpr size_t kBytes = (sizeof(Module) + 63) / 128 * 128 + 64;
-  Module* const spare = linker.spare_modules;
-  void* at = spare;
-  if (spare != nullptr) {
-    linker.spare_modules = spare->map.l_next;
+  void* at = linker.spare_modules;
+  void* record = nullptr;
+  if (at != nullptr) {
+    record = linker.spare_modules->map;
+    linker.spare_modules = linker.spare_modules->next;
     fill_zero(at, sizeof(Module));
+    fill_zero(record, sizeof(LinkMapRecord));
   } else {
     at = linker.heap.allocate_for_ever(kBytes, alignof(Module));
+    record = linker.heap.allocate_for_ever(sizeof(LinkMapRecord), alignof(LinkMapRecord));
   }
-  return at == nullptr ? nullptr : new (at) Module;
+  if (at == nullptr || record == nullptr) return nullptr;
+  auto* const module = new (at) Module;
+  auto* const shown = new (record) LinkMapRecord;
+  shown->module = module;
+  module->map = &shown->map;
+  return module;
 }
 
 void release_module(Linker& linker, Module& module) {
-  module.map.l_next = linker.spare_modules;
+  module.next = linker.spare_modules;
   linker.spare_modules = &module;
 }
 
@@ -39,45 +47,52 @@ bool has_name(const Module& module, const char* name) {
   return equal(module.path, name);
 }
 
-// One store makes the module reachable: those who walk the list need not be kept out.
+namespace {
+
+// Both lists: ours and the one that the others see.
+void tie(Namespace& space, Module* first, Module* second) {
+  if (second != nullptr) {
+    second->prev = first;
+    second->map->l_prev = map_of(first);
+  } else {
+    space.last = first;
+  }
+  if (first != nullptr) {
+    __atomic_store_n(&first->next, second, __ATOMIC_RELEASE);
+    __atomic_store_n(&first->map->l_next, map_of(second), __ATOMIC_RELEASE);
+  } else {
+    space.first = second;
+  }
+}
+
+// One store makes the module reachable: those who walk a list need not be kept out. `before` may be
+// null: the end.
+void insert(Namespace& space, Module& module, Module* before) {
+  Module* const ahead = before != nullptr ? before->prev : space.last;
+  tie(space, &module, before);
+  tie(space, ahead, &module);
+}
+
+// Takes a module out of the list; readers walk it meanwhile.
+void unlink(Namespace& space, const Module& module) { tie(space, module.prev, module.next); }
+
+}  // namespace
+
 void append_to_namespace(Linker& linker, Namespace& space, Module& module) {
   module.name_space = space.index;
-  module.map.l_next = nullptr;
-  module.map.l_prev = space.last;
-  if (space.last != nullptr)
-    __atomic_store_n(&space.last->map.l_next, &module, __ATOMIC_RELEASE);
-  else
-    space.first = &module;
-  space.last = &module;
+  insert(space, module, nullptr);
   space.files.add(module);
   ++space.count;
   ++space.added;
   ++linker.adds;
 }
 
-namespace {
-
-// Takes a module out of the list; readers walk it meanwhile.
-void unlink(Namespace& space, const Module& module) {
-  Module *next = module.map.l_next, *prev = module.map.l_prev;
-  if (prev != nullptr)
-    __atomic_store_n(&prev->map.l_next, next, __ATOMIC_RELEASE);
-  else
-    space.first = next;
-  if (next != nullptr)
-    next->map.l_prev = prev;
-  else
-    space.last = prev;
-}
-
-}  // namespace
-
 void remove_from_namespace(Linker& linker, Namespace& space, Module& module) {
   for (const NameNode* node = module.names; node != nullptr; node = node->next)
     space.names.remove(linker.heap, node->name, &module);
   if (module.gave_unique) space.unique.remove(linker.heap, &module);
   if (linker.init_first == &module) linker.init_first = nullptr;
-  if (module.map.l_prev == nullptr && space.first != &module)
+  if (module.prev == nullptr && space.first != &module)
     return;  // the request failed before it was in the list
   unlink(space, module);
   space.files.remove(module);
@@ -88,14 +103,7 @@ void move_in_namespace(Linker& linker, Namespace& space, Module& module, Module&
   if (&module == &before) return;
   linker.personality->lock_lists(linker);
   unlink(space, module);
-  Module* const ahead = before.map.l_prev;
-  module.map.l_prev = ahead;
-  module.map.l_next = &before;
-  before.map.l_prev = &module;
-  if (ahead != nullptr)
-    __atomic_store_n(&ahead->map.l_next, &module, __ATOMIC_RELEASE);
-  else
-    space.first = &module;
+  insert(space, module, &before);
   linker.personality->unlock_lists(linker);
 }
 
@@ -118,12 +126,12 @@ Module* find_by_name(const Namespace& space, const char* name) {
   const uint32_t hash = hash_bytes(name);
   if (Module* known = space.names.find(name, hash); known != nullptr) return known;
   if (!contains(name, '/')) return nullptr;
-  for (Module* module = space.first; module != nullptr; module = module->map.l_next) {
-    if (module->hashed_path != module->map.l_name) {
-      module->hashed_path = module->map.l_name;
-      module->path_hash = hash_bytes(module->map.l_name);
+  for (Module* module = space.first; module != nullptr; module = module->next) {
+    if (module->hashed_path != module->map->l_name) {
+      module->hashed_path = module->map->l_name;
+      module->path_hash = hash_bytes(module->map->l_name);
     }
-    if (module->path_hash == hash && !module->removed && equal(module->map.l_name, name))
+    if (module->path_hash == hash && !module->removed && equal(module->map->l_name, name))
       return module;
   }
   return nullptr;
@@ -167,7 +175,7 @@ Result<Module*> make_stand_in(Linker& linker, const char* name, const char* path
   module->image = self.image;
   module->symbols = self.symbols;
   module->record = self.record;
-  module->map = {self.map.l_addr, module->path, self.map.l_ld, nullptr, nullptr};
+  *module->map = {self.map->l_addr, module->path, self.map->l_ld, nullptr, nullptr};
   module->map_start = self.map_start;
   module->map_end = self.map_end;
   module->segments_contiguous = self.segments_contiguous;
@@ -180,7 +188,7 @@ Result<Module*> make_stand_in(Linker& linker, const char* name, const char* path
 
 Module* module_of_address(const Linker& linker, uint64_t address) {
   for (const Namespace* space : linker.spaces)
-    for (Module* module = space->first; module != nullptr; module = module->map.l_next)
+    for (Module* module = space->first; module != nullptr; module = module->next)
       if (module->stands_for == nullptr && module->contains(address) &&
           (module->segments_contiguous || address_in_segments(*module, address)))
         return module;

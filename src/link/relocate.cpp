@@ -338,7 +338,7 @@ constexpr uint64_t kPltWords = 3;
 // What the PLT hands on and where it jumps (psABI x86-64 5.2, RISC-V "Program Linkage Table").
 void prepare_lazy(const Linker& linker, Module& module) {
   auto* got = static_cast<elf::Word*>(module.image.address(module.image.pltgot));
-  got[arch::Native::kGotModule] = reinterpret_cast<uintptr_t>(&module);
+  got[arch::Native::kGotModule] = reinterpret_cast<uintptr_t>(module.map);
   const bool watched = module.plt_watch == PltWatch::kCalls;
   got[arch::Native::kGotStub] =
       reinterpret_cast<uintptr_t>((watched ? linker.watched_stub : linker.lazy_stub).get());

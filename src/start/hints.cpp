@@ -15,7 +15,7 @@ constexpr size_t kPathRoom = 512;
 const Module* module_named(const char* path) {
   if (path == nullptr) return nullptr;
   for (const Namespace* space : linker.spaces)
-    for (const Module* module = space->first; module != nullptr; module = module->map.l_next)
+    for (const Module* module = space->first; module != nullptr; module = module->next)
       if (equal(module->path, path)) return module;
   return nullptr;
 }

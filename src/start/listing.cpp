@@ -30,7 +30,7 @@ void list_missing(Writer& out, const MissingLibrary& missing) {
 // Compat: a loader that nobody needs follows the last object of the program's search list, which
 // the vdso is not in, or is not shown (glibc 2.41 and 2.36, measured). Null: not shown.
 const Module* last_before_unneeded_loader() {
-  if (linker.self->map.l_prev != nullptr || !served_manners().lists_loader) return nullptr;
+  if (linker.self->prev != nullptr || !served_manners().lists_loader) return nullptr;
   const SearchList& all = linker.program->closure;
   return all.count != 0 ? all.modules[all.count - 1] : nullptr;
 }
@@ -43,14 +43,13 @@ void for_each_listed(Found&& found, Missing&& missing) {
       if (library.after == module) missing(library);
   };
   const Module* before_loader = last_before_unneeded_loader();
-  for (const Module* module = linker.base_space.first; module != nullptr;
-       module = module->map.l_next) {
+  for (const Module* module = linker.base_space.first; module != nullptr; module = module->next) {
     found(*module);
     // The loader directly follows what precedes it in search order, and what is missing is in no
     // such order.
-    if (module == linker.self) missing_after(module->map.l_prev);
+    if (module == linker.self) missing_after(module->prev);
     if (module == before_loader) found(*linker.self);
-    if (module->map.l_next != linker.self) missing_after(module);
+    if (module->next != linker.self) missing_after(module);
   }
 }
 
@@ -147,8 +146,7 @@ bool print_need(void* context, const VersionNeed& need) {
 // ldd -v.
 void list_versions(Writer& out) {
   bool first = true;
-  for (const Module* module = linker.base_space.first; module != nullptr;
-       module = module->map.l_next) {
+  for (const Module* module = linker.base_space.first; module != nullptr; module = module->next) {
     if (module->image.verneed == nullptr) continue;
     if (first) report::write_versions_header(out);
     first = false;

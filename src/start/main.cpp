@@ -137,7 +137,7 @@ void publish_scopes(Batch& batch) {
 void trace_all_scopes() {
   if (!linker.tracer.wants(Topic::kScopes)) return;
   Array<Module*> all;
-  for (Module* module = linker.base_space.first; module != nullptr; module = module->map.l_next)
+  for (Module* module = linker.base_space.first; module != nullptr; module = module->next)
     (void)all.push(linker.heap, module);
   trace_scopes(linker, all.data(), all.size());
   all.release(linker.heap);

@@ -40,7 +40,7 @@ bool note_missing(void*, Module* requester, const char* name, const Error& error
     if (world.missing.size() == kMostReported) return false;
   }
   const bool filtee = auxiliary || names_filtee(*requester, elf::kDtFilter, name);
-  Module* after = filtee ? requester->map.l_prev : linker.base_space.last;
+  Module* after = filtee ? requester->prev : linker.base_space.last;
   MissingLibrary missing{name, requester, after, error};
   // The error's own text lives until the next error.
   if (error.object != nullptr)
@@ -51,24 +51,12 @@ bool note_missing(void*, Module* requester, const char* name, const Error& error
 // The loader stands behind the object that precedes it in search order, the program's vdso or not
 // (Compat: glibc 2.36). By loading order it would come behind the vdso.
 void place_self() {
-  Namespace& space = linker.base_space;
   const SearchList& closure = linker.program->closure;
-  if (closure.count < 2 || closure.modules[1] != linker.self ||
-      linker.program->map.l_next == linker.self)
+  if (closure.count < 2 || closure.modules[1] != linker.self || linker.program->next == linker.self)
     return;
   for (MissingLibrary& missing : world.missing)
-    if (missing.after == linker.self) missing.after = linker.self->map.l_prev;
-  LinkMap& self = linker.self->map;
-  Module *before = self.l_prev, *after = self.l_next, *next = linker.program->map.l_next;
-  before->map.l_next = after;
-  if (after != nullptr)
-    after->map.l_prev = before;
-  else
-    space.last = before;
-  self.l_prev = linker.program;
-  self.l_next = next;
-  linker.program->map.l_next = linker.self;
-  next->map.l_prev = linker.self;
+    if (missing.after == linker.self) missing.after = linker.self->prev;
+  move_in_namespace(linker, linker.base_space, *linker.self, *linker.program->next);
 }
 
 struct VersionErrors {

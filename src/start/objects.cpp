@@ -75,7 +75,7 @@ void note_program(Module& program) {
   program.kind = ModuleKind::kProgram;
   program.requester.is_main = true;
   apply_rpaths(program);
-  program.map.l_name = "";
+  program.map->l_name = "";
   linker.program = &program;
   // A link map without any name is more than libc expects.
   if (program.names != nullptr) return;
@@ -190,7 +190,7 @@ void adopt_program() {
   trace_flags(linker, *program);
   if (names_origin(program->image)) find_program_origin(*program);
   append_to_namespace(linker, linker.base_space, *program);
-  if (program->tls.memsz != 0 && !linker.tls.add(*program, linker.heap))
+  if (program->tls.memsz != 0 && !linker.tls.add(*program, *program->map, linker.heap))
     fail(linker, {.code = Errc::kOutOfMemory, .object = program->path});
   trace_tls_id(linker, *program, EventKind::kTlsAssigned);
 }

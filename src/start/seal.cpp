@@ -46,8 +46,7 @@ bool seal_module(const Module& module, uint64_t page) {
 
 void seal_objects() {
   if (!unfiltered()) return;
-  for (const Module* module = linker.base_space.first; module != nullptr;
-       module = module->map.l_next)
+  for (const Module* module = linker.base_space.first; module != nullptr; module = module->next)
     if (!module->is_vdso && !seal_module(*module, linker.host.page_size)) return;
 }
 

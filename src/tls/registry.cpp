@@ -32,14 +32,14 @@ TlsSlot* TlsRegistry::slot(size_t id) const {
 
 Module* TlsRegistry::module(size_t id) const {
   const TlsSlot* found = slot(id);
-  return found == nullptr ? nullptr : found->module;
+  return found == nullptr || found->map == nullptr ? nullptr : &module_of(*found->map);
 }
 
-bool TlsRegistry::add(Module& module, Heap& heap) {
+bool TlsRegistry::add(Module& module, LinkMap& map, Heap& heap) {
   size_t id = max_id_ + 1;
   if (free_ids_ != 0)
     for (id = 1; id <= max_id_; ++id)
-      if (TlsSlot* candidate = slot(id); candidate->module == nullptr) break;
+      if (TlsSlot* candidate = slot(id); candidate->map == nullptr) break;
   if (slot(id) == nullptr) {
     TlsSlotList* list = make_slots(heap);
     if (list == nullptr) return false;
@@ -49,7 +49,7 @@ bool TlsRegistry::add(Module& module, Heap& heap) {
   }
   TlsSlot* taken = slot(id);
   taken->generation = prelude_tls_generation + 1;
-  taken->module = &module;
+  taken->map = &map;
   if (id <= max_id_)
     --free_ids_;
   else
@@ -63,13 +63,13 @@ void TlsRegistry::remove(Module& module) {
   TlsSlot* taken = slot(segment.module_id);
   if (segment.module_id == 0 || taken == nullptr) return;
   give_back(segment);
-  taken->module = nullptr;
+  taken->map = nullptr;
   taken->generation = prelude_tls_generation + 1;
   if (segment.module_id == max_id_) {
     do {
       --max_id_;
-      if (max_id_ != 0 && slot(max_id_)->module == nullptr) --free_ids_;
-    } while (max_id_ != 0 && slot(max_id_)->module == nullptr);
+      if (max_id_ != 0 && slot(max_id_)->map == nullptr) --free_ids_;
+    } while (max_id_ != 0 && slot(max_id_)->map == nullptr);
   } else {
     ++free_ids_;
   }
@@ -79,7 +79,7 @@ void TlsRegistry::remove(Module& module) {
 void TlsRegistry::begin_at(size_t generation) {
   prelude_tls_generation = generation - 1;
   for (size_t id = 1; id <= max_id_; ++id)
-    if (TlsSlot* const taken = slot(id); taken->module != nullptr) taken->generation = generation;
+    if (TlsSlot* const taken = slot(id); taken->map != nullptr) taken->generation = generation;
 }
 
 void TlsRegistry::publish_generation() {

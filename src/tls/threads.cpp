@@ -67,9 +67,9 @@ DtvEntry* TlsRegistry::initialise_thread(char* tp, DtvEntry* dtv, const ThreadMe
   for (size_t id = 1; id <= dtv[-1].value; ++id) dtv[id] = {kTlsUnallocated, nullptr};
   for (size_t id = 1; id <= max_id_; ++id) {
     const TlsSlot* found = slot(id);
-    if (found->module == nullptr) continue;
+    if (found->map == nullptr) continue;
     if (found->generation > newest) newest = found->generation;
-    const TlsSegment& segment = tls_of(*found->module);
+    const TlsSegment& segment = tls_of(module_of(*found->map));
     if (segment.offset == kTlsNotPlaced || segment.offset == kTlsForcedDynamic) continue;
     char* block = tp + segment.displacement();
     const bool zero = before == BlockMemory::kZero || (fresh && area_of(segment) != nullptr);

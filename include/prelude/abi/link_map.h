@@ -1,6 +1,7 @@
 // The public head of a link map, <link.h>'s struct link_map: what gdb, dladdr1 and dlinfo hand out.
 #pragma once
 
+#include <prelude/base/guarded.h>
 #include <prelude/elf/format.h>
 
 #include <cstddef>
@@ -15,18 +16,30 @@ struct LinkMap {
   elf::Word l_addr;    ///< load bias
   const char* l_name;  ///< "" for the program
   const elf::Dynamic* l_ld;
-  Module* l_next;  ///< a Module begins with its LinkMap
-  Module* l_prev;
+  LinkMap* l_next;
+  LinkMap* l_prev;
 };
 
-/// Bytes at the start of a Module that belong to the link map as a libc sees it. A personality
-/// states its need by static_assert; without libc only the public head is used.
+/// Bytes of a link map as a libc sees it. A personality states its need by static_assert; without
+/// libc only the public head is used.
 inline constexpr size_t kLinkMapBytes = 1280;
+
+/// A link map and what leads from it to the Module it shows. Others write here: libc, the program,
+/// debuggers. So the loader reads back what is theirs (l_name, marks of libc), nothing else.
+struct LinkMapRecord {
+  union {
+    LinkMap map;
+    std::byte bytes[kLinkMapBytes];
+  };
+  Guarded<Module*> module;
+};
+/// The module of a link map that the loader has made.
+inline Module& module_of(LinkMap& map) { return *reinterpret_cast<LinkMapRecord&>(map).module; }
 
 /// <link.h>'s struct r_debug, and its version 2 with r_next.
 struct RDebug {
   int32_t r_version;
-  Module* r_map;
+  LinkMap* r_map;
   elf::Word r_brk;
   int32_t r_state;
   elf::Word r_ldbase;

@@ -25,7 +25,7 @@ Result<Module*> open(Linker& linker, const OpenRequest& request);
 /// Gives a reference back and unloads what nobody needs any more.
 Status close(Linker& linker, Module& module);
 
-/// True if the pointer is a module that is open.
+/// True if the pointer is the link map of a module that is open.
 bool is_open_handle(const Linker& linker, const void* handle);
 
 /// The name of the object that a handle stood for before it was closed, or null.
@@ -44,8 +44,10 @@ void announce_end(Linker& linker, Namespace& space, debugger::Stage stage, bool 
 /// An address range and the object it belongs to.
 struct FoundObject {
   uintptr_t start, end;
-  Module* module;
+  LinkMap* map;
   uintptr_t eh_frame;  ///< address of the .eh_frame_hdr, 0 = none
+
+  [[nodiscard]] Module& module() const { return module_of(*map); }
 };
 /// Ranges in ascending order. The count lies in the same block as the entries: whoever holds the
 /// block never reads behind it.
@@ -87,9 +89,9 @@ inline const FoundObject* find_fixed(uint64_t address) {
 [[nodiscard]] bool index_opened(Linker& linker, Module* const* modules, size_t count);
 /// Leaves these out, which are marked as removed.
 void forget_removed(Module* const* gone, size_t count);
-/// True if the pointer is a module that is there since a request has brought it. For those who hold
-/// the lock.
-bool is_opened_later(const void* module);
+/// True if the pointer is the link map of a module that is there since a request has brought it.
+/// For those who hold the lock.
+bool is_opened_later(const void* map);
 /// Among the objects opened later. Lock-free and async-signal-safe.
 bool find_opened_object(uint64_t address, FoundObject& out);
 /// Among all. Lock-free and async-signal-safe.
@@ -100,16 +102,23 @@ inline bool find_object(uint64_t address, FoundObject& out) {
   return true;
 }
 
-/// The module alone, or null.
-inline Module* module_at(uint64_t address) {
-  if (const FoundObject* const found = find_fixed(address); found != nullptr) return found->module;
+/// The link map alone, or null.
+inline LinkMap* map_at(uint64_t address) {
+  if (const FoundObject* const found = find_fixed(address); found != nullptr) return found->map;
   FoundObject found;
-  return find_opened_object(address, found) ? found.module : nullptr;
+  return find_opened_object(address, found) ? found.map : nullptr;
 }
 
-/// True if the pointer is a module of the index; it is not looked at itself. Fastest when asked the
-/// same again, or when `address` lies in the module. Lock-free and async-signal-safe.
-bool is_indexed(const void* module, uint64_t address);
+/// The module alone, or null.
+inline Module* module_at(uint64_t address) {
+  LinkMap* const map = map_at(address);
+  return map != nullptr ? &module_of(*map) : nullptr;
+}
+
+/// True if the pointer is the link map of a module of the index; it is not looked at itself.
+/// Fastest when asked the same again, or when `address` lies in the module. Lock-free and
+/// async-signal-safe.
+bool is_indexed(const void* map, uint64_t address);
 
 /// Where a call through a lazily bound PLT entry leads.
 struct BoundCall {

@@ -1,5 +1,5 @@
-// Module: an object that takes part in the process. It begins with the link map that libc, gdb and
-// the program hold, so a Module* and a link map pointer are the same address.
+// Module: an object that takes part in the process. Its link map, which libc, gdb and the program
+// hold, lies elsewhere: they write into it.
 #pragma once
 
 #include <prelude/abi/link_map.h>
@@ -20,19 +20,17 @@ namespace prelude {
 enum class ModuleKind : uint8_t { kProgram = 0, kNeeded = 1, kOpened = 2 };
 
 struct Module {
-  union {
-    LinkMap map;
-    std::byte link_map[kLinkMapBytes];
-  };
-  SymbolTable symbols;  ///< first private member: see symbol_table_of()
+  SymbolTable symbols;  ///< first member: see symbol_table_of()
   TlsSegment tls;       ///< second: see tls_of()
   LookupRecord record;
   Image image;
 
   // What walks over all objects look at lies together.
-  alignas(64) uint32_t name_space;  ///< index of its namespace
-  uint32_t open_count;              ///< dlopen references
-  uint32_t index;                   ///< position in a request's or a walk's list (scratch)
+  alignas(64) LinkMap* map;  ///< a LinkMapRecord's
+  Module *next, *prev;       ///< its namespace's list, in the order of l_next
+  uint32_t name_space;       ///< index of its namespace
+  uint32_t open_count;       ///< dlopen references
+  uint32_t index;            ///< position in a request's or a walk's list (scratch)
   ModuleKind kind;
   bool visited;  ///< scratch of graph walks
   bool in_walk;  ///< part of the list being sorted; its needs are in the list being made
@@ -92,9 +90,11 @@ struct Module {
     return address < relro_end && address + bytes > relro_start;
   }
 };
-static_assert(offsetof(Module, map) == 0);
-static_assert(offsetof(Module, symbols) == kLinkMapBytes);
+static_assert(offsetof(Module, symbols) == 0);
 static_assert(offsetof(Module, tls) == kTlsOffsetInModule);
+
+/// Null for null.
+inline LinkMap* map_of(const Module* module) { return module != nullptr ? module->map : nullptr; }
 
 /// The seal (base/guarded.h) of what says which initialisers and finalisers are called. Set when
 /// the object is decoded, compared before they are called.

@@ -3,7 +3,6 @@
 // place.
 #pragma once
 
-#include <prelude/abi/link_map.h>
 #include <prelude/image/image.h>
 #include <prelude/versions/versions.h>
 
@@ -28,19 +27,19 @@ struct alignas(64) LookupRecord {
 };
 static_assert(sizeof(LookupRecord) == 64);
 
-/// The parts of a module that a lookup needs after a hash has matched. Every Module begins its
-/// private part with one, see symbol_table_of().
+/// The parts of a module that a lookup needs after a hash has matched. Every Module begins with
+/// one, see symbol_table_of().
 struct SymbolTable {
   const Image* image;
   VersionTable versions;
 };
 inline const SymbolTable& symbol_table_of(const Module& module) {
-  return *reinterpret_cast<const SymbolTable*>(reinterpret_cast<const std::byte*>(&module) +
-                                               kLinkMapBytes);
+  return reinterpret_cast<const SymbolTable&>(module);
 }
 
-/// A list of objects searched in order. The first two members have the layout that libc and
-/// debuggers know as a scope element. Lives until the owner has made sure that no reader is left.
+/// A list of objects searched in order. The first two members have the place and size that
+/// libc knows of a scope element, which it hands on without a look at it. Lives until the owner has
+/// made sure that no reader is left.
 struct SearchList {
   Module** modules = nullptr;
   uint32_t count = 0;

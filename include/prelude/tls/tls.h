@@ -40,7 +40,7 @@ struct TlsSegment {
   [[nodiscard]] int64_t displacement() const { return NativeTls::displacement(offset); }
 };
 /// Where a Module keeps its segment (checked in link/module.h, which is above this module).
-inline constexpr size_t kTlsOffsetInModule = kLinkMapBytes + 2 * sizeof(void*) + 8;
+inline constexpr size_t kTlsOffsetInModule = 2 * sizeof(void*) + 8;
 inline TlsSegment& tls_of(Module& module) {
   return *reinterpret_cast<TlsSegment*>(reinterpret_cast<std::byte*>(&module) + kTlsOffsetInModule);
 }
@@ -61,7 +61,7 @@ inline void*& block_to_free(DtvEntry* dtv, size_t id) {
 /// Slots by module id, in the layout thread debuggers read. Slot 0 is no module.
 struct TlsSlot {
   size_t generation;
-  Module* module;
+  LinkMap* map;  ///< null = free
 };
 struct TlsSlotList {
   size_t length;
@@ -115,7 +115,7 @@ class TlsRegistry {
   constexpr TlsRegistry() = default;
 
   /// Gives the module an id and a slot for the next generation.
-  [[nodiscard]] bool add(Module& module, Heap& heap);
+  [[nodiscard]] bool add(Module& module, LinkMap& map, Heap& heap);
   /// Takes the slot away, also one that was never published; the id is used again.
   void remove(Module& module);
   /// The modules there are count as of this generation, which the next call publishes. For the

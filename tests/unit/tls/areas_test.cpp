@@ -4,9 +4,9 @@
 
 #include <sys/mman.h>
 
-#include <prelude/link/module.h>
 #include <prelude/tls/tls.h>
 #include <tests/support/test_heap.h>
+#include <tests/support/zeroed_module.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -42,10 +42,7 @@ void unmap(uint64_t address, uint64_t bytes) {
   if (really) munmap(reinterpret_cast<void*>(address), bytes);  // NOLINT
 }
 
-struct FreeModule {
-  void operator()(Module* at) const { std::free(at); }
-};
-using OwnedModule = std::unique_ptr<Module, FreeModule>;
+using test::OwnedModule;
 
 class Areas : public testing::Test {
  protected:
@@ -59,9 +56,9 @@ class Areas : public testing::Test {
     registry.close_static(64, 2304);
   }
   OwnedModule module(uint64_t memsz, uint64_t align = 8, const char* image = "") {
-    OwnedModule made(static_cast<Module*>(std::calloc(1, sizeof(Module))));
+    OwnedModule made = test::zeroed_module();
     tls_of(*made) = {.image = image, .filesz = std::strlen(image), .memsz = memsz, .align = align};
-    EXPECT_TRUE(registry.add(*made, heap));
+    EXPECT_TRUE(registry.add(*made, *made->map, heap));
     return made;
   }
   bool place(const OwnedModule& made) { return registry.place_late(tls_of(*made), heap); }

@@ -1,9 +1,9 @@
 // Module ids, the static layout below the thread pointer, threads' vectors and their growth.
 #include <gtest/gtest.h>
 
-#include <prelude/link/module.h>
 #include <prelude/tls/tls.h>
 #include <tests/support/test_heap.h>
+#include <tests/support/zeroed_module.h>
 
 #include <cstdlib>
 #include <cstring>
@@ -19,7 +19,7 @@ const ThreadMemory kNoMemory{[](size_t) -> void* { return nullptr; }, [](void*) 
 
 struct FakeModule {
   FakeModule(uint64_t memsz, uint64_t align, const char* image = "", uint64_t first_byte = 0)
-      : module(static_cast<Module*>(std::calloc(1, sizeof(Module)))) {
+      : module(test::zeroed_module()) {
     segment() = {.image = image,
                  .filesz = std::strlen(image),
                  .memsz = memsz,
@@ -29,17 +29,14 @@ struct FakeModule {
   TlsSegment& segment() { return tls_of(*module); }
   Module& operator*() { return *module; }
 
-  struct Free {
-    void operator()(Module* at) const { std::free(at); }
-  };
-  std::unique_ptr<Module, Free> module;
+  test::OwnedModule module;
 };
 
 class Tls : public testing::Test {
  protected:
   Tls() { prelude_tls_generation = 0; }
   size_t add(FakeModule& module) {
-    EXPECT_TRUE(registry.add(*module, heap));
+    EXPECT_TRUE(registry.add(*module, *module.module->map, heap));
     return module.segment().module_id;
   }
 
@@ -94,7 +91,7 @@ TEST_F(Tls, ManyModulesNeedMoreLists) {
 TEST_F(Tls, NoMemoryForASlot) {
   test::EmptyHeap empty;
   FakeModule a(8, 8);
-  EXPECT_FALSE(registry.add(*a, empty));
+  EXPECT_FALSE(registry.add(*a, *a.module->map, empty));
 }
 
 TEST_F(Tls, StaticBlocksLieBelowTheThreadPointer) {
