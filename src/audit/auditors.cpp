@@ -51,9 +51,10 @@ Shown::Shown(const Definition& found, uint64_t address)
 
 AuditRecord* record_of(Linker& linker, Module& module) {
   if (module.audit != nullptr) return module.audit;
-  auto* record = linker.heap.make<AuditRecord>();
+  auto* record = linker.open_heap->make<AuditRecord>();
   if (record == nullptr) return nullptr;
   for (State& state : record->states) state.cookie = reinterpret_cast<uintptr_t>(module.map);
+  const Opening opening(linker);
   module.audit = record;
   return record;
 }
@@ -91,8 +92,8 @@ void Auditors::closed(Linker& linker, Module& module) {
 void Auditors::forget(Linker& linker, Module& module) {
   AuditRecord* record = module.audit;
   module.audit = nullptr;
-  linker.heap.release_array(record->calls, record->call_count);
-  linker.heap.release(record, sizeof(AuditRecord), alignof(AuditRecord));
+  linker.open_heap->release_array(record->calls, record->call_count);
+  linker.open_heap->release(record, sizeof(AuditRecord), alignof(AuditRecord));
 }
 
 void Auditors::activity(Linker& linker, Namespace& space, Activity what) {

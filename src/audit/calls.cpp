@@ -101,7 +101,7 @@ PltWatch Auditors::watch(Linker& linker, Module& module) {
     if (f.enter != nullptr || f.leave != nullptr) watch = PltWatch::kCalls;
   }
   if (watch == PltWatch::kNone) return watch;
-  record->calls = linker.heap.make_array<PltCall>(image.plt_relocation_count);
+  record->calls = linker.open_heap->make_array<PltCall>(image.plt_relocation_count);
   if (record->calls == nullptr) return PltWatch::kNone;
   record->call_count = image.plt_relocation_count;
   return watch;

@@ -11,7 +11,8 @@ constexpr size_t kGrain = 16;
 constexpr size_t kPage = 4096;
 constexpr int kTopBit = sizeof(size_t) * 8 - 1;
 constexpr size_t kLargestClass = 32768;
-constexpr size_t kChunk = size_t{128} * 1024;
+constexpr size_t kFirstChunk = size_t{128} * 1024;
+constexpr size_t kLargestChunk = size_t{1} << 20;
 // Large blocks that came back wait for a request of their size: for the kernel to take and give
 // pages costs more than to clear them. So many, none larger:
 constexpr int kMostKept = 4;
@@ -40,6 +41,7 @@ void Heap::start(void* first, size_t first_bytes, PageSource source, PageSink si
   limit_ = begin + first_bytes;
   source_ = source;
   sink_ = sink;
+  chunk_ = kFirstChunk;
 }
 
 // 16, 32, 48, 64, then four classes for each power of two: 80, 96, 112, 128, 160, ... 28672, 32768.
@@ -139,12 +141,13 @@ void* Heap::bump(size_t bytes, size_t align) {
       commit(cursor_, block + bytes);
       return block;
     }
-    void* chunk = source_ == nullptr ? nullptr : source_(kChunk);
+    void* chunk = source_ == nullptr ? nullptr : source_(chunk_);
     if (chunk == nullptr) return nullptr;
     commit(limit_, static_cast<char*>(nullptr));
     keep_rest(cursor_, room);
     commit(cursor_, static_cast<char*>(chunk));
-    commit(limit_, static_cast<char*>(chunk) + kChunk);
+    commit(limit_, static_cast<char*>(chunk) + chunk_);
+    if (chunk_ < kLargestChunk) chunk_ *= 2;
   }
 }
 

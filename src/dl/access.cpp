@@ -104,7 +104,7 @@ bool tls_start_thread(Linker& linker, char* block, bool fresh) {
   TlsThread* thread = nullptr;
   DtvEntry* dtv = dtv_of(block);
   if (fresh) {
-    __atomic_store_n(&linker.threaded, true, __ATOMIC_RELAXED);
+    __atomic_store_n(&linker.open->threaded, true, __ATOMIC_RELAXED);
     linker.personality->thread_created(linker);
     thread = static_cast<TlsThread*>(memory.allocate(sizeof(TlsThread)));
     dtv = linker.tls.make_dtv(memory);
@@ -143,7 +143,7 @@ void tls_end_thread(Linker& linker, char* block) {
   linker.tls.leave_thread(*thread);
   linker.personality->unlock_tls(linker);
   // The first thread ends like others when somebody joins it; its record is ours.
-  if (thread != &linker.first_thread) linker.thread_memory.release(thread);
+  if (thread != &linker.open->first_thread) linker.thread_memory.release(thread);
 }
 
 namespace {
@@ -226,7 +226,7 @@ char* block_of(Linker& linker, char* block, size_t id) {
   linker.personality->lock_tls(linker);
   Module* module = linker.tls.module(id);
   if (module != nullptr && module->tls.offset == kTlsNotPlaced)
-    module->tls.offset = kTlsForcedDynamic;
+    record_of(*module).dynamic_tls = true;
   const TlsSegment segment = module != nullptr ? module->tls : TlsSegment{};
   linker.personality->unlock_tls(linker);
   if (module == nullptr) return nullptr;

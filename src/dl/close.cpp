@@ -10,6 +10,15 @@
 namespace prelude::dl {
 namespace {
 
+// What a use could not note itself, as another change was under way.
+void note_keeping(Module& module) {
+  if (__atomic_load_n(&record_of(module).keep, __ATOMIC_RELAXED)) module.no_delete = true;
+}
+
+uint64_t ties(const Linker& linker) {
+  return linker.ties + __atomic_load_n(&linker.open->late_ties, __ATOMIC_ACQUIRE);
+}
+
 bool is_root(Linker& linker, Module& module) {
   return module.kind != ModuleKind::kOpened || module.open_count != 0 || module.no_delete ||
          module.in_new_batch || linker.personality->pinned(module);
@@ -59,7 +68,7 @@ uint32_t mark_needed(Linker& linker, const Namespace& space, Module** rest) {
   Marker marker(++linker.collection, space, rest + space.count);
   uint32_t count = 0, others = 0;
   for (Module* module = space.first; module != nullptr; module = module->next)
-    if (is_root(linker, *module))
+    if (note_keeping(*module); is_root(linker, *module))
       marker.keep(module);
     else
       rest[count++] = module;
@@ -119,8 +128,9 @@ void unload(Linker& linker, Namespace& space, Module* const* list, uint32_t coun
 // Finalises and forgets: whatever looks for the object from here on must not find it.
 void finalise(Linker& linker, Namespace& space, Module& module, bool first) {
   // libc keeps locks of its own while finalisers run (__cxa_finalize): a fork waits for their end.
-  const Change change(linker);
+  const Exclusion exclusion(linker);
   (void)run_finaliser(linker, module);
+  const Opening opening(linker);
   if (first) tell_removal(linker, space, Removal::kFirstClose);
   if (linker.auditor != nullptr) linker.auditor->closed(linker, module);
   module.removed = true;
@@ -144,8 +154,8 @@ uint32_t spare_reopened(Linker& linker, const Namespace& space, Module** list, u
 }
 
 // Whether finalisers may have made one of the condemned needed again.
-bool may_be_needed(Linker& linker, uint64_t ties, Module* const* list, uint32_t count) {
-  if (linker.ties != ties) return true;
+bool may_be_needed(Linker& linker, uint64_t before, Module* const* list, uint32_t count) {
+  if (ties(linker) != before) return true;
   for (uint32_t i = 0; i < count; ++i)
     if (linker.personality->pinned(*list[i])) return true;
   return false;
@@ -182,19 +192,19 @@ uint32_t sort_condemned(Linker& linker, const Namespace& space, Module** list,
 // change.
 void collect(Linker& linker, Namespace& space, const Module* closed) {
   Personality& personality = *linker.personality;
-  personality.begin_change(linker);
+  begin_change(linker);
   const size_t room = 2 * size_t{space.count};
   auto* list = linker.heap.make_unfilled<Module*>(room);
-  if (list == nullptr) return personality.end_change(linker);
+  if (list == nullptr) return end_change(linker);
   uint32_t gone = mark_needed(linker, space, list);
   if (gone > 1) gone = sort_condemned(linker, space, list, closed);
-  const uint64_t ties = linker.ties;
+  const uint64_t before = ties(linker);
   const bool told =
       gone != 0 && linker.auditor != nullptr && personality.audit_rules().removal_before_close;
-  personality.end_change(linker);
+  end_change(linker);
   for (uint32_t i = 0; i < gone; ++i) finalise(linker, space, *list[i], i == 0);
   const Change change(linker);
-  if (may_be_needed(linker, ties, list, gone)) gone = spare_reopened(linker, space, list, gone);
+  if (may_be_needed(linker, before, list, gone)) gone = spare_reopened(linker, space, list, gone);
   if (gone != 0) {
     tell_removal(linker, space, Removal::kUnload);
     debugger::announce(space, debugger::Stage::kUnmapStart);
@@ -205,6 +215,20 @@ void collect(Linker& linker, Namespace& space, const Module* closed) {
   }
   linker.heap.release_array(list, room);
   drop_if_empty(linker, space);
+}
+
+// Whether that was the last reference.
+bool count_closing(Linker& linker, Module& module) {
+  const Opening opening(linker);
+  --module.open_count;
+  linker.personality->module_changed(linker, module);
+  return module.open_count == 0 && module.kind == ModuleKind::kOpened;
+}
+
+void note_closing(Linker& linker, uint8_t how) {
+  const Opening opening(linker);
+  linker.closing = how;
+  linker.closing_thread = arch::thread_pointer();
 }
 
 }  // namespace
@@ -218,12 +242,10 @@ const char* closed_name(const Linker& linker, const void* handle) {
 Status close(Linker& linker, Module& module) {
   if (module.no_delete) return Done{};
   if (module.open_count == 0) return Error{.code = Errc::kNotOpen, .object = module.map->l_name};
-  --module.open_count;
-  linker.personality->module_changed(linker, module);
-  const bool last = module.open_count == 0 && module.kind == ModuleKind::kOpened;
+  const bool last = count_closing(linker, module);
   if (!last || linker.closing != 0) {
     if (last)
-      linker.closing = 2;  // from a finaliser: the round under way starts over when it is done
+      note_closing(linker, 2);  // from a finaliser: the round under way starts over when it is done
     if (linker.tracer.wants(Topic::kFiles))
       linker.tracer.emit({.kind = EventKind::kFileClosing,
                           .topic = Topic::kFiles,
@@ -234,12 +256,11 @@ Status close(Linker& linker, Module& module) {
   Namespace& space = *linker.spaces[module.name_space];
   const Module* closed = &module;
   do {
-    linker.closing = 1;
-    linker.closing_thread = arch::thread_pointer();
+    note_closing(linker, 1);
     collect(linker, space, closed);
     closed = nullptr;
   } while (linker.closing == 2);
-  linker.closing = 0;
+  note_closing(linker, 0);
   return Done{};
 }
 

@@ -167,7 +167,7 @@ bool names(const ObjectTable& table, const void* map) {
 
 // The link map last found by is_indexed(), and when: in one word, which no reader sees half
 // written.
-constinit uintptr_t last_indexed = 0;
+PRELUDE_STAYS_OPEN constinit uintptr_t last_indexed = 0;
 
 uintptr_t seal(const void* map, size_t at_version) {
   // No two addresses are multiples of it apart; its lower half serves where words have 32 bits.

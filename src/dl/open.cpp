@@ -294,6 +294,7 @@ Result<Module*> open_changes(Linker& linker, const OpenRequest& request, bool& f
 
 Result<Module*> open(Linker& linker, const OpenRequest& request) {
   if (request.file[0] == 0 && request.space->index == 0) {
+    const Opening opening(linker);
     Module& program = *request.space->first;
     count_opening(linker, program);
     PRELUDE_TRY(open_again(linker, *request.space, program, request.mode, FoundAgain::kByName));

@@ -14,7 +14,7 @@ using Free = void (*)(void*);
 constinit Guarded<Free> program_free;
 
 void* take(size_t bytes) {
-  Heap& heap = the_linker->heap;
+  Heap& heap = *the_linker->open_heap;
   void* block = heap.allocate(bytes);
   return block != nullptr && early_blocks.push(heap, block) ? block : nullptr;
 }
@@ -68,9 +68,9 @@ void start_early(Linker& linker, const Batch& batch) {
   f.malloc = take;
   f.calloc = take_cleared;
   f.free = give_back;
-  field<int>(state().change_lock, kMutexKind) = kMutexRecursive;
+  field<int>(the_locks.change, kMutexKind) = kMutexRecursive;
   // The request under way has begun its change when there was no lock to take.
-  if (f.mutex_lock != nullptr) f.mutex_lock(state().change_lock);
+  if (f.mutex_lock != nullptr) f.mutex_lock(the_locks.change);
 }
 
 void check_early(const Linker& linker) {
@@ -78,14 +78,14 @@ void check_early(const Linker& linker) {
   if (s.libc == nullptr || is_listed(linker, s.libc)) return;
   s.libc = nullptr;
   s.functions = {};
-  fill_zero(s.change_lock, sizeof s.change_lock);
+  fill_zero(the_locks.change, sizeof the_locks.change);
 }
 
 void end_early() {
   State& s = state();
   program_free = s.functions.free;
   s.functions.free = give_back;
-  s.fork_watched = false;  // by the program's libc
+  the_locks.fork_watched = false;  // by the program's libc
 }
 
 }  // namespace prelude::glibc

@@ -153,8 +153,8 @@ int catch_errors(const char** object, const char** text, bool* allocated, void (
 }
 
 void lock_load(const Linker&) {
-  if (__atomic_load_n(&state().forks_waiting, __ATOMIC_RELAXED) != 0) let_forks_go_first();
-  if (state().forking_thread != nullptr) look_at_fork();
+  if (__atomic_load_n(&the_locks.forks_waiting, __ATOMIC_RELAXED) != 0) let_forks_go_first();
+  if (the_locks.forking_thread != nullptr) look_at_fork();
   if (state().functions.mutex_lock != nullptr)
     state().functions.mutex_lock(_rtld_global + state().layout->rtld_global.dl_load_lock);
 }

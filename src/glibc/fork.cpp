@@ -12,9 +12,8 @@ namespace {
 constexpr int kAllThreads = 0x7fffffff;
 
 void note_owner() {
-  State& s = state();
-  if (s.change_depth++ == 0)
-    __atomic_store_n(&s.changing_thread, arch::thread_pointer(), __ATOMIC_RELAXED);
+  if (the_locks.change_depth++ == 0)
+    __atomic_store_n(&the_locks.changing_thread, arch::thread_pointer(), __ATOMIC_RELAXED);
 }
 
 std::byte* load_lock() { return _rtld_global + state().layout->rtld_global.dl_load_lock; }
@@ -29,16 +28,16 @@ bool has_load_lock() {
 
 // A change by another thread than the one that forks in a window.
 bool is_shut_out() {
-  const State& s = state();
-  return s.fork_hold == ForkHold::kWindow && s.forking_thread != arch::thread_pointer() &&
-         s.change_depth == 0;
+  const Locks& l = the_locks;
+  return l.fork_hold == ForkHold::kWindow && l.forking_thread != arch::thread_pointer() &&
+         l.change_depth == 0;
 }
 
 void note_fork(ForkHold hold) {
-  State& s = state();
-  s.fork_hold = hold;
-  s.forking_tid = own_tid();
-  __atomic_store_n(&s.forking_thread, arch::thread_pointer(), __ATOMIC_RELEASE);
+  Locks& l = the_locks;
+  l.fork_hold = hold;
+  l.forking_tid = own_tid();
+  __atomic_store_n(&l.forking_thread, arch::thread_pointer(), __ATOMIC_RELEASE);
 }
 
 constexpr uint64_t kPatience = 2'000'000'000;  // ns
@@ -46,12 +45,11 @@ constexpr uint64_t kPatience = 2'000'000'000;  // ns
 // Whoever wants to change something while a fork is under way that could not wait for all locks.
 // The wait has an end: handlers of the fork may want a lock that this thread has.
 [[gnu::cold, gnu::noinline]] void wait_for_window() {
-  State& s = state();
   const uint64_t started = sys::now_ns();
   while (is_shut_out() && sys::now_ns() - started < kPatience) {
-    s.functions.mutex_unlock(s.change_lock);
+    state().functions.mutex_unlock(the_locks.change);
     sys::yield();
-    s.functions.mutex_lock(s.change_lock);
+    state().functions.mutex_lock(the_locks.change);
   }
 }
 
@@ -112,78 +110,90 @@ void wait_for_both_locks() {
 
 // Threads that keep opening and closing would be hard to outrun: they wait meanwhile.
 void before_fork() {
-  State& s = state();
+  Locks& l = the_locks;
   if (try_both_locks()) return;
-  __atomic_add_fetch(&s.forks_waiting, 1U, __ATOMIC_ACQ_REL);
+  __atomic_add_fetch(&l.forks_waiting, 1U, __ATOMIC_ACQ_REL);
   wait_for_both_locks();
-  __atomic_sub_fetch(&s.forks_waiting, 1U, __ATOMIC_ACQ_REL);
-  sys::futex_wake(&s.forks_waiting, kAllThreads);
+  __atomic_sub_fetch(&l.forks_waiting, 1U, __ATOMIC_ACQ_REL);
+  sys::futex_wake(&l.forks_waiting, kAllThreads);
 }
 
 void after_fork_in_parent() {
-  State& s = state();
-  if (s.forking_thread != arch::thread_pointer()) return;
-  const bool locked = s.fork_hold == ForkHold::kLocks;
-  s.fork_hold = ForkHold::kNothing;
-  __atomic_store_n(&s.forking_thread, static_cast<const std::byte*>(nullptr), __ATOMIC_RELEASE);
+  Locks& l = the_locks;
+  if (l.forking_thread != arch::thread_pointer()) return;
+  const bool locked = l.fork_hold == ForkHold::kLocks;
+  l.fork_hold = ForkHold::kNothing;
+  __atomic_store_n(&l.forking_thread, static_cast<const std::byte*>(nullptr), __ATOMIC_RELEASE);
   if (!locked) return;
   end_exclusive_change();
-  s.functions.mutex_unlock(load_lock());
+  state().functions.mutex_unlock(load_lock());
+}
+
+// A finaliser that forks is inside of a change of its own thread; the fork's own hold ends here.
+void keep_own_changes(Linker& linker) {
+  Locks& l = the_locks;
+  const bool owner = l.changing_thread == arch::thread_pointer();
+  const uint32_t depth = owner ? l.change_depth - (l.fork_hold == ForkHold::kLocks ? 1 : 0) : 0;
+  reset_mutex(l.change);
+  for (uint32_t i = 0; i < depth; ++i) state().functions.mutex_lock(l.change);
+  l.change_depth = depth;
+  if (depth != 0) return;
+  l.changing_thread = nullptr;
+  if (linker.arena != nullptr) linker.arena->forget_changes();
 }
 
 // libc has made the load lock and the TLS lock anew already. A close that another thread had under
 // way is forgotten; what it had not finalised stays loaded.
 void after_fork_in_child() {
-  if (state().child_tid == own_tid()) return;
-  state().child_tid = own_tid();
+  Locks& l = the_locks;
+  if (l.child_tid == own_tid()) return;
+  l.child_tid = own_tid();
   Linker& linker = *the_linker;
-  reset_mutex(state().change_lock);
-  state().forking_thread = nullptr;
-  state().fork_hold = ForkHold::kNothing;
-  state().changing_thread = nullptr;
-  state().change_depth = state().forks_waiting = 0;
+  keep_own_changes(linker);
+  l.forking_thread = nullptr;
+  l.fork_hold = ForkHold::kNothing;
+  l.forks_waiting = 0;
   reset_mutex(_rtld_global + state().layout->rtld_global.dl_load_write_lock);
-  linker.readers = 0;
+  linker.open->readers = 0;
   linker.tls.keep_threads(stays_after_fork);
-  if (linker.closing != 0 && linker.closing_thread != arch::thread_pointer()) {
-    linker.closing = 0;
-    for (Namespace* space : linker.spaces)
-      for (Module* module = space->first; module != nullptr; module = module->next)
-        module->removed = false;
-  }
+  if (linker.closing == 0 || linker.closing_thread == arch::thread_pointer()) return;
+  const Opening opening(linker);
+  linker.closing = 0;
+  for (Namespace* space : linker.spaces)
+    for (Module* module = space->first; module != nullptr; module = module->next)
+      module->removed = false;
 }
 
 }  // namespace
 
 void let_forks_go_first() {
-  State& s = state();
+  Locks& l = the_locks;
   if (has_load_lock()) return;  // a fork is waiting for it
   for (;;) {
-    const uint32_t waiting = __atomic_load_n(&s.forks_waiting, __ATOMIC_ACQUIRE);
+    const uint32_t waiting = __atomic_load_n(&l.forks_waiting, __ATOMIC_ACQUIRE);
     if (waiting == 0) return;
-    sys::futex_wait(&s.forks_waiting, waiting);
+    sys::futex_wait(&l.forks_waiting, waiting);
   }
 }
 
 void look_at_fork() {
-  const State& s = state();
-  if (s.forking_thread == arch::thread_pointer() && s.forking_tid != own_tid())
+  const Locks& l = the_locks;
+  if (l.forking_thread == arch::thread_pointer() && l.forking_tid != own_tid())
     after_fork_in_child();
 }
 
 void begin_exclusive_change() {
-  State& s = state();
-  if (s.forking_thread != nullptr) look_at_fork();
-  s.functions.mutex_lock(s.change_lock);
-  if (s.fork_hold == ForkHold::kWindow) wait_for_window();
+  Locks& l = the_locks;
+  if (l.forking_thread != nullptr) look_at_fork();
+  state().functions.mutex_lock(the_locks.change);
+  if (l.fork_hold == ForkHold::kWindow) wait_for_window();
   note_owner();
 }
 
 bool try_exclusive_change() {
-  State& s = state();
-  if (s.functions.mutex_trylock(s.change_lock) != 0) return false;
+  if (state().functions.mutex_trylock(the_locks.change) != 0) return false;
   if (is_shut_out()) {
-    s.functions.mutex_unlock(s.change_lock);
+    state().functions.mutex_unlock(the_locks.change);
     return false;
   }
   note_owner();
@@ -191,15 +201,15 @@ bool try_exclusive_change() {
 }
 
 void end_exclusive_change() {
-  State& s = state();
-  if (--s.change_depth == 0)
-    __atomic_store_n(&s.changing_thread, static_cast<const void*>(nullptr), __ATOMIC_RELAXED);
-  s.functions.mutex_unlock(s.change_lock);
+  Locks& l = the_locks;
+  if (--l.change_depth == 0)
+    __atomic_store_n(&l.changing_thread, static_cast<const void*>(nullptr), __ATOMIC_RELAXED);
+  state().functions.mutex_unlock(the_locks.change);
 }
 
 void watch_forks(const Module& libc) {
-  State& s = state();
-  if (&libc == s.libc) s.fork_watched = true;
+  Locks& l = the_locks;
+  if (&libc == state().libc) l.fork_watched = true;
   int (*at_fork)(void (*)(), void (*)(), void (*)(), void*) = nullptr;
   at_fork = reinterpret_cast<decltype(at_fork)>(function_of(libc, "__register_atfork"));
   if (at_fork != nullptr)

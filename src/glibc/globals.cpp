@@ -8,17 +8,17 @@
 
 // NOLINTBEGIN(readability-identifier-naming): names of the ABI
 extern "C" {
-alignas(64) std::byte _rtld_global[prelude::glibc::kMaxRtldGlobalSize];
+PRELUDE_STAYS_OPEN alignas(64) std::byte _rtld_global[prelude::glibc::kMaxRtldGlobalSize];
 PRELUDE_CLOSED_AFTER_START alignas(64) std::byte
     _rtld_global_ro[prelude::glibc::kMaxRtldGlobalRoSize];
-void* __libc_stack_end = nullptr;
+PRELUDE_STAYS_OPEN void* __libc_stack_end = nullptr;
 PRELUDE_CLOSED_AFTER_START int __libc_enable_secure = 0;
 PRELUDE_CLOSED_AFTER_START char** _dl_argv = nullptr;
 PRELUDE_CLOSED_AFTER_START uintptr_t __pointer_chk_guard = 0;
 PRELUDE_CLOSED_AFTER_START ptrdiff_t __rseq_offset = 0;
 PRELUDE_CLOSED_AFTER_START uint32_t __rseq_size = 0;
 const uint32_t __rseq_flags = 0;
-bool __nptl_initial_report_events = false;
+PRELUDE_STAYS_OPEN bool __nptl_initial_report_events = false;
 [[gnu::visibility("hidden")]] prelude::RDebug prelude_debug_root = {};
 // Programs may copy the exported object: what they know of it is version 1, without r_next.
 #define PRELUDE_TEXT_OF(value) PRELUDE_TEXT(value)
@@ -34,6 +34,7 @@ asm(".globl _r_debug\n"
 namespace prelude::glibc {
 
 constinit Room<State> the_state;
+PRELUDE_STAYS_OPEN constinit Locks the_locks = {};
 
 namespace {
 

@@ -44,7 +44,8 @@ extern "C" [[gnu::used, gnu::visibility("hidden")]] int prelude_reader_left(int,
                                                                             uint64_t, void*,
                                                                             void*) {
   constexpr int kCleanupPhase = 2, kContinueUnwind = 8;
-  if ((actions & kCleanupPhase) != 0) __atomic_fetch_sub(&the_linker->readers, 1, __ATOMIC_RELEASE);
+  if ((actions & kCleanupPhase) != 0)
+    __atomic_fetch_sub(&the_linker->open->readers, 1, __ATOMIC_RELEASE);
   return kContinueUnwind;
 }
 

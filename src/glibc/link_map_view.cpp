@@ -140,8 +140,9 @@ bool counts_symbols(const Image& image, const elf::Dynamic* hash) {
 }  // namespace
 
 void show_symbols(const Layout& layout, Module& module) {
-  if (module.shown) return;
-  module.shown = true;
+  LinkMapRecord& record = record_of(module);
+  if (record.shown) return;
+  record.shown = true;
   static constexpr elf::Dynamic kNothing{};
   auto* info = &field<const elf::Dynamic*>(module.map, layout.link_map.l_info);
   const auto entry = [&](int64_t tag) -> const elf::Dynamic*& {

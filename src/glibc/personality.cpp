@@ -64,7 +64,7 @@ void* allocate_for_threads(size_t bytes) {
 }
 void* allocate_used(size_t bytes) { return state().functions.malloc(bytes); }
 void release_for_threads(void* block) { state().functions.free(block); }
-void* allocate_early(size_t bytes) { return the_linker->heap.allocate(bytes); }
+void* allocate_early(size_t bytes) { return the_linker->open_heap->allocate(bytes); }
 void release_early(void*) {}
 
 template <typename Function>
@@ -250,7 +250,7 @@ class GlibcPersonality final : public Personality {
     find_function("__libc_early_init", early_init);
     if (const char* missing = missing_function(early_init != nullptr); missing != nullptr)
       return lacks(*state().libc, missing);
-    field<int>(state().change_lock, kMutexKind) = kMutexRecursive;
+    field<int>(the_locks.change, kMutexKind) = kMutexRecursive;
     linker.thread_memory = {allocate_for_threads, release_for_threads, allocate_used};
     if (state().early) end_early();
     update_tls(linker);
@@ -286,7 +286,7 @@ class GlibcPersonality final : public Personality {
 
   void begin_change(Linker& linker) override {
     if (state().functions.mutex_lock == nullptr) return;
-    if (!state().fork_watched && linker.start_up_done) watch_forks(*state().libc);
+    if (!the_locks.fork_watched && linker.start_up_done) watch_forks(*state().libc);
     begin_exclusive_change();
   }
   void end_change(Linker&) override {
@@ -302,7 +302,7 @@ class GlibcPersonality final : public Personality {
   void unlock_tls(Linker&) override { unlock(&RtldGlobal::dl_load_tls_lock); }
 
   void thread_created(Linker&) override {
-    if (active() && !state().fork_watched) watch_forks(*state().libc);
+    if (active() && !the_locks.fork_watched) watch_forks(*state().libc);
   }
   bool pinned(Module& module) override {
     return active() &&

@@ -88,7 +88,7 @@ struct KernelFacts {
 enum class ForkHold : uint8_t {
   kNothing,
   kWindow,  ///< no lock, but no change begins meanwhile
-  kLocks,   ///< the load lock and change_lock
+  kLocks,   ///< the load lock and that of changes
 };
 
 /// Everything the personality learns from the composition root before any libc is known.
@@ -103,22 +103,27 @@ struct State {
   Manners expected;  ///< of the release that the trace shows before a libc is mapped
   char* main_thread = nullptr;
   int64_t rseq_displacement = 0;  ///< of the area from the thread pointer (2.41+)
-  alignas(8) std::byte change_lock[kMutexSize] = {};  ///< held while the linker's data change
-  const void* changing_thread = nullptr;              ///< the owner of change_lock
-  uint32_t change_depth = 0;                          ///< how often it has it
-  uint32_t forks_waiting = 0;                         ///< threads that want the locks for a fork
-  const std::byte* forking_thread = nullptr;          ///< whose fork is under way
-  int32_t forking_tid = 0;  ///< its number; in the child it has another one
-  int32_t child_tid = 0;    ///< who has made the locks anew after a fork
-  ForkHold fork_hold = ForkHold::kNothing;
-  bool fork_watched = false;
-  bool early = false;  ///< auditors are, or were, loaded before the program's libraries
+  bool early = false;             ///< auditors are, or were, loaded before the program's libraries
   bool stacks_executable = false;
 };
 
 /// The one state of the module.
 extern Room<State> the_state;
 inline State& state() { return the_state.object; }
+
+/// Locks and what goes with them: written to before anything may be changed, by libc too. Zeroed.
+struct Locks {
+  alignas(8) std::byte change[kMutexSize];  ///< held while the linker's data change
+  const void* changing_thread;              ///< its owner
+  uint32_t change_depth;                    ///< how often the owner has it
+  uint32_t forks_waiting;                   ///< threads that want the locks for a fork
+  const std::byte* forking_thread;          ///< whose fork is under way
+  int32_t forking_tid;                      ///< its number; in the child it has another one
+  int32_t child_tid;                        ///< who has made the locks anew after a fork
+  ForkHold fork_hold;
+  bool fork_watched;
+};
+extern Locks the_locks;
 
 /// What lies at the other side of the thread pointer than static blocks.
 inline uint64_t record_bytes() { return state().layout->pthread.size + kBehindPthread; }
@@ -177,7 +182,7 @@ void watch_forks(const Module& libc);
 [[gnu::cold]] void let_forks_go_first();
 /// Somebody is forking. Handlers of the child that run before ours find the locks usable.
 [[gnu::cold]] void look_at_fork();
-/// Take and leave change_lock.
+/// Take and leave the lock of changes.
 void begin_exclusive_change();
 bool try_exclusive_change();
 void end_exclusive_change();

@@ -68,7 +68,10 @@ void* slot_open(const char* file, int mode, const void* caller_address, long nsi
   if (nsid != kNamespaceCaller && contains(file, '/') && !contains(file, '$')) caller = nullptr;
   const auto opened =
       dl::open(linker, {.file = file, .mode = flags, .caller = caller, .space = space});
-  if (space->first == nullptr) drop_if_empty(linker, *space);
+  if (space->first == nullptr) {
+    const Opening opening(linker);
+    drop_if_empty(linker, *space);
+  }
   if (!opened) raise_open(linker, opened.error());
   update_tls(linker);
   unlock_load(linker);
@@ -119,8 +122,10 @@ LinkMap* slot_lookup(const char* name, LinkMap* map, const elf::Symbol** referen
   if (version != nullptr) {
     query.version = linker.version_names.find(version->name, version->hash);
     // What nobody defines can still be asked for; the trace is to name it.
-    if (query.version == 0 && linker.tracer.wants(Topic::kBindings)) [[unlikely]]
+    if (query.version == 0 && linker.tracer.wants(Topic::kBindings)) [[unlikely]] {
+      const Opening opening(linker);
       query.version = linker.version_names.intern(linker.heap, version->name, version->hash);
+    }
     query.versioned = true;
     query.version_hidden = version->hidden != 0;
   }

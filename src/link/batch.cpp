@@ -11,7 +11,7 @@ namespace prelude {
 // count behind the stores that took it out, as readers count themselves before they look at a list.
 bool no_reader(const Linker& linker) {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
-  return __atomic_load_n(&linker.readers, __ATOMIC_ACQUIRE) == 0;
+  return __atomic_load_n(&linker.open->readers, __ATOMIC_ACQUIRE) == 0;
 }
 
 void retire_block(Linker& linker, void* block, size_t bytes, size_t align) {
@@ -94,8 +94,7 @@ void roll_back(Linker& linker, Batch& batch) {
     }
   // Nor does anything remember an object that stayed only because of the request.
   for (Module* module = batch.space->first; module != nullptr; module = module->next)
-    if (module->last_used != nullptr && (module->last_used->in_new_batch || !batch.pinned.empty()))
-      module->last_used = nullptr;
+    __atomic_store_n(&record_of(*module).last_used, nullptr, __ATOMIC_RELAXED);
   personality.lock_lists(linker);
   for (size_t i = batch.modules.size(); i-- > 0;)
     remove_from_namespace(linker, *batch.space, *batch.modules[i]);

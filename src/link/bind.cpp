@@ -172,8 +172,8 @@ bool record_use(Linker& linker, Module& user, Module& used) {
 }
 
 // So that its next calls into the same object need no look at the lists.
-bool remember_use(Module& user, const Module& used) {
-  __atomic_store_n(&user.last_used, &used, __ATOMIC_RELAXED);
+bool remember_use(const Module& user, const Module& used) {
+  __atomic_store_n(&record_of(user).last_used, &used, __ATOMIC_RELAXED);
   return true;
 }
 
@@ -184,13 +184,13 @@ bool note_late_use(Linker& linker, Module& user, Module& used) {
     if (known == &used) return remember_use(user, used);
   // A first call on any thread comes here, also below dl_iterate_phdr: it must not wait for a
   // request that waits for it. Keeping the object for good is the way out.
-  if (!linker.personality->try_change(linker)) {
-    used.no_delete = true;
-    __atomic_add_fetch(&linker.ties, 1U, __ATOMIC_RELAXED);
+  if (!try_change(linker)) {
+    __atomic_store_n(&record_of(used).keep, true, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&linker.open->late_ties, 1U, __ATOMIC_RELEASE);
     return true;
   }
   const bool recorded = record_use(linker, user, used) && remember_use(user, used);
-  linker.personality->end_change(linker);
+  end_change(linker);
   return recorded;
 }
 

@@ -128,9 +128,20 @@ void trace_call(const Linker& linker, EventKind kind, const Module& module) {
         {.kind = kind, .topic = Topic::kImpcalls, .object = module.path, .ns = module.name_space});
 }
 
+// Told apart from the call itself, which happens outside of any change.
+void note_call(Linker& linker, Module& module, bool initialised) {
+  const Opening opening(linker);
+  module.init_called = initialised;
+}
+
+void forget_first(Linker& linker) {
+  const Opening opening(linker);
+  linker.init_first = nullptr;
+}
+
 void initialise(Linker& linker, Module& module) {
   if (module.init_called) return;
-  module.init_called = true;
+  note_call(linker, module, true);
   if (module.kind == ModuleKind::kProgram && linker.personality->libc_initialises_program()) {
     if (const Status status = check_initialisers(linker, module); !status)
       linker.fatal(linker, status.error());
@@ -211,9 +222,10 @@ void run_preinitialisers(Linker& linker) {
 
 void run_initialisers(Linker& linker, Module& root) {
   // DF_1_INITFIRST: the last such object loaded goes before all others.
-  Module* first = linker.init_first;
-  linker.init_first = nullptr;
-  if (first != nullptr) initialise(linker, *first);
+  if (Module* first = linker.init_first; first != nullptr) {
+    forget_first(linker);
+    initialise(linker, *first);
+  }
   if (&root == linker.program) run_preinitialisers(linker);
   // A constructor may open or close objects, which can change the list under way: walk a copy.
   constexpr size_t kFew = 32;
@@ -224,10 +236,10 @@ void run_initialisers(Linker& linker, Module& root) {
     for (size_t i = count; i-- > 0;) initialise(linker, *few[i]);
     return;
   }
-  linker.personality->begin_change(linker);
+  begin_change(linker);
   auto* list = linker.heap.make_array<Module*>(count);
   if (list != nullptr) copy_bytes(list, root.sorted.data(), count * sizeof(Module*));
-  linker.personality->end_change(linker);
+  end_change(linker);
   if (list == nullptr) return;
   for (size_t i = count; i-- > 0;) initialise(linker, *list[i]);
   const Change change(linker);
@@ -236,7 +248,7 @@ void run_initialisers(Linker& linker, Module& root) {
 
 bool run_finaliser(Linker& linker, Module& module) {
   if (!module.init_called) return false;
-  module.init_called = false;
+  note_call(linker, module, false);
   // The loader's turn is told once, not again for its namesakes in other namespaces.
   if (linker.tracer.wants(Topic::kImpcalls) && module.stands_for == nullptr)
     linker.tracer.emit({.kind = EventKind::kFini,
@@ -259,7 +271,7 @@ void tell_of_end(Linker& linker, Module& module) {
 }
 
 void finalise_space(Linker& linker, Namespace& space) {
-  linker.personality->begin_change(linker);
+  begin_change(linker);
   const uint32_t count = space.count;
   auto* list = linker.heap.make_array<Module*>(count);
   uint32_t used = list != nullptr ? 0 : count;
@@ -270,10 +282,11 @@ void finalise_space(Linker& linker, Namespace& space) {
   }
   const bool sorted =
       list != nullptr && sort_closure(linker, list, used, space.index == 0, SortFor::kEnd);
-  linker.personality->end_change(linker);
+  end_change(linker);
   for (uint32_t i = 0; sorted && i < used; ++i) {
     const bool had_turn = run_finaliser(linker, *list[i]);
     if (had_turn && linker.auditor != nullptr) tell_of_end(linker, *list[i]);
+    const Opening opening(linker);
     --list[i]->open_count;
   }
 }

@@ -382,7 +382,7 @@ void free_parts(Linker& linker, Module& module) {
   for (NameNode* node = module.names; node != nullptr;) {
     NameNode* next = node->next;
     heap.release_string(node->name);
-    heap.release(node, sizeof(NameNode), alignof(NameNode));
+    linker.open_heap->release(node, sizeof(NameNode), alignof(NameNode));
     node = next;
   }
   linker.searcher.release_list(module.rpath_list);

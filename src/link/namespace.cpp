@@ -17,7 +17,7 @@ Module* new_module(Linker& linker) {
     fill_zero(record, sizeof(LinkMapRecord));
   } else {
     at = linker.heap.allocate_for_ever(kBytes, alignof(Module));
-    record = linker.heap.allocate_for_ever(sizeof(LinkMapRecord), alignof(LinkMapRecord));
+    record = linker.open_heap->allocate_for_ever(sizeof(LinkMapRecord), alignof(LinkMapRecord));
   }
   if (at == nullptr || record == nullptr) return nullptr;
   auto* const module = new (at) Module;
@@ -112,7 +112,7 @@ bool add_name(Linker& linker, Module& module, const char* name) {
   // equal.
   for (const NameNode* node = module.names; node != nullptr; node = node->next)
     if (equal(node->name, name)) return true;
-  auto* node = linker.heap.make<NameNode>();
+  auto* node = linker.open_heap->make<NameNode>();
   const char* copy = linker.heap.copy_string(name, string_length(name));
   if (node == nullptr || copy == nullptr) return false;
   *node = {copy, nullptr, 1};

@@ -220,6 +220,7 @@ class LiveBinder {
   bool place(Module& owner, Place how) {
     TlsRegistry& tls = linker_.tls;
     linker_.personality->lock_tls(linker_);
+    if (record_of(owner).dynamic_tls) owner.tls.offset = kTlsForcedDynamic;
     const bool placed =
         owner.tls.offset == kTlsNotPlaced &&
         (how == Place::kNeeded ? tls.place_late(owner.tls, linker_.heap)

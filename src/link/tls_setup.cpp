@@ -38,7 +38,7 @@ Status place_start_up_tls(Linker& linker) {
   const uint64_t align = tls.static_align();
   const uint64_t below = NativeTls::kBelow ? tls.static_size() - tail : tail + sizeof(void*);
   const uint64_t bytes = tls.static_size() + (NativeTls::kBelow ? 0 : below) + align + 64;
-  auto* raw = static_cast<char*>(linker.heap.allocate_for_ever(bytes, 64));
+  auto* raw = static_cast<char*>(linker.open_heap->allocate_for_ever(bytes, 64));
   if (raw == nullptr) return no_memory;
   const uint64_t tp_address = round_up(reinterpret_cast<uintptr_t>(raw) + below, align);
   char* tp = reinterpret_cast<char*>(tp_address);
@@ -46,8 +46,9 @@ Status place_start_up_tls(Linker& linker) {
   if (linker.tracer.wants(Topic::kTls))
     linker.tracer.emit({.kind = EventKind::kTlsBlock, .topic = Topic::kTls, .value = tp_address});
   tls.set_mapper({map_area, unmap_area});
+  tls.keep_list_at(linker.open->threads);
   if (linker.initial_dtv == nullptr ||
-      !tls.enter_thread(linker.first_thread, tp, linker.initial_dtv))
+      !tls.enter_thread(linker.open->first_thread, tp, linker.initial_dtv))
     return no_memory;
   arch::write_tcb(tp, arch::Native::kTcbSelf, tp_address);
   arch::write_tcb(tp, arch::Native::kTcbHeaderSelf, tp_address);

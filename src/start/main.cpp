@@ -25,7 +25,7 @@ void finish_process() {
                         .topic = Topic::kStatistics,
                         .value = linker.statistics.relocations,
                         .value2 = 0});
-  world.json.finish();
+  trace_outputs.object.json.finish();
 }
 
 // Out of line for their buffers: the stack of a plain start-up is to touch few pages.
@@ -198,6 +198,11 @@ void protect_self() {
   check(protect_relro(*linker.self));
 }
 
+void note_start_is_over() {
+  const Opening opening(linker);
+  linker.start_up_done = true;
+}
+
 void say_statistics() {
   const Statistics& s = linker.statistics;
   if (linker.tracer.wants(Topic::kStatistics))
@@ -215,6 +220,7 @@ void say_statistics() {
 
 void run(uintptr_t* stack, uint64_t started, arch::Handover& out) {
   world_room.make();
+  trace_outputs.make();
   linker_room.make();
   world.started = started;
   world.base = reinterpret_cast<uintptr_t>(&__ehdr_start);
@@ -229,7 +235,7 @@ void run(uintptr_t* stack, uint64_t started, arch::Handover& out) {
   linker.personality = &glibc::make_personality({.auxv = world.stack.auxv,
                                                  .stack_end = world.stack.argc_word,
                                                  .cpu = world.cpu,
-                                                 .debug_text = &world.debug_text});
+                                                 .debug_text = &trace_outputs.object.debug_text});
   if (options.only_informs()) print_and_exit(options.mode);
   constexpr uint32_t kAsReleases = bit(Topic::kTls) | bit(Topic::kSymbols) | bit(Topic::kBindings);
   if ((linker.tracer.mask() & kAsReleases) != 0) [[unlikely]]
@@ -264,10 +270,11 @@ void run(uintptr_t* stack, uint64_t started, arch::Handover& out) {
   dl::announce_end(linker, linker.base_space, debugger::Stage::kInitComplete, true);
   say_statistics();
   protect_self();
-  if (linker.options->secure || linker.options->seal) seal_objects();
+  if (linker.options->hardened()) seal_objects();
+  close_arena();
   // From here on the table that libc calls the loader by is closed.
   run_initialisers(linker, *linker.program);
-  linker.start_up_done = true;
+  note_start_is_over();
 
   out.stack = world.stack.argc_word;
   out.finaliser = finish_process;

@@ -79,7 +79,7 @@ void note_program(Module& program) {
   linker.program = &program;
   // A link map without any name is more than libc expects.
   if (program.names != nullptr) return;
-  auto* node = linker.heap.make<NameNode>();
+  auto* node = linker.open_heap->make<NameNode>();
   if (node == nullptr) fail(linker, {.code = Errc::kOutOfMemory, .object = program.path});
   *node = {"", nullptr, 1};
   program.names = node;

@@ -3,14 +3,23 @@
 
 #include <arch/native.h>
 
+#include <prelude/base/align.h>
 #include <prelude/base/string.h>
 #include <prelude/glibc/personality.h>
 #include <prelude/report/hints.h>
 #include <prelude/report/messages.h>
 
+// NOLINTBEGIN(readability-identifier-naming): names of ld.so.lds
+extern "C" {
+[[gnu::visibility("hidden")]] extern char prelude_data_start[];
+[[gnu::visibility("hidden")]] extern char prelude_open_start[];
+}
+// NOLINTEND(readability-identifier-naming)
+
 namespace prelude::start {
 
 constinit Room<World> world_room;
+PRELUDE_STAYS_OPEN constinit Room<TraceOutputs> trace_outputs;
 constinit Room<Linker> linker_room;
 
 namespace {
@@ -18,11 +27,37 @@ namespace {
 // Small programs need no further page for the loader's data than these.
 alignas(64) constinit char first_memory[32 * 1024] = {};
 
+PRELUDE_STAYS_OPEN constinit Room<OpenWords> open_words;
+
 void* get_pages(size_t bytes) {
   const auto pages = sys::map_anonymous(nullptr, bytes, sys::kProtRead | sys::kProtWrite, false);
   return pages ? *pages : nullptr;
 }
 void give_pages(void* start, size_t bytes) { (void)sys::unmap(start, bytes); }
+
+// Not for every process: behind what each of them touches.
+[[gnu::section(".bss.rare")]] constinit Arena arena;
+[[gnu::section(".bss.rare")]] constinit Heap separate_heap;
+
+void* get_arena_pages(size_t bytes) {
+  void* const pages = get_pages(bytes);
+  if (pages != nullptr) arena.add(reinterpret_cast<uintptr_t>(pages), bytes);
+  return pages;
+}
+void give_arena_pages(void* start, size_t bytes) {
+  arena.remove(reinterpret_cast<uintptr_t>(start), bytes);
+  give_pages(start, bytes);
+}
+
+// What others write to gets pages of its own.
+void set_up_arena() {
+  const uint64_t page = linker.host.page_size;
+  const uint64_t start = round_up(reinterpret_cast<uintptr_t>(prelude_data_start), page);
+  const uint64_t end = round_down(reinterpret_cast<uintptr_t>(prelude_open_start), page);
+  arena.add(static_cast<uintptr_t>(start), static_cast<size_t>(end - start));
+  separate_heap.start(nullptr, 0, get_pages, give_pages);
+  linker.open_heap = &separate_heap;
+}
 
 // The ISA levels that have a directory under glibc-hwcaps and that the processor reaches, best
 // first.
@@ -45,10 +80,21 @@ uint32_t cache_level(uint32_t isa) {
 }  // namespace
 
 void set_up_ground() {
-  linker.heap.start(first_memory, sizeof first_memory, get_pages, give_pages);
   linker.options = &world.parsed.options;
   linker.host = {arch::Native::kMachine,
                  world.stack.value(elf::kAtPageSize, arch::Native::kPageSize)};
+  open_words.make();
+  linker.open = &open_words.object;
+  const bool hardened = linker.options->hardened();
+  linker.heap.start(first_memory, sizeof first_memory, hardened ? get_arena_pages : get_pages,
+                    hardened ? give_arena_pages : give_pages);
+  if (hardened) set_up_arena();
+}
+
+void close_arena() {
+  if (!linker.options->hardened()) return;
+  linker.arena = &arena;
+  if (!arena.start_closing(linker.open->arena)) linker.arena = nullptr;
 }
 
 void set_up_linker() {
@@ -68,17 +114,19 @@ void set_up_linker() {
   linker.base_space.in_use = true;
   linker.statistics.start_cycles = world.started;
   if (options.debug_mask != 0) {
-    world.debug_text.start(options.debug_output);
-    linker.tracer.listen(options.debug_mask, report::DebugText::on_event, &world.debug_text);
+    trace_outputs.object.debug_text.start(options.debug_output);
+    linker.tracer.listen(options.debug_mask, report::DebugText::on_event,
+                         &trace_outputs.object.debug_text);
   }
   if (options.question == Question::kLibrary || options.question == Question::kCaches)
     world.search_log.listen(linker);
   if (options.json_mask != 0) {
     if (options.trace_json != nullptr)
-      world.json.start(options.trace_json);
+      trace_outputs.object.json.start(options.trace_json);
     else
-      world.json.start_lines(options.debug_output);
-    linker.tracer.listen(options.json_mask, report::JsonTrace::on_event, &world.json);
+      trace_outputs.object.json.start_lines(options.debug_output);
+    linker.tracer.listen(options.json_mask, report::JsonTrace::on_event,
+                         &trace_outputs.object.json);
   }
 }
 
@@ -122,9 +170,11 @@ void set_up_search() {
 }
 
 [[noreturn]] void fail(Linker& at, const Error& error) {
+  // Hints need memory.
+  const bool usable = at.arena == nullptr || at.arena->give_up();
   char buffer[4096];
   Writer out(buffer, sizeof buffer, to_stderr);
-  report::write_fatal(out, at.program_name, error, hint_source());
+  report::write_fatal(out, at.program_name, error, usable ? hint_source() : nullptr);
   out.flush();
   sys::exit_group(report::exit_status(error));
 }

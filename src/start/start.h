@@ -51,8 +51,6 @@ struct World {
   InitialStack stack;
   ParsedOptions parsed;
   arch::CpuFacts cpu;
-  report::DebugText debug_text;
-  report::JsonTrace json;
   explain::SearchLog search_log;
   SearchSetup search;
   Array<MissingLibrary> missing;
@@ -66,6 +64,13 @@ struct World {
   uint64_t started = 0;         ///< cycle counter at entry
   uint64_t base = 0;            ///< address of the loader's own ELF header
 };
+/// Who listens to the trace on any thread, with the files they open anew in children of a fork.
+struct TraceOutputs {
+  report::DebugText debug_text;
+  report::JsonTrace json;
+};
+extern Room<TraceOutputs> trace_outputs;
+
 extern Room<World> world_room;
 // NOLINTNEXTLINE(readability-identifier-naming): what it refers to is a variable
 inline constexpr World& world = world_room.object;
@@ -95,6 +100,8 @@ using sys::to_stdout;
 /// The heap and what opening a file needs. Before anything that may ask served_manners().
 void set_up_ground();
 void set_up_linker();
+/// Where the process is hardened: from here on the loader's memory is read-only between changes.
+void close_arena();
 /// What every search of this process has in common. Directories, processors and the platform are
 /// the caller's.
 SearchSetup usual_search();

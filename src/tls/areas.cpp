@@ -54,10 +54,10 @@ void unmap_for(const TlsMapper& mapper, const TlsArea& area, const char* block) 
 }  // namespace
 
 MapOutcome TlsRegistry::map_everywhere(const TlsArea& area) {
-  for (TlsThread* thread = threads_; thread != nullptr; thread = thread->next) {
+  for (TlsThread* thread = *threads_; thread != nullptr; thread = thread->next) {
     const MapOutcome outcome = map_for(mapper_, area, thread->block);
     if (outcome == MapOutcome::kMapped) continue;
-    for (const TlsThread* done = threads_; done != thread; done = done->next)
+    for (const TlsThread* done = *threads_; done != thread; done = done->next)
       unmap_for(mapper_, area, done->block);
     return outcome;
   }
@@ -66,7 +66,7 @@ MapOutcome TlsRegistry::map_everywhere(const TlsArea& area) {
 
 bool TlsRegistry::out_of_reach(uint64_t distance) const {
   if (distance >= kLastDistance) return true;
-  for (const TlsThread* thread = threads_; thread != nullptr; thread = thread->next)
+  for (const TlsThread* thread = *threads_; thread != nullptr; thread = thread->next)
     if (reinterpret_cast<uintptr_t>(thread->block) < distance + kLowestAddress) return true;
   return false;
 }
@@ -75,7 +75,7 @@ bool TlsRegistry::add_area(uint64_t bytes, Heap& heap) {
   if (!areas_.reserve(heap, areas_.size() + 1)) return false;
   // A thread whose areas could not be mapped when it started again must not be given later ones
   // only.
-  for (TlsThread* thread = threads_; thread != nullptr; thread = thread->next)
+  for (TlsThread* thread = *threads_; thread != nullptr; thread = thread->next)
     if (!catch_up(*thread)) return false;
   if (next_distance_ == 0) next_distance_ = kFirstDistance;
   TlsArea area{0, bytes, 0, 0, false};
@@ -90,7 +90,7 @@ bool TlsRegistry::add_area(uint64_t bytes, Heap& heap) {
     const MapOutcome outcome = map_everywhere(area);
     if (outcome == MapOutcome::kOccupied) continue;
     if (outcome == MapOutcome::kNoMemory) return false;
-    for (TlsThread* thread = threads_; thread != nullptr; thread = thread->next) ++thread->areas;
+    for (TlsThread* thread = *threads_; thread != nullptr; thread = thread->next) ++thread->areas;
     return areas_.push(heap, area);
   }
   return false;
@@ -162,7 +162,7 @@ void TlsRegistry::give_back(const TlsSegment& segment) {
 void TlsRegistry::fill_everywhere(const TlsSegment& segment) const {
   const TlsArea* area = area_of(segment);
   const bool clean = area != nullptr && !area->recycled;
-  for (const TlsThread* thread = threads_; thread != nullptr; thread = thread->next)
+  for (const TlsThread* thread = *threads_; thread != nullptr; thread = thread->next)
     fill_tls_block(thread->block + segment.displacement(), segment,
                    clean ? BlockMemory::kZero : BlockMemory::kUsed);
 }
@@ -174,7 +174,7 @@ bool TlsRegistry::catch_up(TlsThread& thread) {
 }
 
 bool TlsRegistry::enter_thread(TlsThread& thread, char* block, DtvEntry* dtv) {
-  thread = {.next = threads_,
+  thread = {.next = *threads_,
             .previous = nullptr,
             .block = block,
             .areas = 0,
@@ -184,8 +184,8 @@ bool TlsRegistry::enter_thread(TlsThread& thread, char* block, DtvEntry* dtv) {
     while (thread.areas-- != 0) unmap_for(mapper_, areas_[thread.areas], block);
     return false;
   }
-  if (threads_ != nullptr) threads_->previous = &thread;
-  threads_ = &thread;
+  if (*threads_ != nullptr) (*threads_)->previous = &thread;
+  *threads_ = &thread;
   dtv[-1].to_free = &thread;
   return true;
 }
@@ -195,12 +195,12 @@ void TlsRegistry::leave_thread(TlsThread& thread) {
   if (thread.previous != nullptr)
     thread.previous->next = thread.next;
   else
-    threads_ = thread.next;
+    *threads_ = thread.next;
   if (thread.next != nullptr) thread.next->previous = thread.previous;
 }
 
 void TlsRegistry::keep_threads(bool (*lives)(const TlsThread& thread)) {
-  for (TlsThread* thread = threads_; thread != nullptr;) {
+  for (TlsThread* thread = *threads_; thread != nullptr;) {
     TlsThread* const next = thread->next;
     if (!lives(*thread)) leave_thread(*thread);
     thread = next;

@@ -11,12 +11,13 @@ size_t prelude_tls_generation = 0;
 namespace prelude {
 namespace {
 
-constexpr size_t kSlotsPerList = 62;
+// Most programs have a few modules with TLS.
+constexpr size_t kFirstSlots = 14, kMoreSlots = 62;
 
-TlsSlotList* make_slots(Heap& heap) {
-  const size_t bytes = sizeof(TlsSlotList) + (kSlotsPerList - 1) * sizeof(TlsSlot);
+TlsSlotList* make_slots(Heap& heap, size_t count) {
+  const size_t bytes = sizeof(TlsSlotList) + (count - 1) * sizeof(TlsSlot);
   auto* list = static_cast<TlsSlotList*>(heap.allocate(bytes));
-  if (list != nullptr) list->length = kSlotsPerList;
+  if (list != nullptr) list->length = count;
   return list;
 }
 
@@ -41,7 +42,7 @@ bool TlsRegistry::add(Module& module, LinkMap& map, Heap& heap) {
     for (id = 1; id <= max_id_; ++id)
       if (TlsSlot* candidate = slot(id); candidate->map == nullptr) break;
   if (slot(id) == nullptr) {
-    TlsSlotList* list = make_slots(heap);
+    TlsSlotList* list = make_slots(heap, first_ == nullptr ? kFirstSlots : kMoreSlots);
     if (list == nullptr) return false;
     TlsSlotList** link = &first_;
     while (*link != nullptr) link = &(*link)->next;

@@ -89,7 +89,7 @@ class Comparison:
         def fill(text):
             return text.replace("{ld}", self.ld(side)).replace("{side}", side)
 
-        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "LD_HINTS": "0"}
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C", "LD_HINTS": "0", **loader.SEAL}
         environment.update({key: fill(value) for key, value in (env or {}).items()})
         if loader.ROOT:
             environment["LD_LIBRARY_PATH"] = environment.get("LD_LIBRARY_PATH", "") + ":" + loader.LIBRARIES

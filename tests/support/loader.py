@@ -15,6 +15,8 @@ LIBRARIES = ROOT + "/usr/lib/" + TRIPLET
 SYSTEM = os.path.realpath(glob.glob(LIBRARIES + "/ld-linux*.so.*")[0]) if ROOT else "/lib64/ld-linux-x86-64.so.2"
 OURS = os.environ.get("PRELUDE_LD") or os.path.join(os.environ.get("PRELUDE_BUILD_DIR", "build"), "ld.so")
 OURS = os.path.abspath(OURS)
+# PRELUDE_SEAL: programs are run with this value of LD_SEAL, which the system's loader does not know.
+SEAL = {"LD_SEAL": os.environ["PRELUDE_SEAL"]} if "PRELUDE_SEAL" in os.environ else {}
 
 
 def compiler_file(name):

@@ -202,7 +202,7 @@ def library_path(directory):
 
 
 def run(which, graph, directory, extra):
-    environment = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": library_path(directory), **graph.environment, **extra}
+    environment = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": library_path(directory), **graph.environment, **loader.SEAL, **extra}
     done = subprocess.run([which, "./main", graph.script], cwd=directory, env=environment, timeout=60,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     first_words = done.stderr.decode("latin-1").split("\n")[0]
@@ -251,7 +251,7 @@ def check_reopened(start_files):
     graph.main_needs, graph.main_flags, graph.environment = [], [], {}
     with tempfile.TemporaryDirectory() as directory:
         build(graph, directory, start_files)
-        environment = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": library_path(directory)}
+        environment = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": library_path(directory), **loader.SEAL}
         done = subprocess.run([loader.OURS, "./main", "m=o0,x0,y2,y1,x1,x2,o0,x0 d1=o2,o1", "reopen"], cwd=directory,
                               env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     text = " ".join(done.stdout.decode().split("\n"))

@@ -32,6 +32,11 @@ struct LinkMapRecord {
     std::byte bytes[kLinkMapBytes];
   };
   Guarded<Module*> module;
+  // Written outside of any change:
+  const Module* last_used;  ///< what the module last bound to, and keeps loaded. Only compared.
+  bool keep;                ///< to be unloaded no more: a use that no change could note
+  bool dynamic_tls;         ///< a thread has a block of its own: no static place any more
+  bool shown;               ///< libc may walk over its symbols
 };
 /// The module of a link map that the loader has made.
 inline Module& module_of(LinkMap& map) { return *reinterpret_cast<LinkMapRecord&>(map).module; }

@@ -11,8 +11,12 @@
 /// constant data. Tests on the host write to theirs at any time.
 #if __STDC_HOSTED__
 #define PRELUDE_CLOSED_AFTER_START
+#define PRELUDE_STAYS_OPEN
 #else
 #define PRELUDE_CLOSED_AFTER_START [[gnu::section(".data.rel.ro")]]
+/// For zeroed objects that others write to, or that are written to outside of any change. All the
+/// rest is read-only between changes where the process is hardened (link/arena.h).
+#define PRELUDE_STAYS_OPEN [[gnu::section(".bss.open")]]
 #endif
 
 namespace prelude {

@@ -85,6 +85,7 @@ class Heap {
   Guarded<PageSink> sink_;
   FreeBlock* free_[kClasses] = {};
   LargeBlock* kept_ = nullptr;
+  size_t chunk_ = 0;  ///< bytes of the next one
 };
 
 }  // namespace prelude

@@ -7,6 +7,7 @@
 #include <prelude/base/guarded.h>
 #include <prelude/base/heap.h>
 #include <prelude/base/result.h>
+#include <prelude/link/arena.h>
 #include <prelude/link/auditor.h>
 #include <prelude/link/module.h>
 #include <prelude/link/names.h>
@@ -102,8 +103,22 @@ struct Statistics {
   uint64_t relocations = 0, relative_relocations = 0;
 };
 
+/// What is written outside of changes, on any thread. It leads to no decision that the rest does
+/// not check.
+struct OpenWords {
+  uint32_t readers = 0;    ///< threads inside a lookup without lock
+  bool threaded = false;   ///< the C library has made a thread
+  uint64_t late_ties = 0;  ///< like Linker::ties, of uses that no change could note
+  TlsThread first_thread{};
+  TlsThread* threads = nullptr;  ///< head of the TLS registry's list
+  ArenaState arena{};
+};
+
 struct Linker {
   Heap heap;
+  Heap* open_heap = &heap;  ///< for what others write to: link maps, threads' blocks
+  OpenWords* open = nullptr;
+  Arena* arena = nullptr;  ///< null: the memory is never closed
   Tracer tracer;
   Process process;
   const Options* options = nullptr;
@@ -123,7 +138,6 @@ struct Linker {
   bool low_addresses = false;  ///< objects go below 2 GiB where there is room
   uint32_t isa_level = 0;      ///< property bits the processor satisfies
   DtvEntry* initial_dtv = nullptr;
-  TlsThread first_thread{};
   Statistics statistics;
   uint64_t adds = 0, removals = 0;
   size_t ties = 0;  ///< how often something was done that keeps an object loaded
@@ -139,8 +153,6 @@ struct Linker {
   const char* program_name = "";
   Batch* batch = nullptr;        ///< the request under way
   Module* init_first = nullptr;  ///< last object loaded with DF_1_INITFIRST whose turn has not come
-  uint32_t readers = 0;          ///< threads inside a lookup without lock
-  bool threaded = false;         ///< the C library has made a thread
   Module* spare_modules = nullptr;  ///< released, linked by l_next
   Array<Retired> retired;           ///< out of every list, waiting for readers to leave
   ClosedHandle closed[ClosedHandle::kKept] = {};
@@ -315,7 +327,7 @@ void trace_binding(const Linker& linker, const Module& module, const SymbolQuery
 [[nodiscard]] inline bool note_use(Linker& linker, Module& user, Module& used) {
   // Nothing loaded at start can be closed.
   if (&user == &used || used.kind != ModuleKind::kOpened || used.no_delete) return true;
-  if (__atomic_load_n(&user.last_used, __ATOMIC_RELAXED) == &used) return true;
+  if (__atomic_load_n(&record_of(user).last_used, __ATOMIC_RELAXED) == &used) return true;
   return note_late_use(linker, user, used);
 }
 /// Decides an STB_GNU_UNIQUE definition: the namespace's first one wins.
@@ -373,15 +385,15 @@ void release_retired(Linker& linker);
 /// Marks a lookup that takes no lock. While there is one thread the count need not be atomic.
 class Reader {
  public:
-  explicit Reader(Linker& linker) : linker_(linker) {
-    if (__atomic_load_n(&linker_.threaded, __ATOMIC_RELAXED))
-      __atomic_add_fetch(&linker_.readers, 1, __ATOMIC_SEQ_CST);
+  explicit Reader(const Linker& linker) : words_(*linker.open) {
+    if (__atomic_load_n(&words_.threaded, __ATOMIC_RELAXED))
+      __atomic_add_fetch(&words_.readers, 1, __ATOMIC_SEQ_CST);
     else
       count_alone(1);
   }
   ~Reader() {
-    if (__atomic_load_n(&linker_.threaded, __ATOMIC_RELAXED))
-      __atomic_sub_fetch(&linker_.readers, 1, __ATOMIC_ACQ_REL);
+    if (__atomic_load_n(&words_.threaded, __ATOMIC_RELAXED))
+      __atomic_sub_fetch(&words_.readers, 1, __ATOMIC_ACQ_REL);
     else
       count_alone(UINT32_MAX);
   }
@@ -391,11 +403,11 @@ class Reader {
  private:
   void count_alone(uint32_t more) {
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    __atomic_store_n(&linker_.readers, linker_.readers + more, __ATOMIC_RELAXED);
+    __atomic_store_n(&words_.readers, words_.readers + more, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
   }
 
-  Linker& linker_;
+  OpenWords& words_;
 };
 
 // ---- tls_setup.cpp
@@ -408,16 +420,57 @@ void place_program_tls(Linker& linker);
 /// Writes the initial bytes of the program's modules' blocks, once the modules are relocated.
 void fill_program_tls(Linker& linker);
 
-/// Brackets a change of the linker's data (Personality::begin_change).
+// ---- change.cpp
+/// Brackets a change of the linker's data: no fork and no other change meanwhile
+/// (Personality::begin_change), and the arena is open. Nests; never around initialisers and
+/// finalisers.
+void begin_change(Linker& linker);
+void end_change(Linker& linker);
+/// Begins a change only if no other thread is in one.
+[[nodiscard]] bool try_change(Linker& linker);
 class Change {
  public:
-  explicit Change(Linker& linker) : linker_(linker) { linker_.personality->begin_change(linker_); }
-  ~Change() { linker_.personality->end_change(linker_); }
+  explicit Change(Linker& linker) : linker_(linker) { begin_change(linker_); }
+  ~Change() { end_change(linker_); }
   Change(const Change&) = delete;
   Change& operator=(const Change&) = delete;
 
  private:
   Linker& linker_;
+};
+
+/// No fork and no change of others meanwhile; the arena stays closed. For what libc keeps locks of
+/// its own for.
+class Exclusion {
+ public:
+  explicit Exclusion(Linker& linker) : linker_(linker) {
+    linker_.personality->begin_change(linker_);
+  }
+  ~Exclusion() { linker_.personality->end_change(linker_); }
+  Exclusion(const Exclusion&) = delete;
+  Exclusion& operator=(const Exclusion&) = delete;
+
+ private:
+  Linker& linker_;
+};
+
+/// A change of a few words that needs no protection but for the arena's sake: nothing where the
+/// arena is open anyway.
+class Opening {
+ public:
+  explicit Opening(Linker& linker) : linker_(linker.arena != nullptr ? &linker : nullptr) {
+    if (linker_ != nullptr) [[unlikely]]
+      begin_change(*linker_);
+  }
+  ~Opening() {
+    if (linker_ != nullptr) [[unlikely]]
+      end_change(*linker_);
+  }
+  Opening(const Opening&) = delete;
+  Opening& operator=(const Opening&) = delete;
+
+ private:
+  Linker* linker_;
 };
 
 /// The process's linker. Defined in start/; nothing else is a mutable global.

@@ -49,7 +49,6 @@ struct Module {
   bool deepbind;
   bool phdr_owned;
   bool gave_unique;         ///< one of its definitions is the namespace's unique one
-  bool shown;               ///< libc may walk over its symbols
   uint32_t path_hash;       ///< of hashed_path
   uint64_t kept_in;         ///< the last collection that found it needed (Linker::collection)
   const char* hashed_path;  ///< what l_name was when somebody last asked; programs may replace it
@@ -59,9 +58,8 @@ struct Module {
   Array<Module*> needed;  ///< direct dependencies in DT_NEEDED order (filtees before the rest)
   Array<Module*> sorted;  ///< its whole closure in init order, once it was the root of a request
   uint64_t device, inode;
-  Module* next_in_files;    ///< see FileTable
-  SearchList** scope;       ///< null-terminated: lists searched for its references, in order
-  const Module* last_used;  ///< what it last bound to, and keeps loaded
+  Module* next_in_files;  ///< see FileTable
+  SearchList** scope;     ///< null-terminated: lists searched for its references, in order
 
   const char* path;    ///< file as found; argv[0] for the program. Owned.
   NameNode* names;     ///< needed names, soname; the first is the name it was loaded by
@@ -93,6 +91,9 @@ struct Module {
 static_assert(offsetof(Module, symbols) == 0);
 static_assert(offsetof(Module, tls) == kTlsOffsetInModule);
 
+inline LinkMapRecord& record_of(const Module& module) {
+  return *reinterpret_cast<LinkMapRecord*>(module.map);
+}
 /// Null for null.
 inline LinkMap* map_of(const Module* module) { return module != nullptr ? module->map : nullptr; }
 

@@ -98,8 +98,8 @@ class Personality {
   virtual void unlock_tls(Linker& linker) { (void)linker; }
   /// The libc is about to start a thread.
   virtual void thread_created(Linker& linker) { (void)linker; }
-  /// Brackets every change of the linker's own data, but never a call of the program's functions: a
-  /// fork waits for the end, so a child finds nothing half done. Nests.
+  /// The lock of the linker's own data (link/linker.h: Change). A fork waits for the end of a
+  /// change, so a child finds nothing half done. Nests.
   virtual void begin_change(Linker& linker) { (void)linker; }
   virtual void end_change(Linker& linker) { (void)linker; }
   /// Begins a change only if no other thread is in one.

@@ -82,6 +82,8 @@ struct Options {
   const char* self = nullptr;  ///< argv[0] of the loader in direct mode
   int program_index = 0;       ///< index in argv of EXECUTABLE-FILE (direct mode)
 
+  /// What the loader keeps to itself is protected also from the process it serves.
+  [[nodiscard]] bool hardened() const { return secure || seal; }
   /// The mode prints facts of the loader and ends; no program is loaded.
   [[nodiscard]] bool only_informs() const {
     return mode != Mode::kRun && mode != Mode::kList && mode != Mode::kVerify;

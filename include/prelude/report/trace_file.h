@@ -2,6 +2,8 @@
 // gets a file of its own), vfork, closing every descriptor, and reusing the number we had.
 #pragma once
 
+#include <prelude/base/guarded.h>
+
 #include <atomic>
 #include <cstdint>
 
@@ -34,7 +36,7 @@ class TraceFile {
   int open_named(int pid, bool with_pid, bool only_if_empty);
 
   const char* path_ = nullptr;
-  Header header_ = nullptr;
+  Guarded<Header> header_;
   Naming naming_ = Naming::kWithPid;
   std::atomic<uint64_t> current_{0};   // pid << 32 | uint32(fd); 0 = nothing yet
   std::atomic<uint64_t> identity_{0};  // of the open file

@@ -154,6 +154,9 @@ class TlsRegistry {
   }
 
   void set_mapper(const TlsMapper& mapper) { mapper_ = mapper; }
+  /// Where the list of threads begins, from now on: threads come and go at any time. Before the
+  /// first one.
+  void keep_list_at(TlsThread*& head) { threads_ = &head; }
   /// From here on the thread takes part in late placement. False when its areas cannot be mapped.
   [[nodiscard]] bool enter_thread(TlsThread& thread, char* block, DtvEntry* dtv);
   /// Maps the areas that came while the thread's stack lay idle.
@@ -207,7 +210,8 @@ class TlsRegistry {
   size_t max_id_ = 0;
   size_t free_ids_ = 0;  ///< ids below max_id_ whose slot is empty
   Array<TlsArea> areas_;
-  TlsThread* threads_ = nullptr;
+  TlsThread* own_threads_ = nullptr;
+  TlsThread** threads_ = &own_threads_;
   TlsMapper mapper_;
   uint64_t next_distance_ = 0;
   bool near_ = false;          ///< the far distances are used up

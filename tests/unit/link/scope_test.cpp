@@ -13,6 +13,7 @@ constexpr uint32_t kMany = 20;
 class SearchListTest : public testing::Test {
  protected:
   SearchListTest() {
+    linker_->open = &open_;
     linker_->heap.start(memory_.get(), kBytes, nullptr, nullptr);
     for (Module& module : modules_) {
       module.record.module = &module;
@@ -37,6 +38,7 @@ class SearchListTest : public testing::Test {
 
   static constexpr size_t kBytes = 1 << 20;
   std::unique_ptr<char[]> memory_ = std::make_unique<char[]>(kBytes);
+  OpenWords open_;
   std::unique_ptr<Linker> linker_ = std::make_unique<Linker>();
   std::vector<Module> modules_ = std::vector<Module>(kMany);
   SearchList list_;

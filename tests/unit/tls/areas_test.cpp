@@ -136,7 +136,7 @@ TEST_F(Areas, OptionalRoomComesBackWithTheLastTenant) {
   TlsRegistry other;
   other.close_static(1664, 2304);
   const OwnedModule a = module(400), b = module(400);
-  ASSERT_TRUE(other.add(*a, heap) && other.place_optional(tls_of(*a)));
+  ASSERT_TRUE(other.add(*a, *a->map, heap) && other.place_optional(tls_of(*a)));
   EXPECT_FALSE(other.place_optional(tls_of(*b)));
   other.remove(*a);
   EXPECT_TRUE(other.place_optional(tls_of(*b)));
