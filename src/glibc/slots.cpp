@@ -111,6 +111,19 @@ constexpr int kFlagAddDependency = 1, kFlagNewest = 2;
   raise(0, make_exception(error), "symbol lookup error");
 }
 
+// The lists to search, as libc has read them in a link map. Where that may have been written to by
+// others they are what it said when it was filled: the referrer's scope, or an object's own
+// closure.
+SearchList* const* scope_meant(Linker& linker, const Module& referrer, SearchList** given) {
+  if (linker.arena == nullptr || given == referrer.scope) [[likely]]
+    return given;
+  auto* const map = reinterpret_cast<LinkMap*>(reinterpret_cast<std::byte*>(given) -
+                                               state().layout->link_map.l_local_scope);
+  if (!dl::is_open_handle(linker, map))
+    linker.fatal(linker, {.code = Errc::kOverwritten, .object = referrer.path});
+  return module_of(*map).local_scope;
+}
+
 LinkMap* slot_lookup(const char* name, LinkMap* map, const elf::Symbol** reference,
                      SearchList** scope, const FoundVersion* version, int type_class, int flags,
                      LinkMap* skip) {
@@ -130,8 +143,8 @@ LinkMap* slot_lookup(const char* name, LinkMap* map, const elf::Symbol** referen
     query.version_hidden = version->hidden != 0;
   }
   // libc's dlsym holds the load lock here, so no list can change meanwhile.
-  Definition found =
-      find_symbol(linker, query, scope, skip != nullptr ? &module_of(*skip) : nullptr);
+  Definition found = find_symbol(linker, query, scope_meant(linker, referrer, scope),
+                                 skip != nullptr ? &module_of(*skip) : nullptr);
   if (found.symbol != nullptr && found.symbol->binding() == elf::kStbGnuUnique)
     found = settle_unique(linker, referrer, *found.symbol, query, found, Use::kData);
   if (found.symbol == nullptr) {

@@ -179,6 +179,7 @@ Result<Module*> make_stand_in(Linker& linker, const char* name, const char* path
   module->map_start = self.map_start;
   module->map_end = self.map_end;
   module->segments_contiguous = self.segments_contiguous;
+  module->local_scope[0] = &module->closure;
   module->is_self = true;
   module->relocated = true;
   module->init_called = true;

@@ -123,6 +123,30 @@ int main(void) {
   return 0;
 }
 '''
+# Puts the list that one link map shows into another one, where libc takes it from for dlsym.
+STEERS = r'''
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdio.h>
+// l_local_scope: a pointer to what l_searchlist holds, and a null behind it.
+static void **place(void *map) {
+  void **words = map;
+  for (int i = 6; i < 140; i++) {
+    if (words[i + 1] || (unsigned long)words[i] < 4096 || (unsigned long)words[i] % 8) continue;
+    for (int k = 6; k < 140; k++)
+      if (k != i && words[k] == *(void **)words[i] && words[k]) return &words[i];
+  }
+  return NULL;
+}
+int main(void) {
+  void *good = dlopen("./good.so", RTLD_NOW), *other = dlopen("./evil.so", RTLD_NOW);
+  if (!good || !other || !place(good) || !place(other)) return 1;
+  *place(good) = *place(other);
+  int (*which)(void) = (int (*)(void))dlsym(good, "which");
+  printf("%d\n", which());
+  return 0;
+}
+'''
 
 
 def compile_c(directory, name, source, *options):
@@ -138,6 +162,9 @@ def build(directory):
     compile_c(directory, "forks.so", FORKS, *library)
     compile_c(directory, "program", PROGRAM, "-rdynamic", "-pthread", "-Wl,-z,now")
     compile_c(directory, "opens", OPENS)
+    compile_c(directory, "good.so", "int which(void) { return 1; }", *library)
+    compile_c(directory, "evil.so", "int which(void) { return 2; }", *library)
+    compile_c(directory, "steers", STEERS)
 
 
 def run(directory, program, seal):
@@ -182,6 +209,12 @@ def test_nothing_else_of_the_loader_is_writable(directory):
             assert start == base + open_start and end <= base + high + 4096, (words, hex(base + open_start))
             seen += 1
     assert seen == 1, maps
+
+
+def test_a_link_map_steers_no_lookup(directory):
+    """What the same does without LD_SEAL shows that the right word was written to."""
+    assert run(directory, "steers", "") == "2\n"
+    assert run(directory, "steers", "1") == "1\n"
 
 
 def test_a_finaliser_that_forks(directory):
