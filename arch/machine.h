@@ -23,6 +23,7 @@ concept Machine = requires(uint32_t type, uint8_t symbol_other, RelocKind kind, 
   { T::kUsesRela } -> std::convertible_to<bool>;
   { T::kName } -> std::convertible_to<const char*>;
   { T::kPlatform } -> std::convertible_to<const char*>;
+  { T::kSizeRemarkIndent } -> std::convertible_to<const char*>;
   { T::kLibToken } -> std::convertible_to<const char*>;
   { T::kMultiarch } -> std::convertible_to<const char*>;
   { T::kLoaderPath } -> std::convertible_to<const char*>;

@@ -23,6 +23,8 @@ struct AArch64 {
 
   static constexpr const char* kName = "aarch64";
   static constexpr const char* kPlatform = "aarch64";
+  /// Before the warning of a copy of another size.
+  static constexpr const char* kSizeRemarkIndent = "";
   static constexpr const char* kLibToken = "lib/aarch64-linux-gnu";
   static constexpr const char* kMultiarch = "aarch64-linux-gnu";
   static constexpr const char* kLoaderPath = "/lib/ld-linux-aarch64.so.1";

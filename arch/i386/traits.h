@@ -22,6 +22,8 @@ struct I386 {
 
   static constexpr const char* kName = "i386";
   static constexpr const char* kPlatform = "i686";
+  /// Before the warning of a copy of another size.
+  static constexpr const char* kSizeRemarkIndent = "";
   static constexpr const char* kLibToken = "lib/i386-linux-gnu";
   static constexpr const char* kMultiarch = "i386-linux-gnu";
   static constexpr const char* kLoaderPath = "/lib/ld-linux.so.2";

@@ -22,6 +22,9 @@ struct RiscV64 {
 
   static constexpr const char* kName = "riscv64";
   static constexpr const char* kPlatform = "";
+  /// Before the warning of a copy of another size. Compat: glibc's text for the machine has two
+  /// blanks.
+  static constexpr const char* kSizeRemarkIndent = "  ";
   static constexpr const char* kLibToken = "lib/riscv64-linux-gnu";
   static constexpr const char* kMultiarch = "riscv64-linux-gnu";
   static constexpr const char* kLoaderPath = "/lib/ld-linux-riscv64-lp64d.so.1";

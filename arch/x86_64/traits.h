@@ -22,6 +22,8 @@ struct X86_64 {  // NOLINT(readability-identifier-naming): the machine's own nam
 
   static constexpr const char* kName = "x86_64";
   static constexpr const char* kPlatform = "x86_64";
+  /// Before the warning of a copy of another size.
+  static constexpr const char* kSizeRemarkIndent = "";
   static constexpr const char* kLibToken = "lib/x86_64-linux-gnu";
   static constexpr const char* kMultiarch = "x86_64-linux-gnu";
   static constexpr const char* kLoaderPath = "/lib64/ld-linux-x86-64.so.2";

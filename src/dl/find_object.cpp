@@ -172,7 +172,8 @@ PRELUDE_STAYS_OPEN constinit uintptr_t last_indexed = 0;
 uintptr_t seal(const void* map, size_t at_version) {
   // No two addresses are multiples of it apart; its lower half serves where words have 32 bits.
   constexpr auto kApart = static_cast<uintptr_t>(0x9e3779b97f4a7c15);
-  return reinterpret_cast<uintptr_t>(map) + at_version * kApart;
+  return (reinterpret_cast<uintptr_t>(map) + at_version * kApart) ^
+         static_cast<uintptr_t>(pointer_key);
 }
 
 }  // namespace

@@ -274,6 +274,25 @@ namespace {
   return error;
 }
 
+// The object that defines a protected symbol goes on using its own; the program would see another
+// (or, of a function, compare its address with another), and the object may say that this must not
+// be.
+[[gnu::cold, gnu::noinline]] Status check_protected(Linker& linker, const elf::Symbol& reference,
+                                                    const SymbolQuery& query,
+                                                    const Definition& found, Use use) {
+  const bool stands_for_function =
+      use == Use::kCall && reference.shndx == elf::kShnUndef && reference.value != 0;
+  if (use != Use::kCopy && !stands_for_function) return Done{};
+  const Module& definer = *found.module;
+  if (linker.remark != nullptr)
+    linker.remark(
+        linker, use == Use::kCopy ? "copies a protected symbol" : "refers to a protected function",
+        query.name, definer.path);
+  if ((gnu_property(definer.image, elf::kPropertyNeeded1) & elf::kNeeded1IndirectExternAccess) == 0)
+    return Done{};
+  return Error{.code = Errc::kProtectedCopy, .object = definer.path, .subject = query.name};
+}
+
 // References whose definition is not simply the first one.
 [[gnu::noinline]] Definition settle(Linker& linker, Module& module, const elf::Symbol& reference,
                                     const SymbolQuery& query, Use use, Definition found) {
@@ -302,6 +321,9 @@ Result<Definition> bind_symbol(Linker& linker, Module& module, uint32_t index, U
   Definition found =
       find_in_scope(linker, query, module.scope, use == Use::kCopy ? linker.program : nullptr);
   if (found.symbol == nullptr) return not_found(linker, module, reference, query);
+  if (found.symbol->visibility() == elf::kStvProtected && module.kind == ModuleKind::kProgram)
+      [[unlikely]]
+    PRELUDE_TRY(check_protected(linker, reference, query, found, use));
   const bool is_protected = visibility == elf::kStvProtected;
   if (is_protected || found.symbol->binding() == elf::kStbGnuUnique) [[unlikely]]
     found = settle(linker, module, reference, query, use, found);

@@ -125,8 +125,6 @@ class LiveBinder {
     if (room != bound.size && (room < bound.size || linker_.options->warn))
       remark("has different size in shared object, consider re-linking", symbol);
     const Image& from = bound.module->image;
-    if (last_.symbol->visibility() == elf::kStvProtected && !may_copy_protected(symbol))
-      return false;
     if (!mapped_for_copying(from, bound.value - from.bias, bytes, linker_.host.page_size))
       return fail({.code = Errc::kBadField,
                    .object = bound.module->path,
@@ -290,18 +288,6 @@ class LiveBinder {
     bound_.value = *address;
     bound_.resolver = symbol.type() == elf::kSttGnuIfunc;
     return true;
-  }
-
-  // The object goes on using its own; the program would see another.
-  bool may_copy_protected(uint32_t symbol) {
-    const Module& definer = *last_.module;
-    const char* name = module_.image.string(module_.image.symbols[symbol].name);
-    if (linker_.remark != nullptr)
-      linker_.remark(linker_, "copies a protected symbol", name, definer.path);
-    if ((gnu_property(definer.image, elf::kPropertyNeeded1) & elf::kNeeded1IndirectExternAccess) ==
-        0)
-      return true;
-    return fail({.code = Errc::kProtectedCopy, .object = definer.path, .subject = name});
   }
 
   // A symbol that is none of TLS is the fault of who refers to it.

@@ -106,6 +106,11 @@ void write_protected_copy(Writer& out, const char* symbol, const char* definer) 
   put_name(out.put("' in `"), definer).put("'\n");
 }
 
+void write_protected_reference(Writer& out, const char* symbol, const char* definer) {
+  put_name(out.put("warning: direct reference to protected function `"), symbol);
+  put_name(out.put("' in `"), definer).put("' may break pointer equality\n");
+}
+
 void write_relocation_overflow(Writer& out, const char* program, const char* symbol,
                                const char* type) {
   put_symbol(out, program, symbol).put("causes overflow in ").put(type).put(" relocation\n");

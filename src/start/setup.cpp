@@ -201,9 +201,12 @@ void remark(Linker& at, const char* what, const char* a, const char* b) {
   if (equal(what, "no version information available"))
     report::write_no_version_information(out, at.program_name, name, b);
   else if (equal(what, "has different size in shared object, consider re-linking"))
-    report::write_copy_size_differs(out, at.program_name, name);
+    report::write_copy_size_differs(out.put(arch::Native::kSizeRemarkIndent), at.program_name,
+                                    name);
   else if (equal(what, "copies a protected symbol"))
     report::write_protected_copy(out, name, b);
+  else if (equal(what, "refers to a protected function"))
+    report::write_protected_reference(out, name, b);
   else if (equal(what, "causes overflow in relocation"))
     report::write_relocation_overflow(out, at.program_name, name, b);
   else

@@ -93,6 +93,22 @@ def protected(c):
         everywhere(c, "./" + name, LD_PRELOAD="./libother.so")
 
 
+def protected_later(c):
+    """Programs with copies and with function addresses of their own, whose library has become protected since."""
+    source = "%s int who(void) { return 1; } %s int thing[%d] = {4}; int (*address(void))(void) { return who; } int* where(void) { return thing; }"
+    main = HEAD + ("int who(void); int (*address(void))(void); extern int thing[]; int* where(void); int main(void) {"
+                   " int (*volatile own)(void) = who; printf(\"%d %d\", own == address(), own()); fflush(stdout);")
+    c.library("liblater.so", source % ("", "", 1))
+    c.compile("direct", main + "}", "./liblater.so", "-no-pie", "-fno-pic")
+    c.compile("copying", main + 'printf(" %d %d", thing[0], where() == thing); }', "./liblater.so", "-no-pie", "-fno-pic")
+    hide = '__attribute__((visibility("protected")))'
+    for function, data, words in ((hide, "", 1), ("", hide, 1), (hide, hide, 3)):
+        for options in ((), ("-Wl,-z,indirect-extern-access",)):
+            c.library("liblater.so", source % (function, data, words), *options)
+            for program in ("./direct", "./copying"):
+                everywhere(c, program)
+
+
 def versions(c):
     """Hidden, default and base versions, references with and without a version, dlsym and dlvsym."""
     old = version_script("old.map", "V_1 { global: fun; twice; }; ")
@@ -387,7 +403,7 @@ int main(void) {
     everywhere(c, "./handles", modes=({}, {"LD_BIND_NOW": "1"}))
 
 
-CASES = (symbolic, deepbind, protected, versions, weak, unique, unique_names, ifunc, filters, copies, next_chain, mixtures, packed,
+CASES = (symbolic, deepbind, protected, protected_later, versions, weak, unique, unique_names, ifunc, filters, copies, next_chain, mixtures, packed,
          default_and_handles)
 
 

@@ -57,6 +57,7 @@ void write_weak_version_missing(Writer& out, const char* program, const char* fi
                                 const char* version, const char* requester);
 void write_copy_size_differs(Writer& out, const char* program, const char* symbol);
 void write_protected_copy(Writer& out, const char* symbol, const char* definer);
+void write_protected_reference(Writer& out, const char* symbol, const char* definer);
 /// `type` is the relocation's name, such as R_X86_64_32.
 void write_relocation_overflow(Writer& out, const char* program, const char* symbol,
                                const char* type);
