@@ -51,13 +51,19 @@ void trace_empty_name(const Linker& linker, const char* name) {
 }
 
 // A needed name with its tokens replaced; null where nothing is left of it (Compat: glibc 2.36 to
-// 2.43 leave such a need out). To be released with release_name().
+// 2.43 leave such a need out). In a secure program there are to be none, wherever they lead. To be
+// released with release_name().
 Result<const char*> expand_name(Closure& closure, const Module& module, const char* name) {
   Linker& linker = closure.linker;
   if (!contains(name, '$')) return name;
   auto result = linker.searcher.expand(name, module.origin);
+  const bool has_token = !result || !equal(*result, name);
+  if (linker.options->secure && has_token) {
+    if (result) linker.heap.release_string(*result);
+    return Error{.code = Errc::kSecureToken, .object = name};
+  }
   if (result) return result;
-  if (result.error().code == Errc::kEmptyToken && !linker.options->secure) {
+  if (result.error().code == Errc::kEmptyToken) {
     trace_empty_name(linker, name);
     return static_cast<const char*>(nullptr);
   }

@@ -25,6 +25,8 @@ const char* fixed_file_text(Errc code) {
       return "not a regular file";
     case Errc::kEmptyToken:
       return "empty dynamic string token substitution";
+    case Errc::kSecureToken:
+      return "DST not allowed in SUID/SGID programs";
     case Errc::kOutOfMemory:
       return "cannot create shared object descriptor";
     case Errc::kBadMagic:

@@ -7,7 +7,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
-from loader import OURS  # noqa: E402
+from loader import OURS, SYSTEM  # noqa: E402
 from privileged import NOBODY, Place  # noqa: E402
 
 PROBE = r'''
@@ -78,6 +78,20 @@ def test_needed_paths_must_be_absolute(place):
     os.chmod(program, 0o4755)
     done = subprocess.run([program], **run_in)
     assert done.returncode == 127 and "libnoname.so" in done.stderr, done
+
+
+def test_needed_names_have_no_tokens(place):
+    """Wherever they would lead; a dollar alone is none."""
+    for name, words in (("$ORIGIN/good/libtoken.so", "DST not allowed"), ("${LIB}/libtoken.so", "DST not allowed"),
+                        ("lib$PLATFORM.so", "DST not allowed"), ("libtoken$x.so", "cannot open shared object file")):
+        place.gcc("good/libtoken.so", "int token(void) { return 0; }", "-shared", "-fPIC", "-Wl,-soname," + name)
+        said = []
+        for loader in (SYSTEM, place.loader):
+            place.gcc("token", "int token(void); int main(void) { return token(); }", "good/libtoken.so", "-Wl,--dynamic-linker=" + loader)
+            os.chmod(place.path("token"), 0o4755)
+            done = place.run([place.path("token")])
+            said.append((done.returncode, done.stderr))
+        assert said[0] == said[1] and said[1][0] == 127 and f"{name}: {words}" in said[1][1], said
 
 
 OPENS = r'''

@@ -14,7 +14,8 @@ enum class Errc : uint16_t {
   kCannotReadData,  ///< header or program headers could not be read
   kFileTooShort,
   kNotRegularFile,
-  kEmptyToken,  ///< a needed name that expands to nothing
+  kEmptyToken,   ///< a needed name that expands to nothing
+  kSecureToken,  ///< object = a needed name with a token, of a secure program
   kOutOfMemory,
   // ELF header
   kBadMagic,
