@@ -15,7 +15,7 @@ void note_keeping(Module& module) {
   if (__atomic_load_n(&record_of(module).keep, __ATOMIC_RELAXED)) module.no_delete = true;
 }
 
-uint64_t ties(const Linker& linker) {
+size_t ties(const Linker& linker) {
   return linker.ties + __atomic_load_n(&linker.open->late_ties, __ATOMIC_ACQUIRE);
 }
 
@@ -154,7 +154,7 @@ uint32_t spare_reopened(Linker& linker, const Namespace& space, Module** list, u
 }
 
 // Whether finalisers may have made one of the condemned needed again.
-bool may_be_needed(Linker& linker, uint64_t before, Module* const* list, uint32_t count) {
+bool may_be_needed(Linker& linker, size_t before, Module* const* list, uint32_t count) {
   if (ties(linker) != before) return true;
   for (uint32_t i = 0; i < count; ++i)
     if (linker.personality->pinned(*list[i])) return true;
@@ -198,7 +198,7 @@ void collect(Linker& linker, Namespace& space, const Module* closed) {
   if (list == nullptr) return end_change(linker);
   uint32_t gone = mark_needed(linker, space, list);
   if (gone > 1) gone = sort_condemned(linker, space, list, closed);
-  const uint64_t before = ties(linker);
+  const size_t before = ties(linker);
   const bool told =
       gone != 0 && linker.auditor != nullptr && personality.audit_rules().removal_before_close;
   end_change(linker);

@@ -85,9 +85,18 @@ int main(int argc, char **argv) {
     if (entry->d_tag == (long)wanted) word = entry->d_un.d_ptr;
   if (word > map->l_addr) word -= map->l_addr;
   unsigned long other = (unsigned long)dlsym(map, wanted == DT_FINI ? "unwanted" : "unwanted_list") - map->l_addr;
-  unsigned long *record = (unsigned long *)map;
-  for (int i = 0; argc > 4 && i < 320; ++i)
-    if (record[i] == word) record[i] = other, ++changed;
+  // The record is near the loader's pointers to the link map.
+  FILE *maps = fopen("/proc/self/maps", "r");
+  unsigned long low, high, end = 0;
+  char line[600], rights[8];
+  while (argc > 4 && fgets(line, sizeof line, maps)) {
+    if (sscanf(line, "%lx-%lx %7s", &low, &high, rights) != 3 || (low != _r_debug.r_ldbase && low != end)) continue;
+    end = high;
+    unsigned long *const first = (unsigned long *)low, *const behind = (unsigned long *)high;
+    for (unsigned long *at = first; rights[1] == 'w' && at < behind; ++at)
+      for (int i = -170; *at == (unsigned long)map && i < 170; ++i)
+        if (at + i >= first && at + i < behind && at[i] == word) at[i] = other, ++changed;
+  }
   fprintf(stderr, "changed %d\n", changed != 0);
   if (!strcmp(argv[3], "close")) dlclose(map);
   return 0;

@@ -106,9 +106,9 @@ struct Statistics {
 /// What is written outside of changes, on any thread. It leads to no decision that the rest does
 /// not check.
 struct OpenWords {
-  uint32_t readers = 0;    ///< threads inside a lookup without lock
-  bool threaded = false;   ///< the C library has made a thread
-  uint64_t late_ties = 0;  ///< like Linker::ties, of uses that no change could note
+  uint32_t readers = 0;   ///< threads inside a lookup without lock
+  bool threaded = false;  ///< the C library has made a thread
+  size_t late_ties = 0;   ///< like Linker::ties, of uses that no change could note
   TlsThread first_thread{};
   TlsThread* threads = nullptr;  ///< head of the TLS registry's list
   ArenaState arena{};
