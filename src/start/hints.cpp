@@ -335,6 +335,7 @@ void explain_symbol(Writer& out, const Error& error) {
             .names = {next_symbol, &names}});
   if (linker.start_up_done) return;
   linker.tracer.silence();  // the report is no part of the trace
+  linker.remark = nullptr;  // and what it binds again has been remarked on
   list_further_symbols(out, error.subject);
 }
 

@@ -91,27 +91,41 @@ void tell_auditors(const Binding& binding) {
                                       found.module->image.bias + found.symbol->value);
 }
 
+// Of a symbol that is missing the list goes on to tell others.
+bool goes_on(const Binding& binding) {
+  return binding.found || binding.found.error().code == Errc::kUndefinedSymbol;
+}
+
+// What relocating it would say.
+void remark_on_size(const Binding& binding) {
+  if (binding.use != Use::kCopy) return;
+  const uint64_t room = binding.reference.size, bytes = binding.found->symbol->size;
+  if (bytes > room || (bytes < room && linker.options->warn))
+    remark(linker, "has different size in shared object, consider re-linking",
+           binding.user.image.string(binding.reference.name), nullptr);
+}
+
 bool mark_used(void*, const Binding& binding) {
-  if (binding.found && binding.found->symbol != nullptr) binding.found->module->visited = true;
+  if (!goes_on(binding)) fail(linker, binding.found.error());
+  if (!binding.found || binding.found->symbol == nullptr) return true;
+  binding.found->module->visited = true;
   tell_auditors(binding);
+  remark_on_size(binding);
   return true;
 }
 
 bool judge_binding(void* context, const Binding& binding) {
   auto& out = *static_cast<Writer*>(context);
+  if (!goes_on(binding)) fail(linker, binding.found.error());
   if (!binding.found) {
     const Error& error = binding.found.error();
-    if (error.code == Errc::kUndefinedSymbol)
-      report::write_undefined(out, error.subject, error.context, error.object);
+    report::write_undefined(out, error.subject, error.context, error.object);
+    out.flush();  // what a lookup remarks comes in between
     return true;
   }
-  const Definition& found = *binding.found;
-  if (found.symbol == nullptr) return true;
+  if (binding.found->symbol == nullptr) return true;
   tell_auditors(binding);
-  const uint64_t room = binding.reference.size, bytes = found.symbol->size;
-  if (binding.use == Use::kCopy && (bytes > room || (bytes < room && linker.options->warn)))
-    report::write_copy_size_differs(out, linker.program_name,
-                                    binding.user.image.string(binding.reference.name));
+  remark_on_size(binding);
   return true;
 }
 

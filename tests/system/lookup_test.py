@@ -93,6 +93,11 @@ def protected(c):
         everywhere(c, "./" + name, LD_PRELOAD="./libother.so")
 
 
+def without_loader(outcome):
+    """A listing names the loader by the path it was started by."""
+    outcome.out = "".join(line for line in outcome.out.splitlines(True) if "ld-linux" not in line)
+
+
 def protected_later(c):
     """Programs with copies and with function addresses of their own, whose library has become protected since."""
     source = "%s int who(void) { return 1; } %s int thing[%d] = {4}; int (*address(void))(void) { return who; } int* where(void) { return thing; }"
@@ -107,6 +112,8 @@ def protected_later(c):
             c.library("liblater.so", source % (function, data, words), *options)
             for program in ("./direct", "./copying"):
                 everywhere(c, program)
+                for more in ({"LD_WARN": "1"}, {"LD_WARN": "1", "LD_BIND_NOW": "1"}, {"LD_DEBUG": "unused"}):
+                    c.same(["{ld}", program], {"LD_LIBRARY_PATH": ".", "LD_TRACE_LOADED_OBJECTS": "1", **more}, edit=without_loader)
 
 
 def versions(c):
