@@ -110,7 +110,11 @@ void write_diagnostics(Writer& out, const DiagnosticsData& data) {
   write_fact(out, "dl_hwcaps_subdirs", data.hwcaps_subdirs);
   write_fact(out, "dl_hwcaps_subdirs_active", data.hwcaps_subdirs_active);
   write_fact(out, "dl_pagesize", data.page_size);
-  write_fact(out, "dl_platform", data.platform);
+  // Compat: where the kernel gives none glibc has a null pointer, and says so.
+  if (data.platform.data() != nullptr)
+    write_fact(out, "dl_platform", data.platform);
+  else
+    write_fact(out, "dl_platform", uint64_t{0});
   write_fact(out, "dso.ld", data.loader_soname);
   write_fact(out, "dso.libc", data.libc_soname);
   put_environment(out, data.environment);

@@ -140,7 +140,7 @@ void diagnostics(Writer& out, const glibc::Description& description) {
   data.hwcap4 = world.stack.value(elf::kAtHwcap4);
   data.hwcaps_subdirs = levels.text();
   data.page_size = linker.host.page_size;
-  data.platform = platform != nullptr ? platform : "";
+  if (platform != nullptr) data.platform = platform;
   data.loader_soname = arch::Native::kLoaderSoname;
   data.libc_soname = kLibc;
   data.environment = world.stack.process.envp;

@@ -27,7 +27,7 @@ struct DiagnosticsData {
   std::string_view hwcaps_subdirs = {};  ///< all built-in ones, colon-separated, best first
   uint64_t hwcaps_subdirs_active = 0;    ///< bit i: the i-th of them is usable
   uint64_t page_size = 0;
-  std::string_view platform = {};
+  std::string_view platform = {};  ///< without data: there is none
   std::string_view loader_soname = {}, libc_soname = {};
   char* const* environment = nullptr;  ///< NULL-terminated
   std::string_view prefix = {}, interpreter = {}, sysconfdir = {};
