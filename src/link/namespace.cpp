@@ -3,11 +3,33 @@
 
 #include <prelude/base/string.h>
 
+#include <utility>
+
 namespace prelude {
 
+namespace {
+
+// An odd number of cache lines: a walk that touches the same line of many uses the whole cache.
+template <typename T>
+constexpr size_t kBytesApart = (sizeof(T) + 63) / 128 * 128 + 64;
+
+// Link maps of programs with many objects lie together: libc walks over them alone.
+void* take_record(Linker& linker) {
+  constexpr size_t kBytes = kBytesApart<LinkMapRecord>, kAlign = 64, kTogether = 16;
+  if (linker.records_left == 0) {
+    const size_t count = linker.adds < kTogether ? 1 : kTogether;
+    void* const block = linker.open_heap->allocate_for_ever(count * kBytes, kAlign);
+    if (block == nullptr) return nullptr;
+    linker.next_record = static_cast<std::byte*>(block);
+    linker.records_left = count;
+  }
+  --linker.records_left;
+  return std::exchange(linker.next_record, linker.next_record + kBytes);
+}
+
+}  // namespace
+
 Module* new_module(Linker& linker) {
-  // An odd number of cache lines: a walk that touches the same line of many uses the whole cache.
-  constexpr size_t kBytes = (sizeof(Module) + 63) / 128 * 128 + 64;
   void* at = linker.spare_modules;
   void* record = nullptr;
   if (at != nullptr) {
@@ -16,8 +38,8 @@ Module* new_module(Linker& linker) {
     fill_zero(at, sizeof(Module));
     fill_zero(record, sizeof(LinkMapRecord));
   } else {
-    at = linker.heap.allocate_for_ever(kBytes, alignof(Module));
-    record = linker.open_heap->allocate_for_ever(sizeof(LinkMapRecord), alignof(LinkMapRecord));
+    at = linker.heap.allocate_for_ever(kBytesApart<Module>, alignof(Module));
+    record = take_record(linker);
   }
   if (at == nullptr || record == nullptr) return nullptr;
   auto* const module = new (at) Module;

@@ -153,6 +153,8 @@ struct Linker {
   const char* program_name = "";
   Batch* batch = nullptr;        ///< the request under way
   Module* init_first = nullptr;  ///< last object loaded with DF_1_INITFIRST whose turn has not come
+  std::byte* next_record = nullptr;  ///< room for link maps that come
+  size_t records_left = 0;
   Module* spare_modules = nullptr;  ///< released, linked by l_next
   Array<Retired> retired;           ///< out of every list, waiting for readers to leave
   ClosedHandle closed[ClosedHandle::kKept] = {};
